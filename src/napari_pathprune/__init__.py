@@ -1,0 +1,1 @@
+"""Prune nuclei networks until they are interactive, and see what was lost."""

@@ -1,0 +1,1 @@
+"""From tiles to network maps to instances of the slide."""

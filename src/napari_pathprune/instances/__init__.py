@@ -1,0 +1,1 @@
+"""Instance tables, matching, metrics and export."""

@@ -1,0 +1,46 @@
+"""The networks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from torch import nn
+
+from napari_pathprune.models.hovernet import HoVerNet
+
+_ARCHITECTURES: Final[Mapping[str, Callable[..., nn.Module]]] = MappingProxyType({"hovernet": HoVerNet})
+
+
+def architectures() -> tuple[str, ...]:
+    """Name the networks that `build` knows."""
+    return tuple(_ARCHITECTURES)
+
+
+def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - every network has settings of its own
+    """Build a network with fresh weights.
+
+    Parameters
+    ----------
+    name
+        One of `architectures()`.
+    **config
+        The network's own settings, such as ``mode``, ``num_types`` and ``width`` of `HoVerNet`.
+
+    Raises
+    ------
+    ValueError
+        If the name or a setting is not known.
+
+    Examples
+    --------
+    >>> build("hovernet", mode="fast", num_types=4, width=0.125).num_types
+    4
+    """
+    if name not in _ARCHITECTURES:
+        raise ValueError(f"got architecture {name!r}; those known are {', '.join(_ARCHITECTURES)}")
+    try:
+        return _ARCHITECTURES[name](**config)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be built with the settings {config}: {error}") from error

@@ -1,0 +1,1 @@
+"""The napari window: readers, docks and background jobs."""

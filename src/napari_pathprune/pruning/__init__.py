@@ -1,0 +1,1 @@
+"""Find channel groups, score them, choose, and cut."""

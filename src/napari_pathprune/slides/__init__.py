@@ -1,0 +1,1 @@
+"""Open slides lazily, cut them into tiles, find the tissue."""

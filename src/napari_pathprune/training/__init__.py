@@ -1,0 +1,1 @@
+"""Targets, augmentation, losses and the fit loop."""

@@ -1,0 +1,219 @@
+"""The fit loop: a generator of small events around Lightning Fabric, with exact resume."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, Dataset
+
+Losses = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """How long and how fast to learn.
+
+    Attributes
+    ----------
+    steps
+        Optimiser steps in all.
+    batch
+        Patches a step.
+    learning_rate
+        Highest rate of AdamW; it rises over `warmup` and falls by a cosine to a hundredth.
+    warmup
+        Share of the steps over which the rate rises.
+    weight_decay
+        Of AdamW.
+    averaging
+        Decay of the moving average of the weights (Polyak averaging), which is what is kept in the end.
+    clip
+        Largest norm of the gradient.
+    save_every
+        Steps between two states from which a stopped fit resumes.
+    accelerator, precision
+        Of Lightning Fabric.
+    """
+
+    steps: int = 1000
+    batch: int = 2
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    weight_decay: float = 1e-4
+    averaging: float = 0.995
+    clip: float = 10.0
+    save_every: int = 50
+    accelerator: str = "auto"
+    precision: str = "32-true"
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimiser step: its number (from 1), all steps, the loss' terms, the rate and the time it took."""
+
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FitDone:
+    """The end: the model now carries the averaged weights."""
+
+    steps: int
+    seconds: float
+
+
+FitEvent = StepDone | FitDone
+
+
+def learning_rate_at(step: int, settings: FitSettings) -> float:
+    """Give the rate of a step: a linear rise, then half a cosine down to a hundredth of the highest.
+
+    Examples
+    --------
+    >>> settings = FitSettings(steps=100, learning_rate=1.0, warmup=0.1)
+    >>> [round(learning_rate_at(step, settings), 2) for step in (0, 9, 55, 99)]
+    [0.1, 1.0, 0.5, 0.01]
+    """
+    rise = max(1, round(settings.warmup * settings.steps))
+    if step < rise:
+        return settings.learning_rate * (step + 1) / rise
+    share = (step - rise) / max(1, settings.steps - 1 - rise)
+    return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share))))
+
+
+def fit(
+    model: nn.Module,
+    patches: Dataset[Mapping[str, Tensor]],
+    losses: Losses,
+    settings: FitSettings,
+    *,
+    state: Path | None = None,
+) -> Iterator[FitEvent]:
+    """Train a model in place.
+
+    Parameters
+    ----------
+    model
+        Returns named maps. It ends with the moving average of its weights, in eval mode, on the CPU.
+    patches
+        Item ``i`` belongs to step ``i // batch``, and always is the same: that makes resuming exact.
+    losses
+        Maps and targets to scalar terms; their sum is minimised.
+    settings
+        See `FitSettings`.
+    state
+        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end.
+
+    Yields
+    ------
+    StepDone, FitDone
+
+    Raises
+    ------
+    ValueError
+        If the state belongs to other settings or another model, or the loss is not finite; in that case the last
+        good state is kept.
+    """
+    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    model.train().to(memory_format=torch.channels_last)
+    average = AveragedModel(model, multi_avg_fn=_polyak(settings.averaging), use_buffers=True)
+    optimizer: Optimizer = AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    average.to(fabric.device)
+    start = _restore(state, settings, model, average, optimizer)
+    steps = range(start * settings.batch, settings.steps * settings.batch)
+    loader = fabric.setup_dataloaders(DataLoader(patches, settings.batch, sampler=steps))
+    begin = last = time.perf_counter()
+    for step, batch in enumerate(loader, start):
+        rate = learning_rate_at(step, settings)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        image = batch["image"].contiguous(memory_format=torch.channels_last)
+        terms = losses(wrapped(image), batch)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            kept = f"; the last good state is {state}" if state is not None and state.exists() else ""
+            raise ValueError(f"the loss is not finite at step {step + 1}: lower the learning rate ({rate:g}){kept}")
+        optimizer.zero_grad()
+        fabric.backward(total)
+        fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip)
+        optimizer.step()
+        average.update_parameters(model)
+        if state is not None and ((step + 1) % settings.save_every == 0 or step + 1 == settings.steps):
+            _save(state, step + 1, settings, model, average, optimizer)
+        now = time.perf_counter()
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        yield StepDone(step + 1, settings.steps, values, rate, now - last)
+        last = now
+    model.load_state_dict(average.module.state_dict())
+    model.eval().to("cpu")
+    yield FitDone(settings.steps, time.perf_counter() - begin)
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def _polyak(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Average with a decay that starts low, so that the first weights are soon forgotten."""
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+        share = 1.0 - min(decay, (1.0 + int(count)) / (10.0 + int(count)))
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new.to(old.dtype), share)
+            else:
+                old.copy_(new)
+
+    return update
+
+
+def _save(
+    path: Path,
+    step: int,
+    settings: FitSettings,
+    model: nn.Module,
+    average: AveragedModel,
+    optimizer: Optimizer,
+) -> None:
+    content = {
+        "step": step,
+        "settings": dataclasses.asdict(settings),
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    part = path.with_name(path.name + ".part")
+    torch.save(content, part)
+    part.replace(path)
+
+
+def _restore(
+    path: Path | None, settings: FitSettings, model: nn.Module, average: AveragedModel, optimizer: Optimizer
+) -> int:
+    if path is None or not path.exists():
+        return 0
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    if content["settings"] != dataclasses.asdict(settings):
+        raise ValueError(f"{path} was written with other settings: use the same ones, or remove it to start again")
+    try:
+        model.load_state_dict(content["model"])
+        average.load_state_dict(content["average"])
+    except RuntimeError as error:
+        raise ValueError(f"{path} belongs to another model: remove it to start again") from error
+    optimizer.load_state_dict(content["optimizer"])
+    return int(content["step"])
