@@ -107,6 +107,10 @@ class HoVerNet(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
+    def output_layers(self) -> tuple[nn.Module, ...]:
+        """Give the last convolution of each branch; training from scratch starts well with these at zero."""
+        return tuple(branch.get_submodule("u0.conv") for branch in self.decoder.values())
+
     @property
     def margin_px(self) -> int:
         """Pixels lost on each side between input and output."""

@@ -77,7 +77,8 @@ def read_folder(
     Raises
     ------
     ValueError
-        If there are no images, a name does not exist, or a label map is missing or of another shape.
+        If there are no images, a name does not exist, a label map is missing or of another shape, or a csv file names
+        nuclei that the label map does not have.
     """
     paths = {path.stem: path for path in sorted((folder / "images").glob("*.png"))}
     if not paths:
@@ -103,6 +104,20 @@ def read_folder(
     return images
 
 
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Name the types that a folder's ``classes/*.csv`` mention, background first; empty if there are none."""
+    found: dict[str, int] = {}
+    for path in sorted((folder / "classes").glob("*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            try:
+                found |= {row["class_name"]: int(row["class_id"]) for row in csv.DictReader(file) if row["class_name"]}
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path} is no table of classes; expected columns label, class_id, class_name"
+                ) from error
+    return ("background", *sorted(found, key=lambda name: found[name])) if found else ()
+
+
 def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.int64] | None:
     """Read the type of every instance id; None if no nucleus has a known one."""
     if not path.exists() or not type_names:
@@ -112,7 +127,13 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
     number = {name: index for index, name in enumerate(type_names)}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            types[int(row["label"])] = number.get(row["class_name"], UNKNOWN_TYPE)
+            try:
+                label, name = int(row["label"]), row["class_name"]
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{path} is no table of classes; expected columns label, class_name") from error
+            if not 0 < label <= ids:
+                raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
+            types[label] = number.get(name, UNKNOWN_TYPE)
     return types if (types > 0).any() else None
 
 
@@ -162,6 +183,8 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
 
     def __getitem__(self, index: int) -> Mapping[str, Tensor]:
         """Cut, move and colour one patch and make its targets."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"got index {index} of {self.length} patches")
         rng = np.random.default_rng([self.seed, index])
         chosen, other = (self.images[i] for i in rng.choice(len(self.images), 2, p=self._share))
         patch, instances, source = warp(

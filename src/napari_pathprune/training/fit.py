@@ -43,6 +43,11 @@ class FitSettings:
         Steps between two states from which a stopped fit resumes.
     accelerator, precision
         Of Lightning Fabric.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
     """
 
     steps: int = 1000
@@ -55,6 +60,15 @@ class FitSettings:
     save_every: int = 50
     accelerator: str = "auto"
     precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch", 1), ("save_every", 1), ("learning_rate", 0.0), ("clip", 0.0)):
+            value = getattr(self, name)
+            if not value >= least or value == 0:
+                raise ValueError(f"got {name} = {value}; give {'a number above 0' if least == 0 else '1 or more'}")
+        for name in ("warmup", "averaging"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give a share between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +139,8 @@ def fit(
     Raises
     ------
     ValueError
-        If the state belongs to other settings or another model, or the loss is not finite; in that case the last
-        good state is kept.
+        If the state is none, or belongs to other settings or another model, or if the loss or its gradient is not
+        finite; in that case the last good state is kept.
     """
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
     model.train().to(memory_format=torch.channels_last)
@@ -146,11 +160,13 @@ def fit(
         terms = losses(wrapped(image), batch)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            kept = f"; the last good state is {state}" if state is not None and state.exists() else ""
-            raise ValueError(f"the loss is not finite at step {step + 1}: lower the learning rate ({rate:g}){kept}")
+            raise ValueError(_not_finite("loss", step, rate, state))
         optimizer.zero_grad()
         fabric.backward(total)
-        fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip)
+        norm = fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+        # in 16-mixed such steps are usual: the gradient scaler leaves them out
+        if not (torch.isfinite(norm) or settings.precision == "16-mixed"):
+            raise ValueError(_not_finite("gradient", step, rate, state))
         optimizer.step()
         average.update_parameters(model)
         if state is not None and ((step + 1) % settings.save_every == 0 or step + 1 == settings.steps):
@@ -162,6 +178,11 @@ def fit(
     model.load_state_dict(average.module.state_dict())
     model.eval().to("cpu")
     yield FitDone(settings.steps, time.perf_counter() - begin)
+
+
+def _not_finite(what: str, step: int, rate: float, state: Path | None) -> str:
+    kept = f"; the last good state is kept in {state}" if state is not None and state.exists() else ""
+    return f"the {what} is not finite at step {step + 1}: lower the learning rate ({rate:g}) and start again{kept}"
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -207,8 +228,12 @@ def _restore(
 ) -> int:
     if path is None or not path.exists():
         return 0
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    if content["settings"] != dataclasses.asdict(settings):
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        before = content["settings"]
+    except Exception as error:  # a file of another kind can raise anything
+        raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
+    if before != dataclasses.asdict(settings):
         raise ValueError(f"{path} was written with other settings: use the same ones, or remove it to start again")
     try:
         model.load_state_dict(content["model"])

@@ -1,0 +1,237 @@
+"""Open a slide: a pyramid of RGB levels that are read when they are sliced, and the size of a pixel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+import cv2
+import numpy as np
+import tifffile
+
+from napari_pathprune.slides.box import Box, checked, clipped
+from napari_pathprune.slides.colour import Pixels, RgbLevel, check_pixels, to_rgb
+from napari_pathprune.slides.pyramid import tiff_levels
+from napari_pathprune.slides.resolution import Mpp, mpp_of_tiff
+from napari_pathprune.slides.view import View, view_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Box", "Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
+
+READABLE = "Aperio SVS, OME-TIFF, (pyramidal) TIFF, PNG and JPEG"
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BRING_BY_LAYER = "open it in napari with a reader for it (napari-wsi, say) and choose the layer"
+
+
+class Closable(Protocol):
+    """An open file."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slide:
+    """A whole-slide image, or any other image. Close it, or use it in a `with` statement.
+
+    Attributes
+    ----------
+    levels
+        Finest first, each (h, w, 3) uint8, read when sliced. Several threads may read at once.
+    mpp
+        Size of a level-0 pixel in um (y, x); None if nobody knows.
+    name
+        What to call it.
+    path
+        Where it lies; None for arrays.
+    """
+
+    levels: tuple[Pixels, ...]
+    mpp: Mpp | None
+    name: str
+    path: Path | None = None
+    handle: Closable | None = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of level 0 in pixels."""
+        return self.levels[0].shape[0], self.levels[0].shape[1]
+
+    @property
+    def downsamples(self) -> tuple[tuple[float, float], ...]:
+        """Level-0 pixels per pixel of each level (y, x), from the levels' shapes."""
+        return tuple((self.shape[0] / level.shape[0], self.shape[1] / level.shape[1]) for level in self.levels)
+
+    def read(self, box: Box, level: int = 0) -> NDArray[np.uint8]:
+        """Read a box (y0, x0, y1, x1) in the pixels of `level` as (h, w, 3) uint8.
+
+        What lies outside the level is mirrored at its edges, so any box can be read.
+
+        Raises
+        ------
+        ValueError
+            If the box is not a box, or the file turns out to be damaged there.
+        """
+        y0, x0, y1, x1 = checked(box)
+        pixels = self.levels[level]
+        h, w = pixels.shape[:2]
+        if clipped((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
+            return np.asarray(pixels[y0:y1, x0:x1])
+        ys, xs = _mirrored(y0, y1, h), _mirrored(x0, x1, w)
+        if not (ys.size and xs.size):
+            return np.empty((ys.size, xs.size, 3), np.uint8)
+        inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
+        mirrored: NDArray[np.uint8] = inside[ys - ys.min()][:, xs - xs.min()]
+        return mirrored
+
+    def at(self, mpp: float) -> View:
+        """See the slide as a model for `mpp` um per pixel does. ValueError if the slide's own mpp is unknown."""
+        return view_of(self, mpp)
+
+    def close(self) -> None:
+        """Close the file; levels cannot be read any more."""
+        if self.handle is not None:
+            self.handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def slide_from_arrays(
+    levels: Sequence[Pixels], mpp: float | Mpp | None = None, name: str = "array", path: Path | None = None
+) -> Slide:
+    """Make a slide of arrays that are already there: numpy, zarr or dask, finest level first.
+
+    Parameters
+    ----------
+    levels
+        Grey (h, w), grey with alpha (h, w, 2), RGB (h, w, 3) or RGBA (h, w, 4), uint8, each smaller than the one
+        before. They are not copied; alpha and grey become RGB on white when they are read.
+    mpp
+        Size of a level-0 pixel in um, one number or (y, x).
+    name, path
+        What to call it, and where it came from.
+
+    Raises
+    ------
+    ValueError
+        If a level has other pixels, or the levels do not get smaller.
+
+    Examples
+    --------
+    >>> slide = slide_from_arrays([np.zeros((40, 60, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)], mpp=0.25)
+    >>> slide.shape, slide.downsamples
+    ((40, 60), ((1.0, 1.0), (2.0, 2.0)))
+    >>> slide.read((-5, 0, 10, 60)).shape
+    (15, 60, 3)
+    """
+    if not len(levels):
+        raise ValueError(f"{name}: a slide needs at least one level, got none")
+    for level in levels:
+        check_pixels(level.shape, level.dtype, name)
+    for finer, coarser in pairwise(levels):
+        if any(c >= f for c, f in zip(coarser.shape[:2], finer.shape[:2], strict=True)):
+            raise ValueError(
+                f"{name}: levels go from fine to coarse, got {tuple(finer.shape)} before {tuple(coarser.shape)}"
+            )
+    rgb = tuple(level if len(level.shape) == 3 and level.shape[2] == 3 else RgbLevel(level) for level in levels)
+    return Slide(rgb, _given(mpp), name, path)
+
+
+def open_slide(path: str | os.PathLike[str], mpp: float | Mpp | None = None) -> Slide:
+    """Open a slide or an image: Aperio SVS, OME-TIFF, (pyramidal) TIFF, PNG or JPEG.
+
+    TIFF pyramids are read lazily, PNG and JPEG when they are opened. Label, macro and thumbnail images are left aside.
+    Palette, grey and transparent images become RGB on white; images with more than 8 bits are refused.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mpp
+        Size of a level-0 pixel in um, one number or (y, x). Overrides what the file says (Aperio's MPP, OME's
+        PhysicalSize, believable TIFF resolution tags). A slide that nobody knows it of has `mpp` None.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is a folder, empty, truncated or no image that can be read here.
+    """
+    path = Path(path)
+    override = _given(mpp)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise ValueError(f"{path}: got a folder, wanted a file ({READABLE}); for DICOM or Zarr, {BRING_BY_LAYER}")
+    with path.open("rb") as file:
+        start = file.read(132)
+    if not start:
+        raise ValueError(f"{path}: the file is empty (0 bytes); get a fresh copy of it")
+    if start[128:132] == b"DICM" or path.suffix.lower() == ".mrxs":
+        raise ValueError(f"{path}: this format is not read here, wanted {READABLE}; {BRING_BY_LAYER}")
+    if start[:4] in TIFF_MAGIC:
+        return _open_tiff(path, override)
+    return slide_from_arrays([_picture(path)], override, path.name, path)
+
+
+def _open_tiff(path: Path, mpp: Mpp | None) -> Slide:
+    try:
+        tif = tifffile.TiffFile(path)
+    except Exception as error:
+        raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
+    try:
+        tif.filehandle.set_lock(True)
+        levels = tiff_levels(tif, path)
+        return Slide(levels, mpp or mpp_of_tiff(tif, levels[0].page), path.name, path, tif)
+    except ValueError:
+        tif.close()
+        raise
+    except Exception as error:
+        tif.close()
+        raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    """Read a whole PNG, JPEG or the like as RGB, in the pixel order of the file (no turning by EXIF)."""
+    try:
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise ValueError(f"{path}: the image cannot be decoded ({error.err}); save it as tiled TIFF") from error
+    if pixels is None:
+        raise ValueError(f"{path}: not an image that can be read here, or a truncated one; wanted {READABLE}")
+    check_pixels(pixels.shape, pixels.dtype, str(path))
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return to_rgb(pixels)
+
+
+def _given(mpp: float | Mpp | None) -> Mpp | None:
+    if mpp is None:
+        return None
+    try:
+        both = (float(mpp), float(mpp)) if np.isscalar(mpp) else (float(mpp[0]), float(mpp[1]))  # type: ignore[arg-type, index]
+    except (TypeError, ValueError, IndexError):
+        raise ValueError(f"mpp is one positive number of um or two (y, x), got {mpp!r}") from None
+    if not all(math.isfinite(size) and size > 0 for size in both):
+        raise ValueError(f"mpp is one positive number of um or two (y, x), got {mpp!r}")
+    return both
+
+
+def _mirrored(start: int, stop: int, size: int) -> NDArray[np.int64]:
+    """Reflect the indices start..stop into 0..size, the edge pixel not repeated."""
+    period = max(2 * (size - 1), 1)
+    index = np.abs(np.arange(start, stop, dtype=np.int64)) % period
+    return np.minimum(index, period - index) if size > 1 else np.zeros_like(index)

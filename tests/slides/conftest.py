@@ -1,0 +1,38 @@
+"""Fixtures for slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from slide_files import paint, write_svs
+
+settings.register_profile("slides", deadline=None)  # a busy machine is no failure
+settings.load_profile("slides")
+
+SHARED = Path(__file__).parents[2] / "../shared/data"
+
+
+@pytest.fixture(scope="session")
+def painting() -> np.ndarray:
+    """300 x 410 px of tissue."""
+    return paint(300, 410)
+
+
+@pytest.fixture
+def tiny_slide(tmp_path: Path, painting: np.ndarray) -> Path:
+    """An Aperio SVS with JPEG tiles, 20x."""
+    path = tmp_path / "tiny.svs"
+    write_svs(path, painting)
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_slides() -> Path:
+    """Real slides that lie beside the repository on some machines."""
+    folder = SHARED / "slides"
+    if not folder.is_dir():
+        pytest.skip("needs the real slides in ../shared/data/slides, which are not part of the repository")
+    return folder
