@@ -1,0 +1,330 @@
+"""The workflows from a shell: ``pathprune --help``."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+Event = TypeVar("Event")
+
+app = typer.Typer(
+    help="Prune nuclei networks until they are interactive, and see what was lost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+err = Console(stderr=True)
+out_console = Console()
+
+Model = Annotated[str, typer.Argument(help="A model file, or the name of a packaged model.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Where the result is written.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's mistake ends with one clear line and exit code 2."""
+    try:
+        app(args=arguments, prog_name="pathprune")
+    except ValueError as error:
+        _fail(str(error))
+    except FileNotFoundError as error:
+        _fail(f"{error.filename} does not exist" if error.filename else str(error))
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        _fail(f"no space left on the disk ({error.filename}); free some and run again" if full else str(error))
+    except KeyboardInterrupt:
+        err.print("stopped")
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    print(f"pathprune: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=2))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+    )
+
+
+def _followed(events: Iterable[Event], label: str) -> Iterator[Event]:
+    """Show the progress of a workflow on a terminal, and a line every ten seconds elsewhere."""
+    with _progress() as progress:
+        task = progress.add_task(label, total=None, note="")
+        begin = shown = time.monotonic()
+        for event in events:
+            done, total, note = _position(event)
+            if total is not None:
+                progress.update(task, completed=done, total=total, note=note)
+                now = time.monotonic()
+                if not err.is_terminal and (now - shown > 10.0 or done == total):
+                    left = (now - begin) / done * (total - done) if done else 0.0
+                    err.print(f"{label}: {done}/{total}, about {left:.0f} s left {note}", highlight=False)
+                    shown = now
+            yield event
+
+
+def _position(event: object) -> tuple[int, int | None, str]:
+    from napari_pathprune.training.fit import StepDone
+    from napari_pathprune.workflows.segment import SegmentStarted, TileDone
+
+    match event:
+        case TileDone(done=done, total=total):
+            return done, total, f"{len(event.table)} nuclei in this tile"
+        case SegmentStarted(tiles=tiles):
+            return 0, tiles, ""
+        case StepDone(step=step, steps=steps):
+            return step, steps, f"loss {sum(event.losses.values()):.2f}"
+        case _:
+            return 0, None, ""
+
+
+@app.command()
+def demo(
+    out: Out = Path("pathprune-demo"),
+    viewer: Annotated[bool, typer.Option("--viewer", help="Show the result in napari.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Do the main job on the packaged slide and model.
+
+    Example: `pathprune demo --out pathprune-demo`
+    """
+    from napari_pathprune.workflows.demo import COLUMNS, DemoDone, DemoStage, run_demo
+
+    done = None
+    for event in _followed(run_demo(out), "demo"):
+        if isinstance(event, DemoStage):
+            err.print(event.line, highlight=False)
+        elif isinstance(event, DemoDone):
+            done = event
+    assert done is not None
+    if as_json:
+        _print_json(done.to_dict())
+    else:
+        out_console.print(_table(COLUMNS, done.rows, "Dense and compact on the same tissue"))
+        out_console.print(f"Look at {out / 'side-by-side.png'}; everything else lies beside it.", highlight=False)
+    if viewer:
+        _show(out)
+
+
+def _show(folder: Path) -> None:
+    from napari_pathprune.workflows.demo import packaged_slide
+
+    try:
+        from napari_pathprune.plugin.results import show_results
+    except ImportError as error:
+        raise ValueError(
+            f"the viewer needs napari and Qt ({error.name} is missing): pip install 'napari-pathprune[all]'"
+        ) from error
+    show_results(packaged_slide(), folder)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
+    table = Table(title=title)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+@app.command()
+def info(model: Model, as_json: Json = False) -> None:
+    """Tell what a model is, what it costs, what happened to it, and its channel groups.
+
+    Example: `pathprune info hovernet-s`
+    """
+    from napari_pathprune.workflows.describe import describe
+
+    description = describe(model)
+    if as_json:
+        _print_json(description.to_dict())
+        return
+    out_console.print(_table(("", "value"), description.facts(), str(model)))
+    out_console.print(_table(description.GROUP_COLUMNS, description.group_rows(), "Channel groups"))
+
+
+@app.command()
+def prune(
+    model: Model,
+    out: Out,
+    ratio: Annotated[float | None, typer.Option(help="Share of channels to remove, 0 to below 1.")] = None,
+    params: Annotated[float | None, typer.Option(help="Share of the parameters to keep.")] = None,
+    macs: Annotated[float | None, typer.Option(help="Share of the multiply-accumulates to keep.")] = None,
+    criterion: Annotated[str, typer.Option(help="How filters are scored: l1, l2, random.")] = "l2",
+    scope: Annotated[str, typer.Option(help="local (the same ratio in every group) or global.")] = "local",
+    max_skip_ratio: Annotated[float | None, typer.Option(help="Cap on the ratio of skip groups.")] = None,
+    round_to: Annotated[int, typer.Option(help="Keep multiples of so many channels.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Prune a model in one shot; layers that are added to each other lose the same channels.
+
+    Example: `pathprune prune hovernet-s -o small.safetensors --params 0.1`
+    """
+    from napari_pathprune.workflows.prune import PruneTarget, prune_checkpoint
+
+    target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs)
+    report = prune_checkpoint(
+        model, out, target, criterion=criterion, scope=scope, max_skip_ratio=max_skip_ratio, round_to=round_to
+    )
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        out_console.print(report.summary(), highlight=False)
+
+
+@app.command()
+def train(
+    source: Annotated[Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images.")],
+    out: Out,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of the config's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a fresh model. A run that was stopped goes on where it was when started again.
+
+    Example: `pathprune train train.toml -o model.safetensors`
+    """
+    _train(source, out, steps=steps, start=None, as_json=as_json)
+
+
+@app.command()
+def finetune(
+    model: Model,
+    source: Annotated[Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images.")],
+    out: Out,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of the config's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model on, a compact one for instance.
+
+    Example: `pathprune finetune small.safetensors data/ -o tuned.safetensors --steps 200`
+    """
+    _train(source, out, steps=steps, start=model, as_json=as_json)
+
+
+def _train(source: Path, out: Path, *, steps: int | None, start: str | None, as_json: bool) -> None:
+    import dataclasses
+
+    from napari_pathprune.training.fit import StepDone
+    from napari_pathprune.workflows.checkpoint import load
+    from napari_pathprune.workflows.train import read_config
+    from napari_pathprune.workflows.train import train as run
+
+    config = read_config(source)
+    if steps is not None:
+        config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, steps=steps))
+    last = None
+    for event in _followed(run(config, out, start=None if start is None else load(start)), "training"):
+        last = event if isinstance(event, StepDone) else last
+    result = {"model": str(out), "steps": config.fit.steps, "losses": dict(last.losses) if last else {}}
+    if as_json:
+        _print_json(result)
+    else:
+        out_console.print(f"wrote {out} after {config.fit.steps} steps", highlight=False)
+
+
+@app.command()
+def segment(
+    slides: Annotated[list[Path], typer.Argument(metavar="SLIDE...", help="Slides or pictures.")],
+    model: Annotated[str, typer.Option(help="A model file, or the name of a packaged model.")],
+    out: Out,
+    region: Annotated[str | None, typer.Option(help="x,y,w,h in level-0 pixels; the whole slide if not given.")] = None,
+    mpp: Annotated[float | None, typer.Option(help="Pixel size of the slide in um, if it does not say.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="Do not skip tiles without tissue.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find the nuclei of slides. Writes labels.ome.zarr, instances.parquet, nuclei.geojson and run.json.
+
+    Example: `pathprune segment slide.svs --model hovernet-s-compact -o result --region 0,0,1000,1000`
+    """
+    from napari_pathprune.slides.reader import open_slide
+    from napari_pathprune.workflows.checkpoint import load
+    from napari_pathprune.workflows.results import segment_to_folder
+
+    checkpoint = load(model)
+    results = []
+    for path in slides:
+        folder = out if len(slides) == 1 else out / path.stem
+        with open_slide(path, mpp=mpp) as slide:
+            box = None if region is None else _region(region, slide.shape)
+            events = segment_to_folder(
+                slide, checkpoint, folder, model_name=model, region=box, device=device, tissue_only=not everywhere
+            )
+            for event in _followed(events, path.name):
+                note = getattr(event, "note", None)
+                if note:
+                    err.print(note, highlight=False)
+        results.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    if as_json:
+        _print_json({"results": results})
+        return
+    for result in results:
+        out_console.print(
+            f"{result['slide']}: {result['nuclei']} nuclei in {result['megapixels']:.1f} megapixels, "
+            f"{result['seconds']:.0f} s; see {result['folder']}",
+            highlight=False,
+        )
+
+
+def _region(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Turn ``x,y,w,h`` into a box within the slide."""
+    try:
+        x, y, w, h = (int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"got the region {text!r}; give four whole numbers x,y,w,h in level-0 pixels") from None
+    if w <= 0 or h <= 0 or x < 0 or y < 0 or x + w > shape[1] or y + h > shape[0]:
+        raise ValueError(
+            f"the region {text} is not inside the slide, which is {shape[1]} px wide and {shape[0]} px high"
+        )
+    return y, x, y + h, x + w
+
+
+@app.command()
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files or packaged names.")],
+    data: Annotated[Path, typer.Option(help="A folder with images and labels.")],
+    only: Annotated[list[str] | None, typer.Option(help="Names of the images to score; all if not given.")] = None,
+    zoom: Annotated[float, typer.Option(help="Magnification that brings the images to the model's mpp.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Score models on annotated images: PQ, DQ, SQ, AJI and Dice, averaged over images.
+
+    Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
+    """
+    from napari_pathprune.workflows.evaluate import COLUMNS, evaluate_models
+
+    scores = evaluate_models(models, data, only=tuple(only or ()), zoom=zoom)
+    if as_json:
+        _print_json({"scores": [score.to_dict() for score in scores]})
+    else:
+        out_console.print(_table(COLUMNS, [score.row() for score in scores], f"{data}"))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

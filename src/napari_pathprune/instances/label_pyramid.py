@@ -1,0 +1,254 @@
+"""An OME-Zarr label pyramid that is written tile by tile."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+
+from napari_pathprune.instances.atomic import disk_full_said
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_pathprune.instances.table import InstanceTable
+
+Box = tuple[int, int, int, int]
+
+CHUNK_PX: Final = 1024
+OVERVIEW_PX: Final = 1024
+"""Levels are halved until the longer side is at most this."""
+_NUCLEI_IN_METADATA: Final = 5000
+"""Viewers read the whole metadata at once: a colour for each nucleus only where they are few."""
+
+
+class LabelsWriter:
+    """Write the instance map of a slide as OME-Zarr 0.5 labels, int32, 0 background, in chunks of 1024 px.
+
+    The pyramid grows in a hidden folder beside ``path`` and takes its name in `close`. A run that was stopped leaves
+    the hidden folder behind; a writer made with ``resume=True`` goes on with it, any other one starts anew. Chunks
+    without a nucleus are not stored, and no level is ever in memory as a whole.
+
+    Parameters
+    ----------
+    path
+        The folder to be, say ``labels.ome.zarr``; an older label pyramid there is replaced at the end.
+    shape
+        (H, W) of the slide's level 0.
+    mpp
+        Micrometres per level-0 pixel (y, x), or None where unknown.
+    resume
+        Go on with what a stopped run left.
+
+    Raises
+    ------
+    ValueError
+        If ``path`` is something else than a label pyramid, or what a stopped run left is of another shape.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with LabelsWriter(f"{folder}/labels.ome.zarr", (3000, 2000), (0.25, 0.25)) as writer:
+    ...         writer.paint((10, 20, 12, 22), np.full((2, 2), 7))
+    ...     pyramid = zarr.open_group(f"{folder}/labels.ome.zarr", mode="r")
+    ...     [pyramid[name].shape for name in sorted(pyramid)], int(pyramid["0"][11, 21])
+    ([(3000, 2000), (1500, 1000), (750, 500)], 7)
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        shape: tuple[int, int],
+        mpp: tuple[float, float] | None,
+        *,
+        resume: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.partial = self.path.with_name(f".{self.path.name}.part")
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.mpp = mpp
+        self._about_nuclei: dict[str, Any] = {}
+        if min(self.shape) < 1:
+            raise ValueError(f"got a slide of {self.shape} pixels; labels need at least one")
+        if self.path.exists() and not (self.path / "zarr.json").is_file():
+            raise ValueError(f"{self.path} exists and is no label pyramid; give another name or remove it")
+        if not resume:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        with self._disk_full_said():
+            self._group = zarr.open_group(self.partial, mode="a", zarr_format=3)
+            found = self._group.get("0")
+            self._labels: zarr.Array[Any] = found if isinstance(found, zarr.Array) else self._level(0)
+        if self._labels.shape != self.shape:
+            raise ValueError(
+                f"{self.partial} was begun for a slide of {self._labels.shape} pixels, this one has {self.shape}; "
+                "start again without resuming"
+            )
+
+    def paint(self, box: Box, labels: NDArray[Any]) -> None:
+        """Write a tile's nuclei where no nucleus is yet: ``target = where(target == 0, labels, target)``.
+
+        Parameters
+        ----------
+        box
+            (y0, x0, y1, x1) in level-0 pixels; what lies outside the slide is left out.
+        labels
+            (y1 - y0, x1 - x0) integers, 0 where this tile has nothing to say.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; what was painted so far stays for a resumed run.
+        """
+        y0, x0, y1, x1 = box
+        if labels.shape != (y1 - y0, x1 - x0):
+            raise ValueError(f"labels fill their box; got {labels.shape} for {(y0, x0, y1, x1)}")
+        inside = _intersection(box, (0, 0, *self.shape))
+        with self._disk_full_said():
+            for chunk in _chunks_of(inside, self.shape):
+                top, left, bottom, right = _intersection(chunk, inside)
+                new = labels[top - y0 : bottom - y0, left - x0 : right - x0]
+                if not new.any():
+                    continue
+                whole = _slices(chunk)
+                stored: NDArray[np.int32] = np.asarray(self._labels[whole])
+                part = stored[top - chunk[0] : bottom - chunk[0], left - chunk[1] : right - chunk[1]]
+                np.copyto(part, new, where=part == 0, casting="same_kind")
+                self._labels[whole] = stored
+
+    def describe(
+        self,
+        table: InstanceTable,
+        type_names: Sequence[str],
+        colours: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> None:
+        """Tell type and colour of each nucleus in the metadata, if there are at most 5000.
+
+        Parameters
+        ----------
+        table
+            Nuclei with the ids that were painted.
+        type_names
+            Names of the types by number, background first.
+        colours
+            Red, green, blue (0 to 255) by name of type.
+        """
+        self._about_nuclei = {}
+        if not len(table) or len(table) > _NUCLEI_IN_METADATA or not type_names:
+            return
+        names = [type_names[kind] for kind in table.type]
+        pairs = list(zip(table.id.tolist(), names, strict=True))
+        self._about_nuclei["properties"] = [{"label-value": id_, "type": name} for id_, name in pairs]
+        if colours:
+            self._about_nuclei["colors"] = [
+                {"label-value": id_, "rgba": [*colours[name], 255]} for id_, name in pairs if name in colours
+            ]
+
+    def close(self) -> None:
+        """Build the coarser levels and give the pyramid its name.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; what was painted stays for a resumed run.
+        """
+        with self._disk_full_said():
+            levels = 1 + max(0, int(np.ceil(np.log2(max(self.shape) / OVERVIEW_PX))))
+            fine = self._labels
+            for level in range(1, levels):
+                coarse = self._level(level)
+                for chunk in _chunks_of((0, 0, *coarse.shape), coarse.shape):
+                    y0, x0, y1, x1 = chunk
+                    # every second pixel: the share of nuclei stays what it is
+                    nuclei = np.asarray(fine[2 * y0 : 2 * y1, 2 * x0 : 2 * x1])[::2, ::2]
+                    if nuclei.any():
+                        coarse[_slices(chunk)] = nuclei
+                fine = coarse
+            self._group.attrs["ome"] = self._metadata(levels)
+            older = self.path.with_name(f".{self.path.name}.old")
+            shutil.rmtree(older, ignore_errors=True)
+            if self.path.exists():
+                self.path.rename(older)
+            self.partial.rename(self.path)
+            shutil.rmtree(older, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove what was painted so far."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+
+    def _disk_full_said(self) -> Any:  # noqa: ANN401 contextlib's own type is private
+        return disk_full_said(self.path, f"free some space and resume (what was done so far is in {self.partial.name})")
+
+    def _level(self, level: int) -> zarr.Array[Any]:
+        shape = tuple(-(-side // 2**level) for side in self.shape)
+        return self._group.create_array(
+            str(level),
+            shape=shape,
+            dtype="int32",
+            chunks=tuple(min(CHUNK_PX, side) for side in shape),
+            fill_value=0,
+            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+            dimension_names=("y", "x"),
+            config={"write_empty_chunks": False},
+            overwrite=True,
+        )
+
+    def _metadata(self, levels: int) -> dict[str, Any]:
+        unit = {} if self.mpp is None else {"unit": "micrometer"}
+        scale_y, scale_x = self.mpp or (1.0, 1.0)
+        return {
+            "version": "0.5",
+            "multiscales": [
+                {
+                    "name": "nuclei",
+                    "axes": [{"name": name, "type": "space", **unit} for name in ("y", "x")],
+                    "datasets": [
+                        {
+                            "path": str(level),
+                            "coordinateTransformations": [
+                                {"type": "scale", "scale": [scale_y * 2**level, scale_x * 2**level]}
+                            ],
+                        }
+                        for level in range(levels)
+                    ],
+                    "type": "nearest",
+                }
+            ],
+            "image-label": {"version": "0.5", **self._about_nuclei},
+        }
+
+
+def _chunks_of(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:
+    """Boxes of the chunks that a box touches, cut at the level's edge."""
+    y0, x0, y1, x1 = box
+    if y1 <= y0 or x1 <= x0:
+        return
+    rows = range(y0 // CHUNK_PX * CHUNK_PX, y1, CHUNK_PX)
+    columns = range(x0 // CHUNK_PX * CHUNK_PX, x1, CHUNK_PX)
+    for top, left in product(rows, columns):
+        yield top, left, min(top + CHUNK_PX, shape[0]), min(left + CHUNK_PX, shape[1])
+
+
+def _intersection(a: Box, b: Box) -> Box:
+    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box[0], box[2]), slice(box[1], box[3])

@@ -1,0 +1,72 @@
+"""The example input of a trace: what the model is called with, and what is remembered of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Shape and type of a tensor of the example."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def arguments(example_input: object) -> Arguments:
+    """Read an example: a tensor, a tuple of positional or a mapping of keyword arguments."""
+    if isinstance(example_input, Mapping):
+        return (), dict(example_input)
+    if isinstance(example_input, (tuple, list)):
+        return tuple(example_input), {}
+    return (example_input,), {}
+
+
+def mapped(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 (arguments are anything)
+    """Apply a function to every tensor (or `TensorSpec`) in nested tuples, lists and dictionaries."""
+    if isinstance(value, (Tensor, TensorSpec)):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: mapped(change, item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        items = [mapped(change, item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    return value
+
+
+def remembered(given: Arguments) -> tuple[Any, Any]:
+    """Keep shapes and types of the example, not its contents."""
+    args, kwargs = mapped(lambda tensor: TensorSpec(tuple(tensor.shape), tensor.dtype), given)
+    return args, kwargs
+
+
+def random_example(example: tuple[Any, Any], like: torch.Tensor | None, seed: int = 0) -> Arguments:
+    """Make an input of remembered shapes: normal noise, or zeros and ones where the type is an integer.
+
+    Parameters
+    ----------
+    example
+        What `remembered` gave.
+    like
+        A parameter of the model, for device and floating type.
+    seed
+        Of the noise.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    device = like.device if like is not None else torch.device("cpu")
+
+    def make(spec: TensorSpec) -> Tensor:
+        if not spec.dtype.is_floating_point:
+            return torch.randint(0, 2, spec.shape, generator=generator).to(device, spec.dtype)
+        dtype = like.dtype if like is not None and like.dtype.is_floating_point else spec.dtype
+        return torch.randn(spec.shape, generator=generator).to(device, dtype)
+
+    args, kwargs = mapped(make, example)
+    return args, kwargs

@@ -1,0 +1,237 @@
+"""Channel groups: which places of a network have to lose the same channels at the same time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pathprune.pruning.sizes import Sizes
+
+Role = Literal["out", "in", "scale"]
+Kind = Literal["skip", "internal"]
+Indices = NDArray[np.int64]
+
+SINGLE_CHANNEL = "one channel is left"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One place where the channels of a group live: a stretch of one axis of one parameter or buffer.
+
+    Attributes
+    ----------
+    module
+        Dotted path of the module; empty for the model itself.
+    parameter
+        Name of the parameter or buffer in that module.
+    axis
+        Axis of the tensor.
+    offset
+        Position of the group's first channel on that axis; concatenation makes it differ from zero.
+    role
+        ``"out"``: a filter makes the channel. ``"in"``: a filter reads it. ``"scale"``: anything applied to
+        each channel alone (biases, norms, layer scales, embeddings that are added).
+    block
+        Consecutive positions that belong to one channel: 49 where a 7x7 map is flattened before a linear layer.
+    splits
+        Conv groups, where the axis is counted through all of them although the tensor holds one's share.
+    order
+        Positions relative to ``offset``, ``block`` for each channel, where they are not simply consecutive.
+    """
+
+    module: str
+    parameter: str
+    axis: int
+    offset: int
+    role: Role
+    block: int = 1
+    splits: int = 1
+    order: tuple[int, ...] | None = None
+
+    @property
+    def tensor(self) -> str:
+        """Name of the parameter or buffer in the model's state."""
+        return f"{self.module}.{self.parameter}" if self.module else self.parameter
+
+    def positions(self, width: int) -> Indices:
+        """Give the positions on the axis, (width, block)."""
+        order = np.arange(width * self.block) if self.order is None else np.asarray(self.order)
+        return (self.offset + order.astype(np.int64)).reshape(width, self.block)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGroup:
+    """Channels that are cut together, with the same index in every member.
+
+    Attributes
+    ----------
+    name
+        Of the module that makes these channels first; ``name[a:b]`` where a module makes several groups.
+    width
+        Number of channels.
+    members
+        Every place that holds these channels, in the order of execution.
+    splits
+        Parts of equal size that have to keep the same number of channels, each choosing its own: conv groups.
+        Channel ``i`` belongs to part ``i // (width // splits)``.
+    kind
+        ``"skip"`` where the channels pass an addition that joins two producers' outputs (residual or
+        encoder-decoder), else ``"internal"``.
+    frozen
+        Why the group cannot be cut, or None.
+    """
+
+    name: str
+    width: int
+    members: tuple[Member, ...]
+    splits: int = 1
+    kind: Kind = "internal"
+    frozen: str | None = None
+
+    @property
+    def producers(self) -> tuple[Member, ...]:
+        """Members whose filters make the channels."""
+        return tuple(member for member in self.members if member.role == "out")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelGraph:
+    """All channel groups of a network, as `trace` found them.
+
+    Attributes
+    ----------
+    groups
+        In the order of execution, those that cannot be cut included.
+    shapes
+        Shape of every parameter and buffer of the model that was traced.
+    example
+        Positional and keyword arguments of the traced call, with `TensorSpec` for tensors.
+    sizes
+        Parameters, MACs and bytes as functions of the widths of the groups.
+    """
+
+    groups: tuple[ChannelGroup, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    example: tuple[Any, Any]
+    sizes: Sizes
+
+    @property
+    def prunable(self) -> tuple[ChannelGroup, ...]:
+        """The groups that can be cut."""
+        return tuple(group for group in self.groups if group.frozen is None)
+
+    @property
+    def frozen(self) -> dict[str, str]:
+        """Why each group that cannot be cut cannot be cut, by name of the group."""
+        return {group.name: group.frozen for group in self.groups if group.frozen is not None}
+
+    def group(self, name: str) -> ChannelGroup:
+        """Give the group of a name.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        for group in self.groups:
+            if group.name == name:
+                return group
+        raise ValueError(f"got channel group {name!r}, which this graph does not have; see graph.to_text()")
+
+    def to_text(self) -> str:
+        """Write the graph for people: one paragraph for each group, one line for each module in it."""
+        return "\n".join(line for group in self.groups for line in _paragraph(group))
+
+    def fingerprint(self) -> str:
+        """Identify the structure: equal for equal groups, whatever the weights, the process or the machine."""
+        text = "\n".join(
+            f"{group.name}|{group.width}|{group.splits}|{group.kind}|{group.frozen is None}|"
+            + ";".join(
+                f"{m.tensor},{m.axis},{m.offset},{m.role},{m.block},{m.splits},{m.order}" for m in group.members
+            )
+            for group in self.groups
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def after(self, keep: Mapping[str, tuple[int, ...]]) -> ChannelGraph:
+        """Give the graph of the compact model, without another trace.
+
+        Parameters
+        ----------
+        keep
+            Group to the indices that stay; groups that are not named stay whole.
+        """
+        kept = {group.name: np.asarray(keep.get(group.name, range(group.width)), np.int64) for group in self.groups}
+        gone = positions_to_cut(self, keep)
+        groups: list[ChannelGroup] = []
+        for group in self.groups:
+            width = len(kept[group.name])
+            members = tuple(_moved(m, group.width, kept[group.name], gone) for m in group.members)
+            single = SINGLE_CHANNEL if width == group.splits else None
+            groups.append(replace(group, width=width, members=members, frozen=group.frozen or single))
+        shapes = {name: tuple(shape) for name, shape in self.shapes.items()}
+        for (name, axis, splits), cut in gone.items():
+            shape = list(shapes[name])
+            shape[axis] -= len(cut) // splits
+            shapes[name] = tuple(shape)
+        return replace(self, groups=tuple(groups), shapes=shapes)
+
+    def __repr__(self) -> str:
+        return f"ChannelGraph({len(self.groups)} groups, {len(self.frozen)} of them frozen, {self.fingerprint()})"
+
+
+def positions_to_cut(
+    graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]
+) -> dict[tuple[str, int, int], Indices]:
+    """Give the sorted positions that go, for every (tensor, axis, splits) that loses some."""
+    parts: dict[tuple[str, int, int], list[Indices]] = {}
+    for group in graph.groups:
+        stay = keep.get(group.name)
+        if stay is None or len(stay) == group.width:
+            continue
+        gone = np.setdiff1d(np.arange(group.width), np.asarray(stay, np.int64), assume_unique=True)
+        for member in group.members:
+            key = (member.tensor, member.axis, member.splits)
+            parts.setdefault(key, []).append(member.positions(group.width)[gone].ravel())
+    return {key: np.sort(np.concatenate(value)) for key, value in parts.items()}
+
+
+def _moved(
+    member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]
+) -> Member:
+    """Give a member its place after the cut: positions count what is left before them."""
+    cut = gone.get((member.tensor, member.axis, member.splits))
+    if cut is None:
+        return member
+    old = member.positions(width)[kept].ravel()
+    offset, order = stretch(old - np.searchsorted(cut, old))
+    return replace(member, offset=offset, order=order)
+
+
+def stretch(positions: Indices) -> tuple[int, tuple[int, ...] | None]:
+    """Give offset and order of flat positions; the order is None where they are consecutive."""
+    offset = int(positions.min())
+    relative = positions - offset
+    regular = bool((relative == np.arange(len(positions))).all())
+    return offset, None if regular else tuple(relative.tolist())
+
+
+def _paragraph(group: ChannelGroup) -> Iterator[str]:
+    splits = f", {group.splits} splits" if group.splits > 1 else ""
+    frozen = f", frozen: {group.frozen}" if group.frozen else ""
+    yield f"{group.name}: {group.width} {group.kind}{splits}{frozen}"
+    lines: dict[str, str] = {}
+    for member in group.members:
+        where = f" at {member.offset}" if member.offset else ""
+        where += f", blocks of {member.block}" if member.block > 1 else ""
+        where += ", scattered" if member.order is not None else ""
+        where += f", {member.splits} splits" if member.splits > 1 else ""
+        known = member.parameter in {"weight", "bias", "running_mean", "running_var"}
+        path = member.module if known else member.tensor
+        lines.setdefault(f"{path}{where}", member.role)
+    yield from (f"    {role:<5} {place}" for place, role in lines.items())

@@ -1,0 +1,62 @@
+"""Multiply-accumulates of single operations: convolutions and matrix products, everything else is free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from torch import Tensor
+
+
+def macs_of_call(name: str, args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    """Count the multiply-accumulates of an operation by the shapes of its tensors; 1 MAC = 2 FLOPs.
+
+    Parameters
+    ----------
+    name
+        Of the operation, without namespace and overload: ``"conv2d"``.
+    args
+        Its positional arguments.
+    outputs
+        Its results.
+    """
+    count = _COUNTED.get(name)
+    return count(args, outputs) if count else 0
+
+
+def _conv(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    return outputs[0].numel() * math.prod(args[1].shape[1:])
+
+
+def _conv_transposed(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    del outputs
+    return args[0].numel() * math.prod(args[1].shape[1:])
+
+
+def _convolution(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    return _conv_transposed(args, outputs) if args[6] else _conv(args, outputs)
+
+
+def _product(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    return outputs[0].numel() * int(args[0].shape[-1])
+
+
+def _added_product(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    return _product(args[1:], outputs)
+
+
+def _attention(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
+    query, key, value = args[:3]
+    scores = query.numel() * key.shape[-2]
+    return int(scores + scores // query.shape[-1] * value.shape[-1])
+
+
+_COUNTED: Final[dict[str, Callable[[Sequence[Any], Sequence[Tensor]], int]]] = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transposed),
+    "convolution": _convolution,
+    **dict.fromkeys(("linear", "mm", "bmm", "matmul", "mv", "dot"), _product),
+    **dict.fromkeys(("addmm", "baddbmm"), _added_product),
+    "scaled_dot_product_attention": _attention,
+}

@@ -1,0 +1,115 @@
+"""Copies of a module in which chosen tensors are others: the way in which nothing of the caller's is touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """Give every parameter and buffer by its first name, each tensor once."""
+    state: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for tensors in (model.named_parameters(), model.named_buffers()):
+        for name, tensor in tensors:
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                state[name] = tensor
+    return state
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split the name of a parameter into the path of its module and its own name."""
+    module, _, parameter = name.rpartition(".")
+    return module, parameter
+
+
+def replica(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Module:
+    """Copy a module with ``change(name, tensor)`` in place of each parameter and buffer.
+
+    Structure, settings and hooks are copied as `copy.deepcopy` would, only faster; gradients are not. Tied
+    parameters stay tied and keep their ``requires_grad``.
+    """
+    memo: dict[int, Any] = {}
+    for name, tensor in state_of(model).items():
+        changed = change(name, tensor)
+        if isinstance(tensor, nn.Parameter):
+            changed = nn.Parameter(changed, requires_grad=tensor.requires_grad)
+        memo[id(tensor)] = changed
+    modules = [module for module in model.modules() if _is_plain_module(module)]
+    for module in modules:
+        memo[id(module)] = object.__new__(type(module))
+    for module in modules:
+        memo[id(module)].__dict__.update(
+            {key: _copied(value, memo) for key, value in module.__dict__.items() if key != "_compiled_call_impl"}
+        )
+    copied: nn.Module = copy.deepcopy(model, memo)
+    return copied
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Copy a model with its weights, without gradients."""
+    return replica(model, lambda _, tensor: tensor.detach().clone())
+
+
+def emptied(model: nn.Module) -> nn.Module:
+    """Copy a model without the contents of its parameters and buffers."""
+    return replica(model, lambda _, tensor: empty_like(tensor))
+
+
+def empty_like(tensor: Tensor) -> Tensor:
+    """Give a tensor of the same shape and strides without contents."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+def _is_plain_module(module: nn.Module) -> bool:
+    kind = type(module)
+    return (
+        not hasattr(kind, "__deepcopy__")
+        and _is_torchs(kind.__getstate__)
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and _is_torchs(kind.__setstate__)
+        and not isinstance(module, torch.jit.ScriptModule)
+    )
+
+
+def _is_torchs(method: object) -> bool:
+    return str(getattr(method, "__module__", None) or "torch").partition(".")[0] == "torch"
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attributes of modules are anything)
+    if isinstance(value, _PLAIN):
+        return value
+    kind = type(value)
+    if kind is tuple and all(isinstance(item, _PLAIN) for item in value):
+        return value
+    if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
+        return kind()
+    if kind is dict:
+        return {key: _copied(item, memo) for key, item in value.items()}
+    if isinstance(value, Tensor) and id(value) not in memo:
+        # a tensor that is no leaf, such as the weight that weight norm leaves behind, refuses to be deep-copied
+        return memo.setdefault(id(value), value.detach().clone())
+    return copy.deepcopy(value, memo)
+
+
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """Find the tensors in what a model returns: tensors, mappings, sequences, dataclasses, objects with fields."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from tensors_in(item)
+    elif hasattr(value, "__dict__") and not isinstance(value, (type, nn.Module)):
+        yield from tensors_in(vars(value))
+    elif hasattr(type(value), "__slots__"):
+        yield from tensors_in([getattr(value, name, None) for name in type(value).__slots__])

@@ -1,0 +1,82 @@
+"""Results of common operations on empty tensors, known from the shapes alone.
+
+Torch works the same out in Python, at a millisecond for some; a trace would spend most of its time there.
+Whatever is not plain is left to torch, which also finds the words for what does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+_LIKE_INPUT: Final = frozenset(
+    {"relu", "relu6", "hardswish", "hardsigmoid", "hardtanh", "silu", "gelu", "elu", "selu", "celu", "mish", "sigmoid"}
+    | {"tanh", "leaky_relu", "softplus", "dropout", "feature_dropout", "neg", "abs", "sqrt", "rsqrt", "exp"}
+)
+_CONTIGUOUS: Final = frozenset({"softmax", "log_softmax", "contiguous", "layer_norm", "group_norm"})
+_ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
+
+
+def result_without_computing(
+    name: str, in_place: bool, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor]
+) -> Tensor | None:
+    """Give an empty result for the plain cases of common operations, None for every other.
+
+    Parameters
+    ----------
+    name, in_place
+        Of the operation, without the underscore that says it is in place.
+    args, kwargs, inputs
+        Its arguments, and the tensors among them.
+    """
+    if not inputs or not inputs[0].is_floating_point() or (kwargs and set(kwargs) - {"approximate"}):
+        return None
+    x = inputs[0]
+    if name in _LIKE_INPUT and args[0] is x:
+        return _like(x, in_place=in_place) if len(inputs) == 1 else None
+    if name in _CONTIGUOUS and args[0] is x:
+        return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
+    if name == "batch_norm" and args[0] is x and not in_place:
+        return _like(x, in_place=False) if _channels_agree(name, inputs) else None
+    if name in _ARITHMETIC and len(inputs) == 2 and len(args) == 2:
+        other = inputs[1]
+        same = args[0] is x and other.shape == x.shape and other.dtype == x.dtype
+        return _like(x, in_place=in_place) if same else None
+    if name in _ARITHMETIC and len(inputs) == 1 and args[0] is x and isinstance(args[1], (int, float)):
+        return _like(x, in_place=in_place)
+    if name == "linear":
+        weight = inputs[1]
+        fits = x.ndim > 1 and weight.ndim == 2 and x.shape[-1] == weight.shape[1] and weight.dtype == x.dtype
+        fits = fits and (len(inputs) == 2 or inputs[2].shape == weight.shape[:1])
+        return torch.empty((*x.shape[:-1], weight.shape[0]), dtype=x.dtype, device="meta") if fits else None
+    if name == "cat":
+        return _cat(inputs, args[1] if len(args) > 1 else 0)
+    return None
+
+
+def _like(x: Tensor, *, in_place: bool) -> Tensor:
+    return x if in_place else torch.empty_like(x)
+
+
+def _channels_agree(name: str, inputs: Sequence[Tensor]) -> bool:
+    if len(inputs) == 1:
+        return True
+    if name == "layer_norm":
+        return all(t.shape == inputs[0].shape[-t.ndim :] for t in inputs[1:])
+    return all(t.shape == inputs[0].shape[1:2] for t in inputs[1:])
+
+
+def _cat(inputs: Sequence[Tensor], dim: int) -> Tensor | None:
+    first = inputs[0]
+    dim = dim % first.ndim if first.ndim else 0
+    rest = [(*t.shape[:dim], *t.shape[dim + 1 :]) for t in inputs]
+    if first.ndim == 0 or any(t.ndim != first.ndim or t.dtype != first.dtype for t in inputs):
+        return None
+    if any(shape != rest[0] for shape in rest):
+        return None
+    shape = list(first.shape)
+    shape[dim] = sum(t.shape[dim] for t in inputs)
+    return torch.empty(shape, dtype=first.dtype, device="meta")

@@ -1,0 +1,71 @@
+"""The law of the engine, checked on an example: the compact model gives what the masked one gives."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.pruning.example import Arguments, arguments, mapped, random_example
+from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.replica import tensors_in
+
+TOLERANCE: Final = 1e-4
+"""Of the largest value of the masked model's output."""
+
+
+def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, example_input: object = None) -> float:
+    """Compare two models in evaluation mode; their modes stay as they were.
+
+    Returns
+    -------
+    float
+        Largest difference, as a share of the largest value.
+
+    Raises
+    ------
+    ValueError
+        If it is above 1e-4, or the compact model does not run.
+    """
+    like = next((p for p in masked.parameters() if p.dtype.is_floating_point), None)
+    given = random_example(graph.example, like) if example_input is None else arguments(example_input)
+    wanted = outputs_of(masked, given)
+    try:
+        found = outputs_of(small, given)
+    except Exception as error:
+        raise ValueError(
+            f"the compact model does not run ({error}): its code relies on the widths of its layers; "
+            "leave the groups that it names out of the plan"
+        ) from error
+    worst = max(map(difference, wanted, found), default=0.0) if len(wanted) == len(found) else float("inf")
+    if not worst <= TOLERANCE:
+        raise ValueError(
+            f"the compact model differs from the masked one by {worst:.1e} of the largest output, more than "
+            f"{TOLERANCE}: its code relies on the widths of its layers; do not use it"
+        )
+    return worst
+
+
+def outputs_of(model: nn.Module, given: Arguments) -> list[Tensor]:
+    """Run a model in evaluation mode and give its output tensors; the mode of every module is put back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            args, kwargs = mapped(torch.clone, given)
+            return [tensor.clone() for tensor in tensors_in(model(*args, **kwargs))]
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def difference(wanted: Tensor, found: Tensor) -> float:
+    """Largest difference of two tensors as a share of the largest value; infinite where shapes differ."""
+    if wanted.shape != found.shape:
+        return float("inf")
+    if wanted.numel() == 0 or not wanted.dtype.is_floating_point:
+        return 0.0 if torch.equal(wanted, found) else float("inf")
+    scale = float(wanted.abs().max())
+    worst = float((wanted - found).abs().max())
+    return worst / scale if scale > 0 else (0.0 if worst == 0 else float("inf"))

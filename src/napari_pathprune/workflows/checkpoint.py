@@ -1,0 +1,268 @@
+"""Model files: our own ``.safetensors``, and the checkpoints of HoVer-Net's other implementations.
+
+Our files hold the weights and, in the header, a JSON with all that is needed to rebuild the model. Widths are not
+stored: they are the shapes of the weights. No pickle is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from napari_pathprune.instances.atomic import whole_file
+from napari_pathprune.models import build
+from napari_pathprune.pruning import reshape
+from napari_pathprune.workflows.foreign import hovernet_config, hovernet_weights
+
+FORMAT: Final = "pathprune-1"
+HEADER_KEY: Final = "pathprune"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A model at rest.
+
+    Attributes
+    ----------
+    architecture, config
+        What `models.build` needs for the dense model.
+    weights
+        State dict of the dense or compact model; its shapes are the widths.
+    lineage
+        What happened to the model, oldest first: one dict a step, each with a key ``step`` (``trained``,
+        ``pruned``, ``fine-tuned``, ``imported``).
+    type_names
+        Names of the types, background first; empty for an untyped model.
+    mpp
+        Pixel size that the model expects, in um; None where it is not known.
+    licence
+        Of the weights.
+    card
+        What people should know: training data, scores, limits.
+    """
+
+    architecture: str
+    config: Mapping[str, Any]
+    weights: Mapping[str, Tensor]
+    lineage: tuple[Mapping[str, Any], ...] = ()
+    type_names: tuple[str, ...] = ()
+    mpp: float | None = 0.25
+    licence: str = "not stated"
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def model(self) -> nn.Module:
+        """Build the model, in eval mode, bit-equal to the one that was saved.
+
+        Raises
+        ------
+        ValueError
+            If weights and architecture do not belong together; the message names the keys.
+        """
+        dense = build(self.architecture, **self.config)
+        expected, given = set(dense.state_dict()), set(self.weights)
+        if expected != given:
+            missing, extra = sorted(expected - given), sorted(given - expected)
+            raise ValueError(
+                f"the weights are not those of a {self.architecture} with {dict(self.config)}: "
+                f"{len(missing)} keys are missing{_some(missing)}, {len(extra)} are unknown{_some(extra)}"
+            )
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
+        model = dense if shapes == _shapes(dense) else reshape(dense, shapes)
+        model.load_state_dict(dict(self.weights))
+        return model.eval()
+
+    @property
+    def params(self) -> int:
+        """Count the numbers in the weights, running statistics of norms left out."""
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        return sum(t.numel() for name, t in self.weights.items() if not name.endswith(statistics))
+
+
+def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _some(keys: list[str]) -> str:
+    return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})" if keys else ""
+
+
+def packaged_models() -> dict[str, Path]:
+    """Give the models that come with the package, by name."""
+    folder = Path(str(resources.files("napari_pathprune"))) / "packaged"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find(model: str | Path) -> Path:
+    """Give the file of a packaged model's name or of a path.
+
+    Raises
+    ------
+    ValueError
+        If there is neither.
+    """
+    packaged = packaged_models()
+    if str(model) in packaged:
+        return packaged[str(model)]
+    path = Path(model)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give a model file")
+    if not path.exists():
+        raise ValueError(f"there is no model {str(model)!r}: give a file, or one of {', '.join(packaged) or '(none)'}")
+    return path
+
+
+def load(model: str | Path) -> Checkpoint:
+    """Read a model file, or a packaged model by its name.
+
+    Parameters
+    ----------
+    model
+        A ``.safetensors`` of ours, a checkpoint of HoVer-Net's original implementation (``{"desc": ...}``) or of
+        TIAToolbox (flat), or the name of a packaged model.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, truncated, foreign, or asks to execute code; nothing of it is executed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_pathprune.models import build
+    >>> config = {"mode": "fast", "num_types": None, "width": 0.0625}
+    >>> dense = Checkpoint("hovernet", config, build("hovernet", **config).state_dict())
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> save(dense, path)
+    >>> load(path).params == dense.params
+    True
+    """
+    path = find(model)
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty; the download or copy may have failed")
+    with path.open("rb") as file:
+        start = file.read(9)
+    # a safetensors file begins with the length of its header, which may look like a pickle; then a brace follows
+    is_pickle = start[:2] == b"PK" or start[:1] == b"\x80"
+    return _load_foreign(path) if is_pickle and start[8:] != b"{" else _load_own(path)
+
+
+def _load_own(path: Path) -> Checkpoint:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a model file, or is truncated ({_first_line(error)})") from error
+    if HEADER_KEY not in metadata:
+        raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
+    try:
+        return _from_header(json.loads(metadata[HEADER_KEY]), weights, path)
+    except (AttributeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} has a damaged pathprune header ({_first_line(error)}); write it again") from error
+
+
+def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Path) -> Checkpoint:
+    if header.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}: update napari-pathprune"
+        )
+    for name, dtype in header["stored_as_half"].items():
+        weights[name] = weights[name].to(getattr(torch, dtype))
+    return Checkpoint(
+        architecture=header["architecture"],
+        config=dict(header["config"]),
+        weights=weights,
+        lineage=tuple(header["lineage"]),
+        type_names=tuple(header["type_names"]),
+        mpp=header["mpp"],
+        licence=header["licence"],
+        card=dict(header["card"]),
+    )
+
+
+def _load_foreign(path: Path) -> Checkpoint:
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is refused: it holds more than weights, which could execute code when opened, or it is damaged; "
+            "nothing of it was executed. Save its state dict alone, then load that"
+        ) from error
+    except Exception as error:  # a damaged pickle raises anything, from IndexError to struct.error
+        raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({_first_line(error)})") from error
+    weights = hovernet_weights(content, str(path))
+    config = hovernet_config(weights, str(path))
+    return Checkpoint(
+        architecture="hovernet",
+        config=config,
+        weights=weights,
+        lineage=({"step": "imported", "file": path.name},),
+        type_names=tuple(f"type {i}" if i else "background" for i in range(config["num_types"] or 0)),
+        mpp=0.25,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def save(checkpoint: Checkpoint, path: str | Path, *, half: bool = False) -> None:
+    """Write a model file; an existing one is replaced only when the new one is whole.
+
+    Parameters
+    ----------
+    checkpoint
+        What to write.
+    path
+        Ends with ``.safetensors``.
+    half
+        Store float32 weights in half precision: half the size, rounded once. They are float32 again when loaded.
+        Tensors that leave the range of half precision (65504) stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end with ``.safetensors``, or the folder does not exist.
+    OSError
+        If the file cannot be written, such as on a full disk.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"got {path.name!r}; models are written as .safetensors: name it {path.stem}.safetensors")
+    if not path.parent.is_dir():
+        raise ValueError(f"the folder {path.parent} does not exist; make it first")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.weights.items()}
+    halved = {n: "float32" for n, t in weights.items() if half and t.dtype == torch.float32 and _fits_half(t)}
+    header = {
+        "format": FORMAT,
+        "architecture": checkpoint.architecture,
+        "config": dict(checkpoint.config),
+        "lineage": [dict(step) for step in checkpoint.lineage],
+        "type_names": list(checkpoint.type_names),
+        "mpp": checkpoint.mpp,
+        "licence": checkpoint.licence,
+        "card": dict(checkpoint.card),
+        "stored_as_half": halved,
+    }
+    tensors = {name: tensor.half() if name in halved else tensor for name, tensor in weights.items()}
+    content = to_bytes(tensors, metadata={HEADER_KEY: json.dumps(header)})
+    with whole_file(path) as part:
+        part.write_bytes(content)
+
+
+def _fits_half(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().logical_not().logical_or(tensor.half().isfinite()).all())

@@ -1,0 +1,68 @@
+"""Checkpoints of HoVer-Net's other implementations: the only place that knows their keys.
+
+The original implementation (Graham et al. 2019) saves ``{"desc": state dict, ...}``, sometimes with a ``module.``
+prefix from data-parallel training; TIAToolbox saves the flat state dict. Both carry the constant
+``upsample2x.unpool_mat``, which our network does not need. All other keys are our own network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+UNPOOL: Final = "upsample2x.unpool_mat"
+PUBLISHED_STEM: Final = 64
+
+
+def hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: ANN401 - a file can hold anything
+    """Give the state dict under our own network's keys.
+
+    Parameters
+    ----------
+    content
+        What the file held.
+    source
+        Its name, for messages.
+
+    Raises
+    ------
+    ValueError
+        If this is no state dict of a HoVer-Net.
+    """
+    if isinstance(content, Mapping) and isinstance(content.get("desc"), Mapping):
+        content = content["desc"]
+    if not isinstance(content, Mapping) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
+        raise ValueError(f"{source} holds no state dict of a HoVer-Net; expected tensors, or {{'desc': tensors}}")
+    weights = {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    unpool = weights.pop(UNPOOL, None)
+    if unpool is not None and not torch.equal(unpool.float(), torch.ones(2, 2)):
+        raise ValueError(
+            f"{source} has an {UNPOOL} that does not repeat pixels; it is not a HoVer-Net that is known here"
+        )
+    return weights
+
+
+def hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[str, Any]:
+    """Read mode, types and width from the shapes of a dense HoVer-Net's weights.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not those of a HoVer-Net; the message names the key that is missing or wrong.
+    """
+    types = weights.get("decoder.tp.u0.conv.weight")
+    needed = ["conv0./.weight", "decoder.np.u3.conva.weight", "decoder.hv.u0.conv.weight"]
+    for key in needed if types is None else [*needed, "decoder.tp.u0.conv.weight"]:
+        if key not in weights or weights[key].ndim != 4:
+            raise ValueError(f"{source} is not a HoVer-Net: it has no convolution {key!r}")
+    kernel_px = weights["decoder.np.u3.conva.weight"].shape[-1]
+    if kernel_px not in {3, 5}:
+        raise ValueError(f"{source} has decoder kernels of {kernel_px} px; HoVer-Net has 3 (fast) or 5 (original)")
+    return {
+        "mode": "fast" if kernel_px == 3 else "original",
+        "num_types": None if types is None else types.shape[0],
+        "width": weights["conv0./.weight"].shape[0] / PUBLISHED_STEM,
+    }

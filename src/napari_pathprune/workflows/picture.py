@@ -1,0 +1,103 @@
+"""Segmentations drawn on the tissue, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from napari_pathprune.instances.table import InstanceTable
+
+UNTYPED = "nucleus"
+Colours = Mapping[str, tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One segmentation of a piece of tissue.
+
+    Attributes
+    ----------
+    title
+        Above the picture.
+    pixels, labels
+        (H, W, 3) uint8 and (H, W), the tissue and its instance map.
+    table
+        The nuclei, in pixels of `pixels`.
+    type_names
+        Background first; empty where untyped.
+    mpp
+        Of `pixels`, in um; None where it is not known.
+    """
+
+    title: str
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
+    table: InstanceTable
+    type_names: tuple[str, ...]
+    mpp: tuple[float, float] | None
+
+
+def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> None:
+    """Draw the outlines of each panel's nuclei on its tissue, coloured by type, and write a PNG.
+
+    Parameters
+    ----------
+    panels
+        From left to right; all show the same tissue.
+    path
+        Replaced only when the new picture is whole.
+    colours
+        Red, green, blue by name of type; see `workflows.results.TYPE_COLOURS`.
+    """
+    height, width = panels[0].pixels.shape[:2]
+    figure = Figure(figsize=(6.4 * len(panels), 6.4 * height / width + 0.9), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    shown: dict[str, None] = {}
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        axes.imshow(panel.pixels, interpolation="lanczos")
+        names = [_type_name(panel, row) for row in range(len(panel.table))]
+        lines = [_closed(panel.table.contour(row))[:, ::-1] for row in range(len(panel.table))]
+        axes.add_collection(LineCollection(lines, colors=[_unit(colours, name) for name in names], linewidths=1.3))
+        shown |= dict.fromkeys(names)
+        axes.set_title(f"{panel.title}: {len(panel.table):,} nuclei", fontsize=12)
+        axes.set_axis_off()
+        if panel.mpp is not None:
+            _scale_bar(axes, panel.mpp[1], width, height)
+    order = [name for name in panels[0].type_names or (UNTYPED,) if name in shown]
+    handles = [Line2D([], [], color=_unit(colours, name), linewidth=3, label=name) for name in order]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=11)
+    part = path.with_name(path.name + ".part")
+    figure.savefig(part, format="png")
+    part.replace(path)
+
+
+def _type_name(panel: Panel, row: int) -> str:
+    return panel.type_names[int(panel.table.type[row])] if panel.type_names else UNTYPED
+
+
+def _closed(contour: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([contour, contour[:1]])
+
+
+def _unit(colours: Colours, name: str) -> tuple[float, float, float]:
+    red, green, blue = colours.get(name, (0, 220, 220))
+    return red / 255, green / 255, blue / 255
+
+
+def _scale_bar(axes: object, mpp: float, width: int, height: int) -> None:
+    """Draw 50 um at the lower left."""
+    length = 50.0 / mpp
+    if length > width / 2:
+        return
+    x, y = 0.03 * width, 0.965 * height
+    axes.plot([x, x + length], [y, y], color="black", linewidth=3, solid_capstyle="butt")  # type: ignore[attr-defined]
+    axes.text(x, y - 0.012 * height, "50 µm", fontsize=9, va="bottom", ha="left")  # type: ignore[attr-defined]

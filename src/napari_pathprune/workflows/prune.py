@@ -1,0 +1,202 @@
+"""Prune a model file: load, trace, score, choose, cut, save."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.pruning import (
+    ChannelGraph,
+    Cost,
+    PrunePlan,
+    choose,
+    choose_for_macs,
+    choose_for_params,
+    compact,
+    cost_of,
+    importance,
+    trace,
+)
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+
+PATCH_PX: Final = 256
+"""Costs are told for an input of about this size, HoVer-Net's own."""
+
+
+_CHOOSE: Final[Mapping[str, Callable[..., PrunePlan]]] = MappingProxyType(
+    {"ratio": choose, "params": choose_for_params, "macs": choose_for_macs}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PruneTarget:
+    """How much to remove: a ratio of the channels, or a share of parameters or MACs to keep."""
+
+    kind: Literal["ratio", "params", "macs"]
+    value: float
+
+    @classmethod
+    def from_shares(cls, *, ratio: float | None, params: float | None, macs: float | None) -> PruneTarget:
+        """Take the one that is given.
+
+        Raises
+        ------
+        ValueError
+            If none or several are given, or it is out of range.
+        """
+        given = [
+            (kind, value) for kind, value in (("ratio", ratio), ("params", params), ("macs", macs)) if value is not None
+        ]
+        if len(given) != 1:
+            raise ValueError("give one of --ratio, --params and --macs")
+        kind, value = given[0]
+        if kind == "ratio" and not 0.0 <= value < 1.0:
+            raise ValueError(f"got a ratio of {value}; it is the share of channels to remove, 0 to below 1")
+        if kind != "ratio" and not 0.0 < value <= 1.0:
+            raise ValueError(f"got --{kind} {value}; it is the share of the {kind} to keep, above 0 to 1")
+        return cls(kind, value)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchCost:
+    """What a model costs for one patch.
+
+    Attributes
+    ----------
+    cost
+        Parameters, MACs and bytes for an input of `input_px`.
+    input_px, output_px
+        Sides of the patch and of its maps.
+    """
+
+    cost: Cost
+    input_px: int
+    output_px: int
+
+    @property
+    def macs_per_megapixel(self) -> float:
+        """MACs for a million pixels of maps, patch by patch."""
+        return self.cost.macs / self.output_px**2 * 1e6
+
+
+def cost_per_patch(checkpoint: Checkpoint, patch_px: int = PATCH_PX) -> PatchCost:
+    """Give the cost of a model for a patch of about ``patch_px``."""
+    model = checkpoint.model()
+    size = model.nearest_sizes(patch_px)[1]  # type: ignore[operator]
+    return PatchCost(cost_of(model, torch.zeros(1, 3, size, size)), size, model.output_shape(size, size)[0])  # type: ignore[operator]
+
+
+def example_for(model: nn.Module) -> Tensor:
+    """Make an input of about `PATCH_PX` to trace a model on, so that shares of MACs are those of a patch."""
+    size = model.nearest_sizes(PATCH_PX)[1]  # type: ignore[operator]
+    return torch.zeros(1, 3, size, size)
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """What a cut did."""
+
+    model: str
+    out: str
+    before: PatchCost
+    after: PatchCost
+    target: PruneTarget
+    criterion: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "model": self.model,
+            "out": self.out,
+            "criterion": self.criterion,
+            "target": {self.target.kind: self.target.value},
+            "params": [self.before.cost.params, self.after.cost.params],
+            "macs": [self.before.cost.macs, self.after.cost.macs],
+            "input_px": self.before.input_px,
+        }
+
+    def summary(self) -> str:
+        """Two lines for people."""
+        old, new = self.before.cost, self.after.cost
+        return (
+            f"{self.model} -> {self.out}\n"
+            f"parameters {old.params:,} -> {new.params:,} ({new.params / old.params:.1%} left), "
+            f"MACs for {self.before.input_px} px {old.macs / 1e9:.2f} G -> {new.macs / 1e9:.2f} G "
+            f"({new.macs / old.macs:.1%} left)"
+        )
+
+
+def prune_checkpoint(
+    model_name: str,
+    out: Path,
+    target: PruneTarget,
+    *,
+    criterion: str = "l2",
+    scope: str = "local",
+    max_skip_ratio: float | None = None,
+    round_to: int = 1,
+) -> PruneReport:
+    """Prune a model in one shot and write the compact one.
+
+    Parameters
+    ----------
+    model_name
+        File or packaged name.
+    out
+        The ``.safetensors`` to write.
+    target
+        How much to remove.
+    criterion, scope, max_skip_ratio, round_to
+        See `pruning.importance` and `pruning.choose`.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be read or a setting is out of range.
+    """
+    dense = load(model_name)
+    model = dense.model()
+    graph = trace(model, example_for(model))
+    scores = importance(model, graph, criterion=criterion)
+    plan = _CHOOSE[target.kind](graph, scores, target.value, scope, max_skip_ratio, round_to, criterion=criterion)
+    small = cut(dense, model, graph, plan)
+    save(small, out)
+    return PruneReport(model_name, str(out), cost_per_patch(dense), cost_per_patch(small), target, criterion)
+
+
+def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
+    """Cut a model by a plan; the checkpoint's lineage tells what was cut."""
+    small = compact(model, graph, plan)
+    step = {
+        "step": "pruned",
+        "params_before": dense.params,
+        "widths": {
+            group.name: [group.width, len(plan.keep[group.name])] for group in graph.groups if group.name in plan.keep
+        },
+        "plan": json.loads(plan.to_json()),
+    }
+    return dataclasses.replace(dense, weights=small.state_dict(), lineage=(*dense.lineage, step))
+
+
+def cut_as(dense: Checkpoint, compact_one: Checkpoint) -> tuple[Checkpoint, PrunePlan]:
+    """Repeat, on a dense model, the cut that another model's lineage tells of.
+
+    Raises
+    ------
+    ValueError
+        If that model was not pruned, or from another architecture.
+    """
+    plans = [step["plan"] for step in compact_one.lineage if step["step"] == "pruned"]
+    if len(plans) != 1:
+        raise ValueError(f"the compact model was pruned {len(plans)} times; its cut can be repeated only if that is 1")
+    plan = PrunePlan.from_json(json.dumps(plans[0]))
+    model = dense.model()
+    return cut(dense, model, trace(model, example_for(model)), plan), plan

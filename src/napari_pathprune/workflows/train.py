@@ -1,0 +1,209 @@
+"""Train a model from scratch, or train one on, as a config file or a folder of annotated images says."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from napari_pathprune.models import build
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, names_in, read_folder
+from napari_pathprune.training.fit import FitDone, FitEvent, FitSettings, fit
+from napari_pathprune.training.losses import hovernet_losses
+from napari_pathprune.workflows.checkpoint import Checkpoint, save
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The network to train, and what its file says of it.
+
+    Attributes
+    ----------
+    architecture, mode, width
+        See `models.build`.
+    mpp
+        Pixel size of the training images after their ``zoom``, in um.
+    type_names
+        Background first; empty for an untyped model.
+    licence
+        Of the weights.
+    seed
+        Of the initial weights.
+    """
+
+    architecture: str = "hovernet"
+    mode: str = "fast"
+    width: float = 0.25
+    mpp: float = 0.25
+    type_names: tuple[str, ...] = ()
+    licence: str = "not stated"
+    seed: int = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `models.build` takes."""
+        return {"mode": self.mode, "num_types": len(self.type_names) or None, "width": self.width}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """A folder of annotated images; see `training.datasets.read_folder`."""
+
+    folder: str
+    zoom: float = 1.0
+    weight: float = 1.0
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSettings:
+    """Side of the patches, and the seed of where they are cut and how they are changed."""
+
+    patch_px: int = 320
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that a training run depends on; folders are relative to `base`."""
+
+    base: Path
+    model: ModelSettings
+    fit: FitSettings
+    patches: PatchSettings
+    data: tuple[DataSettings, ...]
+
+
+def read_config(source: Path) -> TrainConfig:
+    """Read a config file, or make one for a folder of annotated images.
+
+    Parameters
+    ----------
+    source
+        A ``.toml`` with the tables ``[model]``, ``[fit]``, ``[patches]`` and one or more ``[[data]]``, or a folder
+        with ``images``, ``labels`` and perhaps ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If it does not exist, is no TOML, or has a key that is not known.
+    """
+    if source.is_dir():
+        model = ModelSettings(type_names=names_in(source))
+        return TrainConfig(source, model, FitSettings(), PatchSettings(), (DataSettings("."),))
+    if not source.exists():
+        raise ValueError(f"{source} does not exist: give a config file (.toml) or a folder of annotated images")
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{source} is not a TOML file: {error}") from error
+    strangers = sorted(set(tables) - {"model", "fit", "patches", "data"})
+    if strangers:
+        raise ValueError(f"{source} has a table [{strangers[0]}]; those known are model, fit, patches and data")
+    if not tables.get("data"):
+        raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
+    return TrainConfig(
+        base=source.parent,
+        model=_settings(ModelSettings, tables.get("model", {}), source),
+        fit=_settings(FitSettings, tables.get("fit", {}), source),
+        patches=_settings(PatchSettings, tables.get("patches", {}), source),
+        data=tuple(_settings(DataSettings, table, source) for table in tables["data"]),
+    )
+
+
+def _settings(kind: type[Settings], table: Mapping[str, Any], source: Path) -> Settings:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    strangers = sorted(set(values) - set(known))
+    if strangers:
+        raise ValueError(f"{source} has a setting {strangers[0]!r}; those known here are {', '.join(known)}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def training_images(config: TrainConfig, type_names: Sequence[str]) -> list[AnnotatedImage]:
+    """Read all images that the config trains on."""
+    return [
+        image
+        for data in config.data
+        for image in read_folder(
+            config.base / data.folder, type_names, zoom=data.zoom, weight=data.weight, leave_out=data.leave_out
+        )
+    ]
+
+
+def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) -> Iterator[FitEvent]:
+    """Train a model and write it.
+
+    Beside the model file lies its state while it trains (``<out>.state``): a stopped run resumes from there, exactly.
+
+    Parameters
+    ----------
+    config
+        See `read_config`.
+    out
+        The model file to write, ``.safetensors``.
+    start
+        Model to train on; its architecture, widths and types are kept. None trains a fresh one.
+
+    Yields
+    ------
+    StepDone, FitDone
+
+    Raises
+    ------
+    ValueError
+        If data or settings are not usable, or the loss becomes NaN.
+    """
+    if out.suffix != ".safetensors":
+        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
+    before = start or _fresh(config.model)
+    model = before.model()
+    images = training_images(config, before.type_names)
+    output_px, _ = model.output_shape(config.patches.patch_px, config.patches.patch_px)  # type: ignore[operator]
+    length = config.fit.steps * config.fit.batch
+    patches = RandomPatches(images, config.patches.patch_px, output_px, length, config.patches.seed)
+    state = out.with_name(out.name + ".state")
+    for event in fit(model, patches, hovernet_losses, config.fit, state=state):
+        if isinstance(event, FitDone):
+            save(_trained(before, model, config, images), out)
+            state.unlink(missing_ok=True)
+        yield event
+
+
+def _fresh(settings: ModelSettings) -> Checkpoint:
+    torch.manual_seed(settings.seed)
+    model = build(settings.architecture, **settings.config)
+    for layer in model.output_layers():  # type: ignore[operator]
+        nn.init.zeros_(layer.weight)
+    return Checkpoint(
+        architecture=settings.architecture,
+        config=settings.config,
+        weights=model.state_dict(),
+        type_names=settings.type_names,
+        mpp=settings.mpp,
+        licence=settings.licence,
+    )
+
+
+def _trained(before: Checkpoint, model: nn.Module, config: TrainConfig, images: Sequence[AnnotatedImage]) -> Checkpoint:
+    step = {
+        "step": "fine-tuned" if before.lineage else "trained",
+        "steps": config.fit.steps,
+        "batch": config.fit.batch,
+        "patch_px": config.patches.patch_px,
+        "learning_rate": config.fit.learning_rate,
+        "seed": config.patches.seed,
+        "images": len(images),
+    }
+    return dataclasses.replace(before, weights=model.state_dict(), lineage=(*before.lineage, step))

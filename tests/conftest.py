@@ -1,0 +1,35 @@
+"""What tests of several rooms share: one tiny network, one picture of nuclei."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_pathprune.models.hovernet import HoVerNet
+
+
+@pytest.fixture
+def tiny_hovernet() -> HoVerNet:
+    """Give a typed HoVer-Net of 1/16 width, with batch norms that do something: a fresh one for each test."""
+    with torch.random.fork_rng():
+        torch.manual_seed(11)
+        model = HoVerNet(mode="fast", num_types=4, width=0.0625)
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.normal_(module.bias, std=0.2)
+                torch.nn.init.normal_(module.running_mean, std=0.2)
+                torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return model.eval()
+
+
+@pytest.fixture
+def two_discs() -> NDArray[np.int32]:
+    """Give an instance map of 64 x 80 px: disc 3 of radius 9 around (20, 22), disc 7 of radius 12 around (40, 55)."""
+    y, x = np.mgrid[:64, :80]
+    instances = np.zeros((64, 80), np.int32)
+    instances[np.hypot(y - 20, x - 22) <= 9] = 3
+    instances[np.hypot(y - 40, x - 55) <= 12] = 7
+    return instances

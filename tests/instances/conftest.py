@@ -1,0 +1,38 @@
+"""Instance maps for the tests of this room."""
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+
+def draw_discs(shape, count, seed, radius_px=(3, 8)):
+    """Discs at random places, numbered from 1; a later one lies under those before it."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    instances = np.zeros(shape, np.int32)
+    for id_ in range(1, count + 1):
+        centre_y, centre_x, radius = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(*radius_px)
+        disc = (y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2
+        instances[disc & (instances == 0)] = id_
+    return instances
+
+
+def draw_blocks(seed):
+    """A small map of a few instances that are torn, touch, and overlap those of other seeds; now and then an empty one."""
+    rng = np.random.default_rng(seed)
+    ids = rng.choice(7, rng.integers(1, 6), replace=False) if seed % 8 else [0]
+    return np.repeat(np.repeat(rng.choice(ids, (4, 4)), 2, 0), 2, 1)[: rng.integers(7, 9)][:7].astype(np.int32)
+
+
+small_maps = st.integers(0, 2**32 - 1).map(draw_blocks)
+
+
+@pytest.fixture(scope="session")
+def discs():
+    return draw_discs((200, 240), 60, seed=3)
+
+
+@pytest.fixture(scope="session")
+def types_of_discs(discs):
+    rng = np.random.default_rng(4)
+    return rng.dirichlet(np.ones(4), size=discs.shape).transpose(2, 0, 1).astype(np.float32)

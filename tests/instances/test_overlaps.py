@@ -1,0 +1,31 @@
+"""The contingency table."""
+
+import numpy as np
+import pytest
+from conftest import small_maps
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_pathprune.instances.overlaps import overlaps_of
+
+
+@settings(max_examples=60, deadline=None)
+@given(small_maps, small_maps)
+def test_entries_are_counted_pixels(a, b):
+    overlaps = overlaps_of(a, b)
+    expected = {
+        (i, j): int(((a == i) & (b == j)).sum())
+        for i in np.unique(a[a > 0]).tolist()
+        for j in np.unique(b[b > 0]).tolist()
+        if ((a == i) & (b == j)).any()
+    }
+    keys = zip(overlaps.ids_a[overlaps.row_a].tolist(), overlaps.ids_b[overlaps.row_b].tolist(), strict=True)
+    assert dict(zip(keys, overlaps.shared.tolist(), strict=True)) == expected
+    assert overlaps.area_a.tolist() == [int((a == i).sum()) for i in overlaps.ids_a]
+    for (i, j), iou in zip(expected, overlaps.iou, strict=True):
+        assert iou == pytest.approx(expected[i, j] / ((a == i) | (b == j)).sum())
+
+
+def test_maps_of_two_images_are_refused():
+    with pytest.raises(ValueError, match=r"one shape; got \(2, 3\) and \(3, 2\)"):
+        overlaps_of(np.zeros((2, 3), int), np.zeros((3, 2), int))

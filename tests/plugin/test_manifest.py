@@ -1,0 +1,61 @@
+import subprocess
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def manifest():
+    return PluginManifest.from_file(ROOT / "napari.yaml")
+
+
+def test_npe2_finds_nothing_to_complain_about():
+    command = [sys.executable, "-m", "npe2", "validate", str(ROOT / "napari.yaml")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "valid" in result.stdout
+
+
+def test_the_manifest_in_the_package_is_the_one_at_the_top():
+    inside = resources.files("napari_pathprune").joinpath("napari.yaml").read_text()
+    assert inside == (ROOT / "napari.yaml").read_text()
+
+
+def test_the_installed_manifest_is_the_one_at_the_top(manifest):
+    try:
+        distribution = metadata.distribution("napari-pathprune")
+    except metadata.PackageNotFoundError:
+        pytest.skip("the package is not installed; it is imported from its sources")
+    assert "napari.manifest" in {entry.group for entry in distribution.entry_points}
+    installed = PluginManifest.from_distribution("napari-pathprune")
+    assert installed.contributions == manifest.contributions
+    assert installed.name == manifest.name == distribution.metadata["Name"]
+
+
+def test_every_command_leads_somewhere(manifest):
+    used = [manifest.contributions.readers, manifest.contributions.sample_data, manifest.contributions.widgets]
+    commands = {item.command for items in used for item in items}
+    assert {command.id for command in manifest.contributions.commands} == commands
+    for command in manifest.contributions.commands:
+        assert command.title[0].isupper()
+        module, name = command.python_name.split(":")
+        assert callable(getattr(__import__(module, fromlist=[name]), name))
+
+
+def test_the_dock_is_in_the_layers_menu(manifest):
+    [item] = manifest.contributions.menus["napari/layers/segment"]
+    assert item.command == "napari-pathprune.segment_dock"
+
+
+def test_opening_the_plugin_does_not_import_torch():
+    code = (
+        "import sys, napari_pathprune.plugin.segment_dock, napari_pathprune.plugin.files, "
+        "napari_pathprune.plugin.sample_data; print('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

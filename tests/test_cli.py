@@ -1,0 +1,132 @@
+"""The command line: results, JSON, and one clear line with exit code 2 for every mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from napari_pathprune.cli import main
+from napari_pathprune.models import build
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+
+CONFIG = {"mode": "fast", "num_types": 3, "width": 0.0625}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(2)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    names = ("background", "neoplastic", "inflammatory")
+    save(Checkpoint("hovernet", CONFIG, build("hovernet", **CONFIG).state_dict(), type_names=names), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("picture") / "tissue.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (120, 130, 3), np.uint8))
+    return path
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+def test_info_tells_types_cost_and_groups(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", model, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["type_names"][1] == "neoplastic"
+    assert told["params"] == load(model).params
+    kinds = {group["kind"] for group in told["groups"]}
+    assert kinds == {"skip", "internal"}
+    assert run("info", model) == 0
+    assert "Channel groups" in capsys.readouterr().out
+
+
+def test_prune_writes_a_smaller_model(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "small.safetensors"
+    assert run("prune", model, "-o", out, "--ratio", 0.5, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["params"][1] == load(out).params < told["params"][0] / 2
+
+
+def test_segment_writes_the_result_folder(
+    model: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result"
+    arguments = ("segment", picture, "--model", model, "-o", out, "--mpp", 0.25, "--region", "10,5,90,80", "--json")
+    assert run(*arguments) == 0
+    result = json.loads(capsys.readouterr().out)["results"][0]
+    assert result["region_yxyx_px"] == [5, 10, 85, 100]
+    assert {path.name for path in out.iterdir()} == {
+        "instances.parquet",
+        "labels.ome.zarr",
+        "nuclei.geojson",
+        "run.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("info", "nowhere.safetensors"), "there is no model 'nowhere.safetensors'"),
+        (("info", "{picture}"), "is not a model file"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "1.0"), "got a ratio of 1.0"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--criterion", "l7"), "l7"),
+        (("prune", "{model}", "-o", "{tmp}/s.pth", "--ratio", "0.5"), "name it s.safetensors"),
+        (("prune", "{model}", "-o", "{tmp}/no/s.safetensors", "--ratio", "0.5"), "does not exist"),
+        (("segment", "nowhere.svs", "--model", "{model}", "-o", "{tmp}/r"), "nowhere.svs"),
+        (("segment", "{model}", "--model", "{model}", "-o", "{tmp}/r"), "safetensors"),
+        (("segment", "{picture}", "--model", "{model}", "-o", "{tmp}/r"), "pass mpp"),
+        (
+            ("segment", "{picture}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25", "--region", "0,0,999,5"),
+            "not inside the slide, which is 130 px wide and 120 px high",
+        ),
+        (
+            ("segment", "{picture}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25", "--region", "1,2,3"),
+            "four whole numbers",
+        ),
+        (("train", "nowhere.toml", "-o", "{tmp}/m.safetensors"), "nowhere.toml does not exist"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_code_2(
+    arguments: tuple[str, ...],
+    message: str,
+    model: Path,
+    picture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled = [part.format(model=model, picture=picture, tmp=tmp_path) for part in arguments]
+    assert run(*filled) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("pathprune: ")
+    assert message in said[0]
+    assert not (tmp_path / "s.safetensors").exists()
+
+
+def test_a_full_disk_is_one_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "small.safetensors.part"))
+
+    monkeypatch.setattr("napari_pathprune.workflows.checkpoint.save_file", full)
+    assert run("prune", model, "-o", tmp_path / "small.safetensors", "--ratio", 0.5) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pathprune: no space left on the disk")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("demo", "info", "prune", "train", "finetune", "segment", "evaluate"):
+        assert run(verb, "--help") == 0
+        assert "Example: pathprune " + verb in " ".join(capsys.readouterr().out.replace("│", " ").split())

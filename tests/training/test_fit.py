@@ -1,0 +1,265 @@
+"""The fit loop: it learns, it resumes exactly, it stops where it must."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.data import Dataset
+
+from napari_pathprune.models.hovernet import HoVerNet
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
+from napari_pathprune.training.fit import FitDone, FitSettings, StepDone, fit, learning_rate_at
+from napari_pathprune.training.losses import hovernet_losses
+
+SETTINGS = FitSettings(steps=8, batch=2, learning_rate=0.02, averaging=0.9, save_every=3, accelerator="cpu")
+
+
+class Points(Dataset):
+    """Small pictures whose nuclear map is their own brightness."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        image = torch.rand(3, 6, 7, generator=torch.Generator().manual_seed(index))
+        return {"image": image, "nuclear": image.mean(0)}
+
+
+class Small(nn.Module):
+    """Two convolutions with a batch norm, so that there are running statistics to average and to resume."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 1))
+
+    def forward(self, images):
+        return {"np": self.layers(images)}
+
+
+def squares(maps, batch):
+    return {"np_mse": (maps["np"][:, 0] - batch["nuclear"]).square().mean()}
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(3)
+    return Small()
+
+
+def run(model, settings=SETTINGS, *, until=None, state=None, losses=squares):
+    """Fit until the end, or leave after some steps as a user does who closes the window."""
+    events = []
+    stream = fit(model, Points(settings.steps * settings.batch), losses, settings, state=state)
+    for event in stream:
+        events.append(event)
+        if until is not None and isinstance(event, StepDone) and event.step == until:
+            stream.close()
+            break
+    return events
+
+
+def values(events):
+    return [(e.step, dict(e.losses), e.learning_rate) for e in events if isinstance(e, StepDone)]
+
+
+def same_weights(one, other):
+    ours, theirs = one.state_dict(), other.state_dict()
+    return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_events_count_the_steps_and_end(model):
+    events = run(model)
+    assert [e.step for e in events[:-1]] == list(range(1, 9))
+    assert {e.steps for e in events} == {8}
+    assert isinstance(events[-1], FitDone)
+    assert all(e.seconds >= 0 for e in events)
+    assert [e.learning_rate for e in events[:-1]] == [learning_rate_at(step, SETTINGS) for step in range(8)]
+    assert not model.training
+
+
+def test_the_loss_falls(model):
+    settings = dataclasses.replace(SETTINGS, steps=60)
+    losses = [loss["np_mse"] for _, loss, _ in values(run(model, settings))]
+    assert np.mean(losses[-10:]) < 0.2 * np.mean(losses[:5])
+
+
+def test_the_averaged_model_is_good_too(model):
+    batch = {name: torch.stack([Points(9)[i][name] for i in range(9)]) for name in ("image", "nuclear")}
+    before = squares(model.eval()(batch["image"]), batch)["np_mse"].item()
+    run(model, dataclasses.replace(SETTINGS, steps=60))
+    assert squares(model(batch["image"]), batch)["np_mse"].item() < 0.3 * before
+
+
+@pytest.mark.parametrize(("until", "saved"), [(3, 3), (5, 3), (7, 6), (8, 8)])
+def test_a_stopped_run_resumes_exactly(model, tmp_path, until, saved):
+    straight, state = copy.deepcopy(model), tmp_path / "fit.state"
+    expected = values(run(straight))
+    run(copy.deepcopy(model), until=until, state=state)
+    fresh = Small()  # another process has other weights at hand
+    assert values(run(fresh, state=state)) == expected[saved:]
+    assert same_weights(fresh, straight)
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.state"]
+
+
+def test_a_run_stopped_before_its_first_state_starts_again(model, tmp_path):
+    straight, state = copy.deepcopy(model), tmp_path / "fit.state"
+    expected = values(run(straight))
+    run(copy.deepcopy(model), until=2, state=state)
+    assert not state.exists()
+    assert values(run(model, state=state)) == expected
+
+
+def test_the_moments_of_the_optimizer_are_resumed_too(model, tmp_path):
+    """Resuming with fresh moments would give other weights: the test above has teeth."""
+    straight, forgetful, state = copy.deepcopy(model), copy.deepcopy(model), tmp_path / "fit.state"
+    run(straight)
+    run(copy.deepcopy(model), until=4, state=state)
+    content = torch.load(state, weights_only=True)
+    for moments in content["optimizer"]["state"].values():
+        moments["exp_avg"].zero_()
+    torch.save(content, state)
+    run(forgetful, state=state)
+    assert not same_weights(forgetful, straight)
+
+
+def test_a_finished_run_is_not_run_again(model, tmp_path):
+    state = tmp_path / "fit.state"
+    run(model, state=state)
+    other = Small()
+    events = run(other, state=state)
+    assert [type(e) for e in events] == [FitDone]
+    assert same_weights(other, model)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.01}, {"steps": 9}, {"batch": 1}])
+def test_a_state_of_other_settings_is_refused(model, tmp_path, change):
+    state = tmp_path / "fit.state"
+    run(model, until=4, state=state)
+    before = state.read_bytes()
+    with pytest.raises(ValueError, match="other settings.*remove it"):
+        run(Small(), dataclasses.replace(SETTINGS, **change), state=state)
+    assert state.read_bytes() == before
+
+
+def test_a_state_of_another_model_is_refused(model, tmp_path):
+    state = tmp_path / "fit.state"
+    run(model, until=4, state=state)
+    other = Small()
+    other.layers[0] = nn.Conv2d(3, 4, 5, padding=2)
+    with pytest.raises(ValueError, match="another model"):
+        run(other, state=state)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_a_file_that_is_no_state_is_refused(model, tmp_path, content):
+    state = tmp_path / "fit.state"
+    if content is None:
+        torch.save([1, 2], state)
+    else:
+        state.write_bytes(content)
+    with pytest.raises(ValueError, match="not the state of a fit"):
+        run(model, state=state)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(model, tmp_path, bad):
+    state, steps = tmp_path / "fit.state", iter(range(100))
+
+    def breaks(maps, batch):
+        return {name: value * (bad if next(steps) == 4 else 1.0) for name, value in squares(maps, batch).items()}
+
+    with pytest.raises(ValueError, match=r"loss is not finite at step 5: lower the learning rate.*fit\.state"):
+        run(model, state=state, losses=breaks)
+    content = torch.load(state, weights_only=True)
+    assert content["step"] == 3
+    assert all(t.isfinite().all() for t in content["model"].values())
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(model, tmp_path):
+    state, steps = tmp_path / "fit.state", iter(range(100))
+
+    def breaks(maps, batch):
+        zero = (maps["np"] * 0.0).sum()  # the slope of a root at zero is infinite
+        return squares(maps, batch) | {"root": zero.sqrt() if next(steps) == 5 else zero}
+
+    with pytest.raises(ValueError, match="gradient is not finite at step 6"):
+        run(model, state=state, losses=breaks)
+    assert all(t.isfinite().all() for t in torch.load(state, weights_only=True)["model"].values())
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_without_a_state_the_message_names_none(model):
+    with pytest.raises(ValueError, match="not finite") as caught:
+        run(model, losses=lambda maps, _: {"x": maps["np"].sum() * float("nan")})
+    assert "last good state" not in str(caught.value)
+
+
+def test_the_model_ends_with_the_average_of_its_weights(model):
+    """Worked by hand from the weights after each step: shares of 1 - (1 + n) / (10 + n) until the decay is reached."""
+    average = None
+    stream = fit(model, Points(16), squares, SETTINGS)
+    for event in stream:
+        if isinstance(event, StepDone):
+            now = model.layers[0].weight.detach().clone()
+            count = event.step - 1
+            decay = min(SETTINGS.averaging, (1 + count) / (10 + count))
+            average = now if average is None else decay * average + (1 - decay) * now
+    torch.testing.assert_close(model.layers[0].weight.detach(), average)
+    assert not torch.equal(now, average)
+
+
+def test_a_rate_rises_and_falls():
+    settings = FitSettings(steps=100, learning_rate=1.0, warmup=0.1)
+    rates = [learning_rate_at(step, settings) for step in range(100)]
+    assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
+    assert rates[10] == pytest.approx(1.0)
+    assert all(np.diff(rates[10:]) < 0)
+    assert rates[-1] == pytest.approx(0.01)
+
+
+@given(steps=st.integers(1, 99), warmup=st.floats(0, 1), step=st.integers(0, 98))
+def test_a_rate_is_always_positive_and_at_most_the_highest(steps, warmup, step):
+    settings = FitSettings(steps=steps, learning_rate=2.0, warmup=warmup)
+    assert 0 < learning_rate_at(min(step, steps - 1), settings) <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "steps = 0; give 1 or more"),
+        ({"batch": -1}, "batch = -1"),
+        ({"save_every": 0}, "save_every = 0"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0; give a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan"),
+        ({"warmup": 1.5}, "warmup = 1.5; give a share"),
+        ({"averaging": -0.1}, "averaging"),
+    ],
+)
+def test_settings_out_of_range_are_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        FitSettings(**change)
+
+
+def test_a_hovernet_learns_two_discs(two_discs):
+    """The whole training side together: patches, targets, losses and the loop, on one picture."""
+    torch.manual_seed(0)
+    pixels = np.where((two_discs > 0)[..., None], (90, 60, 130), (230, 200, 220)).astype(np.uint8)
+    types = np.array([0, -1, -1, 1, -1, -1, -1, 2])
+    image = AnnotatedImage("discs", pixels, two_discs, types)
+    model = HoVerNet(num_types=3, width=0.0625)
+    for layer in model.output_layers():
+        nn.init.zeros_(layer.weight)
+    settings = FitSettings(steps=8, batch=1, learning_rate=1e-2, accelerator="cpu")
+    patches = RandomPatches([image], 104, 12, length=8, seed=1)
+    losses = [e.losses for e in fit(model, patches, hovernet_losses, settings) if isinstance(e, StepDone)]
+    assert list(losses[0]) == ["np_ce", "np_dice", "hv_mse", "hv_msge", "tp_ce", "tp_dice"]
+    for name in ("np_ce", "tp_ce"):
+        assert losses[-1][name] < 0.9 * losses[0][name], name
