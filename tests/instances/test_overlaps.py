@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from conftest import small_maps
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_pathprune.instances.overlaps import overlaps_of
 

@@ -10,7 +10,8 @@ from napari_pathprune.models.blocks import DenseBlock, ResidualBlock, SamePad, U
 
 
 @pytest.mark.parametrize(
-    ("kernel_px", "stride_px", "before", "after"), [(3, 1, 1, 1), (7, 1, 3, 3), (5, 1, 2, 2), (3, 2, 0, 1), (1, 2, 0, 0)]
+    ("kernel_px", "stride_px", "before", "after"),
+    [(3, 1, 1, 1), (7, 1, 3, 3), (5, 1, 2, 2), (3, 2, 0, 1), (1, 2, 0, 0)],
 )
 def test_same_pad_puts_the_odd_pixel_below_and_to_the_right(kernel_px, stride_px, before, after):
     padded = SamePad(kernel_px, stride_px)(torch.ones(1, 1, 4, 6))

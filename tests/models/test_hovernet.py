@@ -98,7 +98,7 @@ def test_sizes_that_would_break_the_skips_are_refused(tiny, size):
 
 
 def test_maps_do_not_depend_on_where_the_input_was_cut(tiny_hovernet):
-    """Zero padding of the encoder reaches in 3 (stem) + 3 (d0) + 7 (d1) + 22 (d2) + 20 (d3) px; deeper, maps move along.
+    """The encoder's zero padding reaches in 3 (stem) + 3 (d0) + 7 (d1) + 22 (d2) + 20 (d3) px; deeper, maps move along.
 
     The decoder pads nothing but its last convolution, and sees just to the border from its first pixel.
     """

@@ -19,13 +19,11 @@ def test_every_architecture_builds():
 
 
 def test_an_unknown_name_is_answered_with_those_known():
-    with pytest.raises(ValueError, match="'hovrenet'.*hovernet"):
+    with pytest.raises(ValueError, match=r"'hovrenet'.*hovernet"):
         build("hovrenet")
 
 
-@pytest.mark.parametrize(
-    "config", [{"depth": 3}, {"num_types": "six"}, {"width": "wide"}, {"mode": ["fast"]}]
-)
+@pytest.mark.parametrize("config", [{"depth": 3}, {"num_types": "six"}, {"width": "wide"}, {"mode": ["fast"]}])
 def test_a_wrong_setting_is_named(config):
     with pytest.raises(ValueError, match=next(iter(config))):
         build("hovernet", **config)

@@ -104,7 +104,8 @@ def test_a_damaged_svs_is_taken_and_explained(tmp_path):
         get_reader(str(path))(str(path))
 
 
-def test_npe2_finds_the_reader(plugin, tmp_path, picture):
+@pytest.mark.usefixtures("plugin")
+def test_npe2_finds_the_reader(tmp_path, picture):
     import npe2
 
     path = tmp_path / "slide.tif"

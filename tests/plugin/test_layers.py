@@ -108,7 +108,9 @@ number = st.floats(0.1, 3.0)
 def test_a_result_lies_on_the_pixels_it_came_from(scale, translate, rotate, shear, origin, point):
     affine = [[0.9, 0.2, 5], [-0.1, 1.1, -3], [0, 0, 1]]
     units = ("um", "um")
-    slide = Image(RGB, rgb=True, scale=scale, translate=translate, rotate=rotate, shear=[shear], affine=affine, units=units)
+    slide = Image(
+        RGB, rgb=True, scale=scale, translate=translate, rotate=rotate, shear=[shear], affine=affine, units=units
+    )
     result = Labels(np.zeros((8, 8), int), **placed(slide, origin))
     on_slide = slide.data_to_world(np.add(origin, point))
     np.testing.assert_allclose(result.data_to_world(point), on_slide, rtol=1e-6, atol=1e-6)

@@ -7,7 +7,15 @@ from napari.layers import Layer
 
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin import sample_data
-from napari_pathprune.plugin.sample_data import NUCLEI, cmu_nuclei, cmu_region, load_nuclei, packaged, save_nuclei
+from napari_pathprune.plugin.sample_data import (
+    NUCLEI,
+    cmu_nuclei,
+    cmu_region,
+    load_nuclei,
+    make_nuclei,
+    packaged,
+    save_nuclei,
+)
 
 
 def test_the_packaged_slide_opens():
@@ -41,6 +49,24 @@ def test_nuclei_survive_the_file(saved):
     assert table.area.tolist() == [25, 50]
     assert names == ("background", "a", "b")
     assert [file.name for file in path.parent.iterdir()] == ["some.npz"]
+
+
+def test_nuclei_are_made_by_the_workflow_of_the_dock(tmp_path, dark_discs):
+    dark_discs.tile_px = 1500
+    dark_discs.gate.set()
+    labels, table, names = load_nuclei(make_nuclei(tmp_path / "made.npz", workflow=dark_discs))
+    assert labels.shape == (2967, 2220)
+    assert len(table) == labels.max() > 100
+    assert names == ("background", "neoplastic", "inflammatory")
+    assert set(table.type) == {1, 2}
+
+
+def test_an_error_leaves_no_file(tmp_path, dark_discs):
+    dark_discs.error = ValueError("no such model")
+    dark_discs.gate.set()
+    with pytest.raises(ValueError, match="no such model"):
+        make_nuclei(tmp_path / "made.npz", workflow=dark_discs)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_nuclei_are_explained(monkeypatch):

@@ -182,7 +182,8 @@ def test_closing_the_dock_stops_the_run(running, viewer, dark_discs, qtbot):
     viewer.add_image(np.zeros((8, 8)))  # nobody listens any more
 
 
-def test_closing_the_viewer_stops_the_run(running, viewer, dark_discs, qtbot):
+@pytest.mark.usefixtures("running")
+def test_closing_the_viewer_stops_the_run(viewer, dark_discs, qtbot):
     viewer.close()
     dark_discs.gate.set()
     qtbot.waitUntil(lambda: dark_discs.closed, timeout=20_000)

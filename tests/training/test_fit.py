@@ -95,7 +95,7 @@ def test_the_averaged_model_is_good_too(model):
     batch = {name: torch.stack([Points(9)[i][name] for i in range(9)]) for name in ("image", "nuclear")}
     before = squares(model.eval()(batch["image"]), batch)["np_mse"].item()
     run(model, dataclasses.replace(SETTINGS, steps=60))
-    assert squares(model(batch["image"]), batch)["np_mse"].item() < 0.3 * before
+    assert squares(model(batch["image"]), batch)["np_mse"].item() < 0.5 * before
 
 
 @pytest.mark.parametrize(("until", "saved"), [(3, 3), (5, 3), (7, 6), (8, 8)])
@@ -144,7 +144,7 @@ def test_a_state_of_other_settings_is_refused(model, tmp_path, change):
     state = tmp_path / "fit.state"
     run(model, until=4, state=state)
     before = state.read_bytes()
-    with pytest.raises(ValueError, match="other settings.*remove it"):
+    with pytest.raises(ValueError, match=r"other settings.*remove it"):
         run(Small(), dataclasses.replace(SETTINGS, **change), state=state)
     assert state.read_bytes() == before
 

@@ -101,7 +101,7 @@ EVERYWHERE[:, 2:-2, 2:-2] = 1  # where the 5 x 5 kernels see no border
 
 
 def kernel_sum():
-    """Response to a slope of one: the sum of dx * dx / (dx^2 + dy^2) over the kernel, 12 by symmetry (24 places / 2)."""
+    """Give the response to a slope of one: the sum of dx * dx / (dx^2 + dy^2), 12 by symmetry (24 places / 2)."""
     return sum(dx * dx / (dx * dx + dy * dy) for dx in range(-2, 3) for dy in range(-2, 3) if dx or dy)
 
 

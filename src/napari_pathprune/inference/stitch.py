@@ -169,7 +169,6 @@ class Stitcher:
         if number <= self._before:
             raise ValueError(f"tiles are stitched in their order, each once; got {tile} after number {self._before}")
         self._before = number
-        self._accepted = [nucleus for nucleus in self._accepted if nucleus.last >= number]
         return number
 
     def _seen(self, number: int, shape: tuple[int, ...], origin: tuple[int, int]) -> Box:
@@ -220,6 +219,7 @@ class Stitcher:
         return known | (covered > SAME_NUCLEUS * area)
 
     def _remember(self, number: int, table: InstanceTable, origin: tuple[int, int], labels: NDArray[np.int32]) -> None:
+        self._accepted = [nucleus for nucleus in self._accepted if nucleus.last > number]
         if not len(table):
             return
         self.count = max(self.count, int(table.id.max()))

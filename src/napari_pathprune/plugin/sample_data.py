@@ -12,9 +12,11 @@ import numpy as np
 
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.files import LayerData, slide_layer
+from napari_pathprune.plugin.jobs import Failed, Loaded, SegmentJob, SegmentRequest, Workflow, segment_with
 from napari_pathprune.plugin.nuclei import nuclei_attributes
 from napari_pathprune.slides.reader import open_slide
 
+MODEL: Final = "hovernet-s"
 SLIDE: Final = "CMU-1-Small-Region.svs"
 NUCLEI: Final = "CMU-1-Small-Region.nuclei.npz"
 """Arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,); type_names (T,)."""
@@ -48,12 +50,33 @@ def cmu_nuclei() -> list[LayerData]:
     labels, table, type_names = load_nuclei(path)
     attributes = {
         **nuclei_attributes(table, slide.mpp, type_names),
-        "name": "nuclei (hovernet-s)",
+        "name": f"nuclei ({MODEL})",
         "scale": slide.mpp,
         "units": ("um", "um"),
-        "metadata": {"model": "hovernet-s", "type_names": type_names, "region": (0, 0, *labels.shape)},
+        "metadata": {"model": MODEL, "type_names": type_names, "region": (0, 0, *labels.shape)},
     }
     return [slide_layer(slide), (labels, attributes, "labels")]
+
+
+def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: Workflow = segment_with) -> Path:
+    """Find the nuclei of the packaged slide and write them: how the packaged ones were made. Takes minutes.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be run.
+    """
+    path = path or packaged(NUCLEI)
+    type_names: tuple[str, ...] = ()
+    with open_slide(packaged(SLIDE)) as slide:
+        job = SegmentJob(SegmentRequest(slide, model, (0, 0, *slide.shape)), workflow)
+        for event in job.events():
+            if isinstance(event, Loaded):
+                type_names = event.type_names
+            elif isinstance(event, Failed):
+                raise ValueError(event.message)
+    save_nuclei(path, job.canvas.data, job.canvas.table(), type_names)
+    return path
 
 
 def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin import jobs
 from napari_pathprune.plugin.forms import Legend
 from napari_pathprune.plugin.layers import placed
@@ -20,7 +21,7 @@ from napari_pathprune.plugin.segment_form import SegmentForm
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-WIDTH_PX: Final = 300
+WIDTH_PX: Final = 320
 REDRAW_S: Final = 0.5
 REDRAW_SHARE: Final = 0.2
 """Share of the time that redrawing may take: with many nuclei it gets rarer, not the window slower."""
@@ -128,6 +129,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         match event:
             case jobs.Loaded():
                 self._type_names = event.type_names
+                self.legend.show_types(event.type_names, count_types(InstanceTable.empty(), event.type_names))
                 self._say(f"{self._model_name()}: {event.summary}")
             case jobs.Started():
                 self._add_layer()

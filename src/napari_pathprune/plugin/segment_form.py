@@ -32,7 +32,7 @@ LOOK_MS: Final = 250
 """How often the form looks at the view and the layers. Looking takes less than a millisecond, and needs no callbacks
 on the dozen things (camera, canvas, shapes, scales, ...) that the answer hangs on."""
 LARGE_MPX: Final = 20.0
-LARGE_ADVICE: Final = "For large regions: pathprune segment, in a shell, writes its results as it goes."
+LARGE_ADVICE: Final = "large regions are safer in a shell: pathprune\nsegment writes its results as it goes"
 UNKNOWN: Final = "not known"
 DRAWN_STYLE: Final = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 4}
 
@@ -78,7 +78,6 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self.tissue_only.setChecked(True)
         self.tissue_only.setToolTip("leave out tiles without tissue")
         self.extent = QLabel()
-        self.extent.setWordWrap(True)
 
         self._layout = QFormLayout()
         self._layout.setContentsMargins(0, 0, 0, 0)

@@ -15,7 +15,7 @@ from napari_pathprune.pruning.example import arguments, mapped
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.macs import macs_of_call
 from napari_pathprune.pruning.plan import PrunePlan
-from napari_pathprune.pruning.replica import copied, empty_like, emptied, state_of, tensors_in
+from napari_pathprune.pruning.replica import copied, emptied, empty_like, state_of, tensors_in
 from napari_pathprune.pruning.rules import RULES
 from napari_pathprune.pruning.tracer import Call, Executed, step_by_step
 from napari_pathprune.pruning.verify import outputs_of
@@ -84,10 +84,10 @@ def _macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
         args, kwargs = mapped(empty_like if empty else torch.clone, arguments(example_input))
         with _Counter(copy, empty=empty) as counter:
             copy(*args, **kwargs)
-    return counter.macs
+    return int(counter.macs)
 
 
-class _Counter(Executed):
+class _Counter(Executed):  # type: ignore[no-untyped-call]
     """Adds up the MACs of a run."""
 
     macs = 0

@@ -84,6 +84,5 @@ def global_counts(
     taken = order[np.cumsum(size[order]) <= to_remove + 1e-9]
     removed = np.bincount(owner[taken], weights=size[taken], minlength=len(groups)).astype(int)
     return {
-        group.name: limits.rounded(group.width - int(gone), group)
-        for group, gone in zip(groups, removed, strict=True)
+        group.name: limits.rounded(group.width - int(gone), group) for group, gone in zip(groups, removed, strict=True)
     }

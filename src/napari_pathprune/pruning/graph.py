@@ -113,12 +113,16 @@ class ChannelGraph:
         Positional and keyword arguments of the traced call, with `TensorSpec` for tensors.
     sizes
         Parameters, MACs and bytes as functions of the widths of the groups.
+    unreached
+        Parameters that the traced call did not use, such as heads for training only. They are left as they are,
+        and what reads channels there does not fit once these are cut.
     """
 
     groups: tuple[ChannelGroup, ...]
     shapes: Mapping[str, tuple[int, ...]]
     example: tuple[Any, Any]
     sizes: Sizes
+    unreached: tuple[str, ...] = ()
 
     @property
     def prunable(self) -> tuple[ChannelGroup, ...]:
@@ -145,15 +149,14 @@ class ChannelGraph:
 
     def to_text(self) -> str:
         """Write the graph for people: one paragraph for each group, one line for each module in it."""
-        return "\n".join(line for group in self.groups for line in _paragraph(group))
+        lines = [line for group in self.groups for line in _paragraph(group)]
+        return "\n".join([*lines, *(f"not reached: {name}" for name in self.unreached)])
 
     def fingerprint(self) -> str:
         """Identify the structure: equal for equal groups, whatever the weights, the process or the machine."""
         text = "\n".join(
             f"{group.name}|{group.width}|{group.splits}|{group.kind}|{group.frozen is None}|"
-            + ";".join(
-                f"{m.tensor},{m.axis},{m.offset},{m.role},{m.block},{m.splits},{m.order}" for m in group.members
-            )
+            + ";".join(f"{m.tensor},{m.axis},{m.offset},{m.role},{m.block},{m.splits},{m.order}" for m in group.members)
             for group in self.groups
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -185,9 +188,7 @@ class ChannelGraph:
         return f"ChannelGraph({len(self.groups)} groups, {len(self.frozen)} of them frozen, {self.fingerprint()})"
 
 
-def positions_to_cut(
-    graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]
-) -> dict[tuple[str, int, int], Indices]:
+def positions_to_cut(graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]) -> dict[tuple[str, int, int], Indices]:
     """Give the sorted positions that go, for every (tensor, axis, splits) that loses some."""
     parts: dict[tuple[str, int, int], list[Indices]] = {}
     for group in graph.groups:
@@ -201,9 +202,7 @@ def positions_to_cut(
     return {key: np.sort(np.concatenate(value)) for key, value in parts.items()}
 
 
-def _moved(
-    member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]
-) -> Member:
+def _moved(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]) -> Member:
     """Give a member its place after the cut: positions count what is left before them."""
     cut = gone.get((member.tensor, member.axis, member.splits))
     if cut is None:

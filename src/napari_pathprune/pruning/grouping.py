@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +45,9 @@ class Grouping:
         first = int(numbers[0])
         if bool((numbers == first).all()):
             return (len(ids), ()) if first < 0 else (0, ((first, len(ids) // self.groups[first].width),))
-        found, counts = np.unique(numbers, return_counts=True)
-        constant = int(counts[found < 0].sum())
-        parts = zip(found[found >= 0].tolist(), counts[found >= 0].tolist(), strict=True)
-        return constant, tuple((number, count // self.groups[number].width) for number, count in parts)
+        counts = np.bincount(numbers + 1)  # groups from 1 on; 0 counts positions of no group
+        found = (np.flatnonzero(counts[1:]) + 1).tolist()
+        return int(counts[0]), tuple((n - 1, int(counts[n]) // self.groups[n - 1].width) for n in found)
 
 
 def grouped(ids: Identities) -> Grouping:
@@ -87,9 +88,7 @@ def grouped(ids: Identities) -> Grouping:
         kind: Kind = "skip" if skips[number] else "internal"
         single = SINGLE_CHANNEL if len(members) == splits[number] else None
         reason_text = frozen[number] or single
-        groups.append(
-            ChannelGroup("", len(members), tuple(found[number]), splits[number], kind, reason_text)
-        )
+        groups.append(ChannelGroup("", len(members), tuple(found[number]), splits[number], kind, reason_text))
     return Grouping(tuple(_named(groups)), labels, group_of, index_of)
 
 
@@ -172,28 +171,38 @@ def _part_labels(roots: Ids, units: Ids) -> Ids | None:
 def _members(ids: Identities, labels: Ids, group_of: Ids, index_of: Ids, widths: Sequence[int]) -> list[list[Member]]:
     found: list[list[Member]] = [[] for _ in widths]
     numbers, indices = group_of[labels], index_of[labels]
-    # an axis has consecutive identities; where group or index does not go on by one, a new stretch begins
-    breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(indices) != 1)) + 1
-    firsts = np.array([axis.ids[0] for axis in ids.axes], np.int64)
-    lengths = np.array([len(axis.ids) for axis in ids.axes], np.int64)
-    whole = np.searchsorted(breaks, firsts, "right") == np.searchsorted(breaks, firsts + lengths - 1, "right")
-    for axis, start, simple in zip(ids.axes, firsts.tolist(), whole.tolist(), strict=True):
-        own = numbers[start : start + len(axis.ids)]
-        number = int(own[0])
+    for axis, runs in zip(ids.axes, _runs(ids, numbers, indices), strict=True):
         module, parameter = split_name(axis.name)
-        if simple and (number < 0 or len(own) == widths[number]):
-            if number >= 0:
-                role = _ROLES.get(int(ids.roles[start]), "scale")
-                found[number].append(Member(module, parameter, axis.axis, 0, role, 1, axis.splits))
+        start = int(axis.ids[0])
+        own = [int(numbers[first]) for first, _ in runs]
+        present = [number for number in own if number >= 0]
+        whole = len(set(present)) == len(present) and all(
+            number < 0 or stop - first == widths[number] for number, (first, stop) in zip(own, runs, strict=True)
+        )
+        if whole:
+            for number, (first, _) in zip(own, runs, strict=True):
+                if number >= 0:
+                    role = _ROLES.get(int(ids.roles[first]), "scale")
+                    found[number].append(Member(module, parameter, axis.axis, first - start, role, 1, axis.splits))
             continue
-        for part in np.unique(own[own >= 0]).tolist():
-            where = np.flatnonzero(own == part)
+        on_axis = numbers[start : start + len(axis.ids)]
+        for number in dict.fromkeys(present):
+            where = np.flatnonzero(on_axis == number)
             by_channel = where[np.argsort(indices[start + where], kind="stable")]
             role = _ROLES.get(int(ids.roles[start + where[0]]), "scale")
-            for positions, block in _stretches(by_channel.reshape(widths[part], -1)):
+            for positions, block in _stretches(by_channel.reshape(widths[number], -1)):
                 offset, order = stretch(positions)
-                found[part].append(Member(module, parameter, axis.axis, offset, role, block, axis.splits, order))
+                found[number].append(Member(module, parameter, axis.axis, offset, role, block, axis.splits, order))
     return found
+
+
+def _runs(ids: Identities, numbers: Ids, indices: Ids) -> Iterable[list[tuple[int, int]]]:
+    """Divide each axis where the group changes or the index does not go on by one."""
+    breaks = (np.flatnonzero((np.diff(numbers) != 0) | (np.diff(indices) != 1)) + 1).tolist()
+    for axis in ids.axes:  # the identities of an axis are consecutive
+        start, stop = int(axis.ids[0]), int(axis.ids[0]) + len(axis.ids)
+        inner = breaks[bisect_right(breaks, start) : bisect_left(breaks, stop)]
+        yield list(pairwise([start, *inner, stop]))
 
 
 def _stretches(positions: Ids) -> Iterable[tuple[Ids, int]]:

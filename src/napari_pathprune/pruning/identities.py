@@ -53,13 +53,13 @@ class Identities:
     macs: list[tuple[float, tuple[Ids, ...]]] = field(default_factory=list)
 
     def fresh(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:
-        """Number the positions of an axis of a parameter or buffer."""
+        """Give numbers to the positions of an axis of a parameter or buffer."""
         ids = self.anonymous(length)
         self.axes.append(StateAxis(name, axis, splits, ids))
         return ids
 
     def anonymous(self, length: int) -> Ids:
-        """Number positions that live in no parameter: channels of the input beside others in a concatenation."""
+        """Give numbers to positions of no parameter: what stands beside channels in a concatenation."""
         ids = np.arange(self.count, self.count + length, dtype=np.int64)
         self.count += length
         if self.count > len(self.roles):

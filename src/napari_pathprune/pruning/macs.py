@@ -26,12 +26,12 @@ def macs_of_call(name: str, args: Sequence[Any], outputs: Sequence[Tensor]) -> i
 
 
 def _conv(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
-    return outputs[0].numel() * math.prod(args[1].shape[1:])
+    return int(outputs[0].numel() * math.prod(args[1].shape[1:]))
 
 
 def _conv_transposed(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
     del outputs
-    return args[0].numel() * math.prod(args[1].shape[1:])
+    return int(args[0].numel() * math.prod(args[1].shape[1:]))
 
 
 def _convolution(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
@@ -46,10 +46,15 @@ def _added_product(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
     return _product(args[1:], outputs)
 
 
+def attention_macs(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, int]:
+    """Count scaled dot product attention: the scores, and the values weighted by them."""
+    weights = query.numel() // query.shape[-1] * key.shape[-2]
+    return weights * query.shape[-1], weights * value.shape[-1]
+
+
 def _attention(args: Sequence[Any], outputs: Sequence[Tensor]) -> int:
-    query, key, value = args[:3]
-    scores = query.numel() * key.shape[-2]
-    return int(scores + scores // query.shape[-1] * value.shape[-1])
+    del outputs
+    return sum(attention_macs(*args[:3]))
 
 
 _COUNTED: Final[dict[str, Callable[[Sequence[Any], Sequence[Tensor]], int]]] = {

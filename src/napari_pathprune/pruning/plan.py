@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -51,7 +52,7 @@ class PrunePlan:
         for name, stay in keep.items():
             if not stay:
                 raise ValueError(f"got a plan that keeps nothing of channel group {name!r}; keep at least one channel")
-            if stay[0] < 0 or any(a >= b for a, b in zip(stay, stay[1:], strict=False)):
+            if stay[0] < 0 or any(a >= b for a, b in pairwise(stay)):
                 raise ValueError(f"got indices for channel group {name!r} that do not rise from 0 on; sort them")
         object.__setattr__(self, "keep", MappingProxyType(keep))
 
@@ -178,10 +179,7 @@ def choose(
     limits = Limits(checked_ratio(ratio), max_skip_ratio, round_to, min_channels)
     check_scores(graph, scores)
     check_scope(scope)
-    if scope == "local":
-        counts = local_counts(graph, limits, dense)
-    else:
-        counts = global_counts(graph, scores, limits, dense)
+    counts = local_counts(graph, limits, dense) if scope == "local" else global_counts(graph, scores, limits, dense)
     return plan_of_counts(graph, scores, counts, criterion=criterion, ratio=ratio)
 
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from napari_pathprune.pruning.grouping import Grouping
 
 
-def written_in(
-    model: nn.Module, graph: ChannelGraph, tracer: Tracer, grouping: Grouping
-) -> list[tuple[Ids, str]]:
+def written_in(model: nn.Module, graph: ChannelGraph, tracer: Tracer, grouping: Grouping) -> list[tuple[Ids, str]]:
     """Give the identities that cannot be cut because sizes in the code do not follow, with the reason.
 
     An empty list means that the model runs on narrower weights, and every tensor in it has the shape that the
@@ -69,9 +67,9 @@ def _guilty(steps: Sequence[Step], may_go: NDArray[np.bool_]) -> list[tuple[Ids,
     found: list[tuple[Ids, str]] = []
     for step in steps:
         where = f"'{step.module}'" if step.module else "the model's own forward"
-        for factor in (*step.given, *(factor for _, factors in step.shapes for factor in factors)):
-            if may_go[factor].any():
-                found.append((factor.ravel(), f"sizes in the code ({step.name}) do not follow in {where}"))
+        factors = (*step.given, *(factor for _, factors in step.shapes for factor in factors))
+        reason = f"sizes in the code ({step.name}) do not follow in {where}"
+        found.extend((factor.ravel(), reason) for factor in factors if may_go[factor].any())
     return found
 
 
@@ -97,7 +95,7 @@ def _runs_until(
     return None
 
 
-class _Follower(Executed):
+class _Follower(Executed):  # type: ignore[no-untyped-call]
     """Compares a run with the steps of an earlier one."""
 
     def __init__(self, model: nn.Module, steps: Sequence[Step], stays: NDArray[np.bool_], *, empty: bool) -> None:
@@ -118,9 +116,7 @@ class _Follower(Executed):
         self.position += 1
 
 
-def expected_shape(
-    shape: tuple[int, ...], factors: Factors, stays: NDArray[np.bool_]
-) -> tuple[int, ...] | None:
+def expected_shape(shape: tuple[int, ...], factors: Factors, stays: NDArray[np.bool_]) -> tuple[int, ...] | None:
     """Give the shape of a tensor once channels are cut, or None if what is left makes no rectangle.
 
     Parameters

@@ -112,4 +112,4 @@ def tensors_in(value: object) -> Iterator[Tensor]:
     elif hasattr(value, "__dict__") and not isinstance(value, (type, nn.Module)):
         yield from tensors_in(vars(value))
     elif hasattr(type(value), "__slots__"):
-        yield from tensors_in([getattr(value, name, None) for name in type(value).__slots__])
+        yield from tensors_in([getattr(value, name, None) for name in getattr(type(value), "__slots__", ())])

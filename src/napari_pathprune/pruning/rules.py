@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from napari_pathprune.pruning.rules_layout import LAYOUT_RULES
+from napari_pathprune.pruning.rules_pieces import PIECE_RULES
 from napari_pathprune.pruning.rules_pointwise import POINTWISE_RULES
 from napari_pathprune.pruning.rules_weights import WEIGHT_RULES
 
 if TYPE_CHECKING:
     from napari_pathprune.pruning.tracer import Rule
 
-RULES: Final[dict[str, Rule]] = {**POINTWISE_RULES, **LAYOUT_RULES, **WEIGHT_RULES}
+RULES: Final[dict[str, Rule]] = {**POINTWISE_RULES, **LAYOUT_RULES, **PIECE_RULES, **WEIGHT_RULES}

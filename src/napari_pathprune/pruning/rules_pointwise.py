@@ -23,42 +23,26 @@ def pointwise(tracer: Tracer, call: Call) -> Factors:
     return meeting(tracer, operands, call.outputs[0].shape, joins=call.name in {"add", "sub"})
 
 
-def meeting(
-    tracer: Tracer, operands: Sequence[tuple[Shape, Factors]], shape: Shape, *, joins: bool = False
-) -> Factors:
+def meeting(tracer: Tracer, operands: Sequence[tuple[Shape, Factors]], shape: Shape, *, joins: bool = False) -> Factors:
     """Unite the channels of tensors that are broadcast against each other, and give the result's factors.
 
     Channels that meet an axis of the same length that carries none (positions, the input, a constant) cannot be
     cut. With ``joins`` the operation is an addition: channels of two producers that meet in it make a skip group.
     """
-    parts: list[tuple[int, Ids]] = []
-    for number, (_, factors) in enumerate(operands):
-        for factor in factors:
-            parts.append((number, factor.reshape((1,) * (len(shape) - factor.ndim) + factor.shape)))
-    # what a filter made comes first: its identities then stand for the result
-    parts.sort(key=lambda part: not tracer.ids.made(part[1]))
+    parts = [
+        (number, factor.reshape((1,) * (len(shape) - factor.ndim) + factor.shape))
+        for number, (_, factors) in enumerate(operands)
+        for factor in factors
+    ]
     if len(parts) == 1 and len(operands) == 1:
         return (parts[0][1],)
+    # what a filter made comes first: its identities then stand for the result
+    parts.sort(key=lambda part: not tracer.ids.made(part[1]))
     result: list[Ids] = []
     while parts:
-        cluster = [parts.pop(0)]
-        axes = _axes(cluster[0][1])
-        common = axes
-        apart = []
-        for part in parts:
-            other = _axes(part[1])
-            if other & axes:
-                axes, common = axes | other, common & other
-                cluster.append(part)
-            else:
-                apart.append(part)
-        parts = apart
+        cluster, common, parts = _overlapping(parts)
         first = cluster[0][1]
-        for _, factor in cluster[1:]:
-            if factor is not first:
-                if joins and tracer.ids.made(first) and tracer.ids.made(factor) and not _equal(first, factor):
-                    tracer.ids.joined.extend((first.ravel(), factor.ravel()))
-                tracer.ids.unite(*np.broadcast_arrays(first, factor))
+        _unite(tracer, first, [factor for _, factor in cluster[1:]], joins=joins)
         picked = first[tuple(slice(None) if axis in common else slice(1) for axis in range(first.ndim))]
         present = {number for number, _ in cluster}
         meets_all = all(n in present or _broadcasts(own, len(shape), common) for n, (own, _) in enumerate(operands))
@@ -67,6 +51,32 @@ def meeting(
         if meets_all or tracer.ids.made(picked):
             result.append(picked)
     return tuple(result)
+
+
+_Part = tuple[int, Ids]
+
+
+def _overlapping(parts: list[_Part]) -> tuple[list[_Part], frozenset[int], list[_Part]]:
+    """Take the first factor and those that share axes with it; give the axes that all have, and the rest."""
+    cluster, apart = [parts[0]], []
+    axes = common = _axes(parts[0][1])
+    for part in parts[1:]:
+        other = _axes(part[1])
+        if other & axes:
+            axes, common = axes | other, common & other
+            cluster.append(part)
+        else:
+            apart.append(part)
+    return cluster, common, apart
+
+
+def _unite(tracer: Tracer, first: Ids, others: Sequence[Ids], *, joins: bool) -> None:
+    for factor in others:
+        if factor is first:
+            continue
+        if joins and tracer.ids.made(first) and tracer.ids.made(factor) and not _equal(first, factor):
+            tracer.ids.joined.extend((first.ravel(), factor.ravel()))
+        tracer.ids.unite(*np.broadcast_arrays(first, factor))
 
 
 def _axes(factor: Ids) -> frozenset[int]:
@@ -83,13 +93,13 @@ def _broadcasts(shape: Shape, ndim: int, axes: frozenset[int]) -> bool:
 
 
 def nothing(tracer: Tracer, call: Call) -> Factors:
-    """New tensors carry no channels, whatever tensor their type was taken from."""
+    """Give new tensors no channels, whatever tensor their type was taken from."""
     del tracer, call
     return ()
 
 
 def reduction(tracer: Tracer, call: Call) -> Factors:
-    """Sums, means, extremes: channels that are not reduced over go on, the others are mixed."""
+    """Take sums, means or extremes: channels that are not reduced over go on, the others are mixed."""
     x = call.inputs[0]
     if len(call.inputs) > 1:  # the larger of two tensors, entry by entry
         return pointwise(tracer, call)
@@ -134,7 +144,7 @@ def spatial(tracer: Tracer, call: Call) -> Factors:
 
 
 def padding(tracer: Tracer, call: Call) -> Factors:
-    """Padding of axes that are no channel axes."""
+    """Pad axes that are no channel axes."""
     x = call.inputs[0]
     pad = call.get("pad")
     axes = {x.ndim - 1 - n // 2 for n, amount in enumerate(pad) if amount}
@@ -198,32 +208,34 @@ def _on_axis(ids: Ids, axis: int, ndim: int) -> Ids:
     return ids.reshape(shape)
 
 
-_POINTWISE: Final = (
-    "relu relu6 hardswish hardsigmoid hardtanh silu gelu elu selu celu mish sigmoid tanh leaky_relu softplus "
-    "softsign logsigmoid _prelu_kernel rrelu hardshrink softshrink threshold clone contiguous detach alias "
-    "lift lift_fresh lift_fresh_copy to _to_copy dropout feature_dropout alpha_dropout native_dropout type_as float "
-    "zeros_like ones_like full_like empty_like rand_like randn_like copy where masked_fill fill zero clamp clamp_min "
-    "clamp_max add sub rsub mul div true_divide floor_divide remainder maximum minimum pow square sqrt rsqrt exp log "
-    "neg abs sign reciprocal addcmul addcdiv lerp isnan isinf nan_to_num bernoulli _conj conj resolve_conj positive"
-).split()
-_REDUCTIONS: Final = "sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum".split()
-_ALONG: Final = "softmax log_softmax _softmax _log_softmax cumsum cumprod sort argsort topk roll".split()
-_SPATIAL: Final = (
-    "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
-    "adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d upsample_nearest1d "
-    "upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d upsample_bilinear2d "
-    "upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa reflection_pad1d "
-    "reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d"
-).split()
-_NEW: Final = "new_zeros new_ones new_full new_empty new_tensor scalar_tensor".split()
+_POINTWISE: Final = """
+    relu relu6 hardswish hardsigmoid hardtanh silu gelu elu selu celu mish sigmoid tanh leaky_relu softplus softsign
+    log_sigmoid _prelu_kernel rrelu hardshrink softshrink threshold clone contiguous detach alias lift lift_fresh
+    lift_fresh_copy to _to_copy dropout feature_dropout alpha_dropout native_dropout type_as zeros_like ones_like
+    full_like empty_like rand_like randn_like copy where masked_fill fill zero clamp clamp_min clamp_max add sub rsub
+    mul div true_divide floor_divide remainder maximum minimum pow square sqrt rsqrt exp log neg abs sign reciprocal
+    addcmul addcdiv lerp isnan isinf nan_to_num bernoulli conj resolve_conj positive
+"""
+_REDUCTIONS: Final = """
+    sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum
+"""
+_ALONG: Final = "softmax log_softmax _softmax _log_softmax cumsum cumprod sort argsort topk roll"
+_SPATIAL: Final = """
+    max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
+    adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d
+    upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
+"""
+_NEW: Final = "new_zeros new_ones new_full new_empty new_tensor scalar_tensor"
 
 POINTWISE_RULES: Final[dict[str, Rule]] = {
     "pointwise": pointwise,
-    **dict.fromkeys(_POINTWISE, pointwise),
-    **dict.fromkeys(_REDUCTIONS, reduction),
-    **dict.fromkeys(_ALONG, along),
-    **dict.fromkeys(_SPATIAL, spatial),
-    **dict.fromkeys(_NEW, nothing),
+    **dict.fromkeys(_POINTWISE.split(), pointwise),
+    **dict.fromkeys(_REDUCTIONS.split(), reduction),
+    **dict.fromkeys(_ALONG.split(), along),
+    **dict.fromkeys(_SPATIAL.split(), spatial),
+    **dict.fromkeys(_NEW.split(), nothing),
     "pad": padding,
     "constant_pad_nd": padding,
     **dict.fromkeys(("batch_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"), batch_norm),

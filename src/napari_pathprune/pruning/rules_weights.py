@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from napari_pathprune.pruning.identities import MADE, READ, Evenness, Factors, Ids
+from napari_pathprune.pruning.macs import attention_macs
 from napari_pathprune.pruning.rules_pointwise import meeting
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ def product(tracer: Tracer, call: Call) -> Factors | None:
     out.extend(_batch(tracer, (first, second), call.outputs[0], matrix=2))
     if len(call.inputs) > 2:  # the matrix that is added
         added = call.inputs[0]
-        shape = call.outputs[0].shape
-        return meeting(tracer, [(shape, tuple(out)), (added.shape, tracer.of(added))], shape)
+        whole = call.outputs[0].shape
+        return meeting(tracer, [(whole, tuple(out)), (added.shape, tracer.of(added))], whole)
     return tuple(out)
 
 
@@ -187,13 +188,12 @@ def attention(tracer: Tracer, call: Call) -> Factors:
     if call.get("scale") is None and read is not None:
         tracer.ids.freeze(read, f"attention is scaled by their number in {tracer.where}")
     for tensor in call.inputs[:3]:
-        tracer.freeze(
-            tuple(factor for factor in tracer.of(tensor) if factor.shape[-2] > 1), "attention mixes channels"
-        )
+        tracer.freeze(tuple(factor for factor in tracer.of(tensor) if factor.shape[-2] > 1), "attention mixes channels")
     for tensor in call.inputs[3:]:
         tracer.freeze(tracer.of(tensor), "masks attention")
     columns = tracer.line(value, last, "attention mixes channels with another axis")
-    _count(tracer, call)
+    for macs, ids in zip(attention_macs(query, key, value), (read, columns), strict=True):
+        tracer.ids.macs.append((macs / (1 if ids is None else len(ids)), () if ids is None else (ids,)))
     out = list(_batch(tracer, (query, key, value), call.outputs[0], matrix=2))
     if columns is not None:
         out.append(columns.reshape((1,) * last + (len(columns),)))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from napari_pathprune.pruning.counts import Limits, global_counts, local_counts
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.plan import PrunePlan, Scope, check_scores, check_scope, plan_of_counts
+from napari_pathprune.pruning.plan import PrunePlan, Scope, check_scope, check_scores, plan_of_counts
 from napari_pathprune.pruning.sizes import Polynomial
 
 _Counts = dict[str, int]

@@ -21,7 +21,7 @@ _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
 
 
 def result_without_computing(
-    name: str, in_place: bool, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor]
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor], *, in_place: bool
 ) -> Tensor | None:
     """Give an empty result for the plain cases of common operations, None for every other.
 
@@ -35,30 +35,27 @@ def result_without_computing(
     if not inputs or not inputs[0].is_floating_point() or (kwargs and set(kwargs) - {"approximate"}):
         return None
     x = inputs[0]
-    if name in _LIKE_INPUT and args[0] is x:
-        return _like(x, in_place=in_place) if len(inputs) == 1 else None
-    if name in _CONTIGUOUS and args[0] is x:
-        return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
-    if name == "batch_norm" and args[0] is x and not in_place:
-        return _like(x, in_place=False) if _channels_agree(name, inputs) else None
-    if name in _ARITHMETIC and len(inputs) == 2 and len(args) == 2:
-        other = inputs[1]
-        same = args[0] is x and other.shape == x.shape and other.dtype == x.dtype
-        return _like(x, in_place=in_place) if same else None
-    if name in _ARITHMETIC and len(inputs) == 1 and args[0] is x and isinstance(args[1], (int, float)):
-        return _like(x, in_place=in_place)
+    if name == "cat" or args[0] is not x:
+        return _cat(inputs, args[1] if len(args) > 1 else 0) if name == "cat" else None
     if name == "linear":
-        weight = inputs[1]
-        fits = x.ndim > 1 and weight.ndim == 2 and x.shape[-1] == weight.shape[1] and weight.dtype == x.dtype
-        fits = fits and (len(inputs) == 2 or inputs[2].shape == weight.shape[:1])
-        return torch.empty((*x.shape[:-1], weight.shape[0]), dtype=x.dtype, device="meta") if fits else None
-    if name == "cat":
-        return _cat(inputs, args[1] if len(args) > 1 else 0)
-    return None
-
-
-def _like(x: Tensor, *, in_place: bool) -> Tensor:
+        return _linear(x, *inputs[1:])
+    if name in _CONTIGUOUS:
+        return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
+    if name in _LIKE_INPUT:
+        plain = len(inputs) == 1
+    elif name in _ARITHMETIC and len(args) == 2:
+        plain = len(inputs) == 1 or (inputs[1].shape == x.shape and inputs[1].dtype == x.dtype)
+    else:
+        plain = name == "batch_norm" and not in_place and _channels_agree(name, inputs)
+    if not plain:
+        return None
     return x if in_place else torch.empty_like(x)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
+    fits = x.ndim > 1 and weight.ndim == 2 and x.shape[-1] == weight.shape[1] and weight.dtype == x.dtype
+    fits = fits and (bias is None or bias.shape == weight.shape[:1])
+    return torch.empty((*x.shape[:-1], weight.shape[0]), dtype=x.dtype, device="meta") if fits else None
 
 
 def _channels_agree(name: str, inputs: Sequence[Tensor]) -> bool:

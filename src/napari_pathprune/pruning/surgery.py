@@ -166,8 +166,8 @@ def _checked_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cu
 
 def _cut(tensor: Tensor, axis: int, splits: int, gone: Indices) -> Tensor:
     if splits == 1:
-        stay = np.delete(np.arange(tensor.shape[axis]), gone)
-        return tensor.index_select(axis, torch.from_numpy(stay).to(tensor.device))
+        left = np.delete(np.arange(tensor.shape[axis]), gone)
+        return tensor.index_select(axis, torch.from_numpy(left).to(tensor.device))
     assert axis == 1, "only axis 1 of a weight holds one split's share"
     share = tensor.shape[1]
     stay = np.delete(np.arange(share * splits), gone).reshape(splits, -1) % share

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ from napari_pathprune.pruning.example import Arguments, arguments, mapped, remem
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.grouping import Grouping, grouped
 from napari_pathprune.pruning.probe import written_in
-from napari_pathprune.pruning.replica import copied, empty_like, emptied, state_of, tensors_in
+from napari_pathprune.pruning.replica import copied, emptied, empty_like, state_of, tensors_in
 from napari_pathprune.pruning.rules import RULES
 from napari_pathprune.pruning.sizes import Sizes, polynomial
 from napari_pathprune.pruning.tracer import Tracer, step_by_step
@@ -68,10 +70,9 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
 
 
 def _traced(model: nn.Module, given: Arguments) -> Tracer:
-    try:
+    # whatever stops a run without contents, only a real run can tell
+    with contextlib.suppress(Exception):
         return _run(model, given, empty=True)
-    except Exception:  # noqa: BLE001 (whatever stops a run without contents, only a real run can tell)
-        pass
     try:
         return _run(model, given, empty=False)
     except Exception as error:
@@ -102,6 +103,7 @@ def _graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Groupin
     state = state_of(model)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     axes = {(axis.name, axis.axis, axis.splits): grouping.length(axis.ids) for axis in tracer.ids.axes}
+    met = tracer.met
     grouped_weights = {name: splits for name, _, splits in axes if splits > 1}
     params, size = [], []
     for name, tensor in state.items():
@@ -120,4 +122,5 @@ def _graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Groupin
         polynomial(macs, len(groups)),
         polynomial(size, len(groups)),
     )
-    return ChannelGraph(groups, shapes, remembered(given), sizes)
+    unreached = tuple(name for name, tensor in state.items() if isinstance(tensor, nn.Parameter) and name not in met)
+    return ChannelGraph(groups, shapes, remembered(given), sizes, unreached)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -44,7 +44,7 @@ class Call:
         """Give an argument by its name in the operation's schema."""
         if name in self.kwargs:
             return self.kwargs[name]
-        for position, argument in enumerate(self.func._schema.arguments):
+        for position, argument in enumerate(self.func._schema.arguments):  # noqa: SLF001 (there is no public way)
             if argument.name == name:
                 if position < len(self.args):
                     return self.args[position]
@@ -67,7 +67,7 @@ class Executed(TorchDispatchMode):
     """Runs a model's operations one by one through ``executed``; composite ones it does not want are taken apart."""
 
     def __init__(self, model: nn.Module, *, empty: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.empty = empty
         self.stack: list[tuple[str, type]] = [("", type(model))]
         for path, module in model.named_modules():
@@ -102,7 +102,7 @@ class Executed(TorchDispatchMode):
         if self.empty and len(inputs) > 1 and len({tensor.device for tensor in inputs}) > 1:
             args, kwargs = _emptied(args), {key: _emptied(value) for key, value in kwargs.items()}
             inputs = tuple(_tensors(args)) + tuple(_tensors(tuple(kwargs.values())))
-        result = result_without_computing(name, in_place, args, kwargs, inputs) if self.empty else None
+        result = result_without_computing(name, args, kwargs, inputs, in_place=in_place) if self.empty else None
         if result is None:
             result = func(*args, **kwargs)
         outputs = (result,) if isinstance(result, Tensor) else tuple(tensors_in(result))
@@ -119,17 +119,17 @@ class Executed(TorchDispatchMode):
         self.stack.pop()
 
 
-class Tracer(Executed):
+class Tracer(Executed):  # type: ignore[no-untyped-call]
     """Carries identities through a run of a model."""
 
-    def __init__(self, model: nn.Module, state: dict[str, Tensor], rules: dict[str, Rule], *, empty: bool) -> None:
+    def __init__(self, model: nn.Module, state: Mapping[str, Tensor], rules: dict[str, Rule], *, empty: bool) -> None:
         super().__init__(model, empty=empty)
         self.ids = Identities()
         self.steps: list[Step] = []
+        self.met: set[str] = set()
         self.doubt = False
         self.rules = rules
         self._names = {id(tensor): name for name, tensor in state.items()}
-        self._state = state
 
     def of(self, tensor: Tensor) -> Factors:
         """Give the factors of a tensor; a parameter that is met for the first time gets its own."""
@@ -138,15 +138,15 @@ class Tracer(Executed):
             name = self._names.get(id(tensor))
             if name is None:
                 self.doubt = True  # where it comes from was not seen
-                factors = ()
-            else:
-                made = []
-                for axis, length in enumerate(tensor.shape):
-                    if length > 1:
-                        shape = [1] * tensor.ndim
-                        shape[axis] = length
-                        made.append(self.ids.fresh(name, axis, length).reshape(shape))
-                factors = tuple(made)
+                return ()
+            self.met.add(name)
+            made = []
+            for axis, length in enumerate(tensor.shape):
+                if length > 1:
+                    shape = [1] * tensor.ndim
+                    shape[axis] = length
+                    made.append(self.ids.fresh(name, axis, length).reshape(shape))
+            factors = tuple(made)
             setattr(tensor, _MARK, factors)
         return factors
 
@@ -181,9 +181,11 @@ class Tracer(Executed):
         return found
 
     def wants(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
+        """Take whole what there is a rule for, and what carries no channels."""
         return name in self.rules or torch.Tag.pointwise in func.tags or not any(self.of(t) for t in inputs)
 
     def executed(self, call: Call) -> None:
+        """Apply the rule; without one, freeze."""
         given = [self.of(tensor) for tensor in call.inputs]
         counted = len(self.ids.macs)
         result: Factors | list[Factors] = ()
@@ -215,7 +217,7 @@ class Tracer(Executed):
 
 @cache
 def _name_of(func: OpOverload) -> tuple[str, bool]:
-    name = str(func._schema.name).removeprefix("aten::")
+    name = str(func._schema.name).removeprefix("aten::")  # noqa: SLF001 (there is no public way)
     in_place = name.endswith("_") and not name.endswith("__")
     return (name[:-1] if in_place else name), in_place
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -77,7 +78,14 @@ class Checkpoint:
                 f"{len(missing)} keys are missing{_some(missing)}, {len(extra)} are unknown{_some(extra)}"
             )
         shapes = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
-        model = dense if shapes == _shapes(dense) else reshape(dense, shapes)
+        widest = _shapes(dense)
+        strange = sorted(name for name, shape in shapes.items() if not _narrows(shape, widest[name]))
+        if strange:
+            raise ValueError(
+                f"the weights are not those of a {self.architecture} with {dict(self.config)}: {len(strange)} have "
+                f"another shape{_some(strange)}; {strange[0]} is {shapes[strange[0]]}, not {widest[strange[0]]}"
+            )
+        model = dense if shapes == widest else reshape(dense, shapes)
         model.load_state_dict(dict(self.weights))
         return model.eval()
 
@@ -90,6 +98,15 @@ class Checkpoint:
 
 def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _narrows(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
+    """Tell whether this is the dense shape with fewer channels: kernels stay, nothing grows."""
+    return (
+        len(shape) == len(dense)
+        and shape[2:] == dense[2:]
+        and all(0 < size <= limit for size, limit in zip(shape, dense, strict=True))
+    )
 
 
 def _some(keys: list[str]) -> str:
@@ -196,7 +213,8 @@ def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Pa
 
 def _load_foreign(path: Path) -> Checkpoint:
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings(action="ignore"):  # torch comments on pickles that are refused in the end
+            content = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} is refused: it holds more than weights, which could execute code when opened, or it is damaged; "

@@ -1,0 +1,60 @@
+"""Score the two trained models on images they never saw, write their cards, and put them into the package.
+
+Usage: python pack.py hovernet-s.safetensors hovernet-s-compact.safetensors --kumar FOLDER
+
+FOLDER holds the images of Kumar et al. 2017 (CC BY-NC-SA 4.0, not trained on, not shipped); its test_* are scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+
+from napari_pathprune.workflows.checkpoint import load, save
+from napari_pathprune.workflows.evaluate import evaluate_models
+from napari_pathprune.workflows.prune import cost_per_patch
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parents[1] / "src" / "napari_pathprune" / "packaged"
+TRAINED_ON = (
+    "85 tissue images of the 2018 Data Science Bowl (CC0), 2 H&E images of histolytics (BSD-3-Clause; outlines and "
+    "types are another model's), 2 H&E patches of cellseg_models.pytorch (MIT)"
+)
+
+
+def main() -> None:
+    """Score, write, and print what the README shows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dense", type=Path)
+    parser.add_argument("compact", type=Path)
+    parser.add_argument("--kumar", type=Path, required=True)
+    arguments = parser.parse_args()
+    left_out = {
+        Path(data["folder"]).name: (HERE / data["folder"], tuple(data["leave_out"]))
+        for data in tomllib.loads((HERE / "train.toml").read_text(encoding="utf-8"))["data"]
+        if "leave_out" in data
+    }
+    kumar = tuple(sorted(path.stem for path in (arguments.kumar / "images").glob("test_*.png")))
+    sets = {**left_out, "kumar_monuseg": (arguments.kumar, kumar)}
+    for source, name in ((arguments.dense, "hovernet-s"), (arguments.compact, "hovernet-s-compact")):
+        target = PACKAGE / f"{name}.safetensors"
+        trained = load(source)
+        save(trained, target, half=True)  # scored as it is shipped: rounded to half precision
+        card: dict[str, object] = {
+            "purpose": "for demonstration, not for diagnosis",
+            "trained on": TRAINED_ON,
+            "MACs per megapixel": f"{cost_per_patch(trained).macs_per_megapixel:.3g}",
+        }
+        for title, (folder, only) in sets.items():
+            (score,) = evaluate_models([str(target)], folder, only=only)
+            told = {key: round(value, 4) for key, value in score.to_dict().items() if isinstance(value, float)}
+            card[f"scores on {title}"] = {"unseen images": score.images, **told}
+        save(dataclasses.replace(load(target), card=card), target, half=True)
+        print(name, f"{trained.params:,} parameters", json.dumps(card, indent=2), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Networks and fields of nuclei for the tests of this room."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+
+class Colours(nn.Module):
+    """A network whose maps are the colours of the image, less a margin: what comes out can be told beforehand.
+
+    Red is the probability of a nucleus, green and blue the distances; two types, the second where blue is above green.
+    """
+
+    def __init__(self, margin_px=6, step_px=4, *, typed=True):
+        super().__init__()
+        self.margin_px, self.step_px, self.typed = margin_px, step_px, typed
+        self.first = nn.Conv2d(3, 8, 1)
+        self.most_px = float("inf")
+        self.seen = []
+
+    def nearest_sizes(self, size_px):
+        least = 2 * self.margin_px // self.step_px + 1
+        below, above = max(size_px // self.step_px, least), max(-(-size_px // self.step_px), least)
+        return below * self.step_px, above * self.step_px
+
+    def forward(self, images):
+        height, width = images.shape[2:]
+        self.seen.append((height, width))
+        if height % self.step_px or width % self.step_px:
+            raise ValueError("does not fit")
+        if height * width > self.most_px:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
+        self.first(images)
+        margin = self.margin_px
+        red, green, blue = (images / 255)[:, :, margin : height - margin, margin : width - margin].unbind(1)
+        red = red.clamp(1e-6, 1 - 1e-6)
+        outputs = {"np": torch.stack([(1 - red).log(), red.log()], 1), "hv": torch.stack([green, blue], 1)}
+        if self.typed:
+            outputs["tp"] = torch.stack([green, blue], 1) * 100
+        return outputs
+
+
+@pytest.fixture
+def colours():
+    return Colours()
+
+
+@pytest.fixture
+def untyped_colours():
+    return Colours(typed=False)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(2).integers(0, 256, (64, 80, 3), np.uint8)
+
+
+def draw_field(shape, seed, radius_px=12.0):
+    """Discs of up to a radius, apart from one another or touching, numbered from 1 in reading order."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    instances = np.zeros(shape, np.int32)
+    for id_ in range(1, shape[0] * shape[1] // 600):
+        centre_y, centre_x, radius = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(2, radius_px)
+        disc = (y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2
+        if not instances[disc].any():
+            instances[disc] = id_
+    return instances

@@ -1,0 +1,215 @@
+"""Each nucleus of the slide from exactly one tile, whole."""
+
+import numpy as np
+import pytest
+from conftest import draw_field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_pathprune.inference.stitch import Stitcher
+from napari_pathprune.instances.metrics import panoptic_quality
+from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.slides.tiles import tiles_of
+
+RADIUS_PX = 12
+
+
+def maps_of(slide, tiles, margin_px=0, jitter=None):
+    """What each tile sees of a slide of known nuclei: mirrored outside, cut at the maps' edge."""
+    reach = 120
+    mirrored = np.pad(slide, reach, mode="symmetric")
+    for tile in tiles:
+        y0, x0, y1, x1 = (a + b for a, b in zip(tile.read, (margin_px, margin_px, -margin_px, -margin_px), strict=True))
+        seen = mirrored[y0 + reach : y1 + reach, x0 + reach : x1 + reach]
+        if jitter is not None:
+            seen = ndimage.shift(seen, jitter.integers(-1, 2, 2), order=0)
+        yield tile, seen, (y0, x0)
+
+
+def painted(shape, stitched):
+    target = np.zeros(shape, np.int32)
+    for nuclei in stitched:
+        y0, x0, y1, x1 = nuclei.box
+        part = target[y0:y1, x0:x1]
+        assert not (part[nuclei.labels > 0] > 0).any(), "no tile paints over another one's nuclei"
+        part[...] = np.where(part == 0, nuclei.labels, part)
+    return target, InstanceTable.concatenate([nuclei.table for nuclei in stitched])
+
+
+def assert_table_and_labels_agree(target, table):
+    again = InstanceTable.from_instance_map(target)
+    np.testing.assert_array_equal(again.id, table.id)
+    np.testing.assert_array_equal(again.area, table.area)
+    np.testing.assert_array_equal(again.box, table.box)
+    np.testing.assert_allclose([again.y, again.x], [table.y, table.x])
+
+
+sizes = st.tuples(st.integers(30, 150), st.integers(30, 150))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), sizes, st.integers(RADIUS_PX, 40), st.integers(0, 20))
+def test_each_disc_is_found_once_and_whole(seed, write_px, halo_px, margin_px):
+    slide = draw_field((150, 190), seed)
+    tiles = tiles_of((0, 0, 150, 190), write_px, halo_px + margin_px)
+    stitcher = Stitcher(tiles, slide.shape, margin_px)
+    target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, margin_px)])
+    pairs = np.unique(np.stack([slide.ravel(), target.ravel()]), axis=1)
+    discs = len(np.unique(slide)) - 1
+    assert pairs.shape[1] == discs + 1, "a bijection of discs and nuclei, background on background"
+    assert stitcher.count == len(table) == discs
+    assert_table_and_labels_agree(target, table)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), sizes)
+def test_tiles_that_disagree_a_little_double_nothing(seed, write_px):
+    slide = draw_field((150, 190), seed)
+    slide[np.isin(slide, np.flatnonzero(np.bincount(slide.ravel()) < 60))] = 0  # a pixel's shift is little
+    tiles = tiles_of((0, 0, 150, 190), write_px, 30)
+    stitcher = Stitcher(tiles, slide.shape)
+    jitter = np.random.default_rng(seed)
+    target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, jitter=jitter)])
+    assert_table_and_labels_agree(target, table)
+    inner = slide.copy()
+    edge = np.unique(
+        np.concatenate([slide[:2].ravel(), slide[-2:].ravel(), slide[:, :2].ravel(), slide[:, -2:].ravel()])
+    )
+    inner[np.isin(slide, edge)] = 0
+    score = panoptic_quality(inner, target)
+    assert score.fn == 0, "none is lost"
+    assert len(table) <= len(np.unique(slide)) - 1, "none is doubled"
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(70, 150)] * 2), sizes)
+def test_a_region_gives_the_nuclei_with_their_centre_in_it(seed, region, write_px):
+    slide = draw_field((150, 150), seed)
+    tiles = tiles_of(region, write_px, 30)
+    stitcher = Stitcher(tiles, slide.shape)
+    target, _ = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles)])
+    everything = InstanceTable.from_instance_map(slide)
+    y0, x0, y1, x1 = np.array(region) - 0.5
+    inside = (everything.y >= y0) & (everything.y < y1) & (everything.x >= x0) & (everything.x < x1)
+    np.testing.assert_array_equal(target > 0, np.isin(slide, everything.id[inside]))
+
+
+def two_tiles(width=80, halo_px=16):
+    return tiles_of((0, 0, 40, width), (40, width // 2), halo_px)
+
+
+def test_a_nucleus_that_only_the_later_tile_sees_is_not_lost():
+    tiles = two_tiles()
+    right = np.zeros((72, 72), np.int32)
+    right[26:36, 11:19] = 1  # reaches from column 35 to 43, its centre on the left side of the seam
+    stitcher = Stitcher(tiles, (40, 80))
+    assert len(stitcher.add(tiles[0], np.zeros((72, 72), np.int32), (-16, -16)).table) == 0
+    nuclei = stitcher.add(tiles[1], right, (-16, 24))
+    assert nuclei.table.box.tolist() == [[10, 35, 20, 43]]
+
+
+def test_a_merged_pair_is_not_added_to_its_parts():
+    tiles = two_tiles()
+    left, right = np.zeros((2, 72, 72), np.int32)
+    left[26:36, 46:56] = 1  # columns 30 to 40: one of a pair
+    left[26:36, 56:66] = 2
+    right[26:36, 6:26] = 1  # the later tile takes both for one
+    stitcher = Stitcher(tiles, (40, 80))
+    first = stitcher.add(tiles[0], left, (-16, -16))
+    second = stitcher.add(tiles[1], right, (-16, 24))
+    assert first.table.area.tolist() == [100.0]
+    assert len(second.table) == 0
+
+
+def test_a_speck_does_not_keep_a_nucleus_away():
+    tiles = two_tiles()
+    left, right = np.zeros((2, 72, 72), np.int32)
+    left[30:33, 50:54] = 1  # 12 px at columns 34 to 38
+    right[24:38, 8:28] = 1  # 280 px, columns 32 to 52, around it
+    stitcher = Stitcher(tiles, (40, 80))
+    assert stitcher.add(tiles[0], left, (-16, -16)).table.area.tolist() == [12.0]
+    nuclei = stitcher.add(tiles[1], right, (-16, 24))
+    assert nuclei.table.area.tolist() == [268.0]
+    assert nuclei.table.id.tolist() == [2]
+
+
+def test_of_a_nucleus_torn_apart_by_earlier_ones_the_largest_part_stays():
+    tiles = two_tiles()
+    left, right = np.zeros((2, 72, 72), np.int32)
+    left[20:45, 54:56] = 1  # a wall at columns 38, 39
+    right[30:36, 8:38] = 1  # columns 32 to 62 across it
+    stitcher = Stitcher(tiles, (40, 80))
+    stitcher.add(tiles[0], left, (-16, -16))
+    nuclei = stitcher.add(tiles[1], right, (-16, 24))
+    assert nuclei.table.box.tolist() == [[14, 40, 20, 62]]
+
+
+def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole():
+    slide = np.zeros((40, 120), np.int32)
+    slide[15:25, 30:62] = 1  # centre in the left tile, whose maps end at column 60 + 1
+    slide[16:24, 61:75] = 1
+    tiles = tiles_of((0, 0, 40, 120), (40, 60), 1)
+    wide = [tiles[0], tiles[1].__class__((-40, 20, 80, 160), tiles[1].write, 0, 0.25)]
+    stitcher = Stitcher(wide, slide.shape)
+    stitched = [stitcher.add(*seen) for seen in maps_of(slide, wide)]
+    assert [len(nuclei.table) for nuclei in stitched] == [0, 1]
+    assert stitched[1].table.area.tolist() == [float((slide > 0).sum())]
+
+
+def test_types_follow_their_nuclei():
+    slide = draw_field((100, 120), seed=1)
+    kinds = np.random.default_rng(0).integers(0, 3, slide.max() + 1)
+    kinds[0] = 0
+    tiles = tiles_of((0, 0, 100, 120), 50, 20)
+    stitcher = Stitcher(tiles, slide.shape)
+    stitched = []
+    for tile, seen, origin in maps_of(slide, tiles):
+        types = (np.arange(3)[:, None, None] == kinds[seen]).astype(np.float32)
+        stitched.append(stitcher.add(tile, seen, origin, types))
+    target, table = painted(slide.shape, stitched)
+    assert len(table) > 10
+    for row, id_ in enumerate(table.id):
+        assert table.type[row] == kinds[slide[target == id_][0]]
+
+
+def test_memory_holds_nuclei_near_tiles_to_come_only():
+    slide = draw_field((100, 600), seed=2)
+    tiles = tiles_of((0, 0, 100, 600), (100, 60), 15)
+    stitcher = Stitcher(tiles, slide.shape)
+    for seen in maps_of(slide, tiles):
+        stitcher.add(*seen)
+        assert len(stitcher._accepted) < 25
+    assert stitcher._accepted == []
+    assert stitcher.count > 40
+
+
+def test_an_interrupted_run_goes_on_where_it_was():
+    slide = draw_field((150, 190), seed=5)
+    tiles = tiles_of((0, 0, 150, 190), 60, 20)
+    seen = list(maps_of(slide, tiles))
+    whole = Stitcher(tiles, slide.shape)
+    expected = [whole.add(*tile) for tile in seen]
+    resumed = Stitcher(tiles, slide.shape)
+    for tile, nuclei in zip(tiles[:5], expected[:5], strict=True):
+        resumed.recall(tile, nuclei.table)
+    for tile, nuclei in zip(seen[5:], expected[5:], strict=True):
+        np.testing.assert_array_equal(resumed.add(*tile).labels, nuclei.labels)
+    assert resumed.count == whole.count
+
+
+def test_tiles_may_be_left_out_but_not_shuffled():
+    tiles = tiles_of((0, 0, 40, 160), (40, 40), 8)
+    nothing = np.zeros((56, 56), np.int32)
+    stitcher = Stitcher(tiles, (40, 160))
+    stitcher.add(tiles[0], nothing, (-8, -8))
+    stitcher.add(tiles[2], nothing, (-8, 72))
+    for tile in (tiles[1], tiles[2]):
+        with pytest.raises(ValueError, match="in their order, each once"):
+            stitcher.add(tile, nothing, (-8, 32))
+
+
+def test_a_map_too_small_is_refused():
+    tiles = two_tiles()
+    with pytest.raises(ValueError, match="read box less the margin"):
+        Stitcher(tiles, (40, 80)).add(tiles[0], np.zeros((40, 40), np.int32), (0, 0))
