@@ -45,7 +45,6 @@ class DarkDiscs:
     error: Exception | None = None
     error_at: int = 1
     note: str | None = None
-    tile_px: int = 40
     closed: bool = False
     thread: str = ""
 
@@ -60,7 +59,7 @@ class DarkDiscs:
         self.thread = threading.current_thread().name
         yield Loaded(("background", "neoplastic", "inflammatory"), "no network at all")
         labels, count = ndimage.label(request.slide.read(request.region)[..., 0] < 128)
-        tiles = tiles_of(request.region, self.tile_px, 0)
+        tiles = tiles_of(request.region, 40, 0)
         yield SegmentStarted(len(tiles), request.region, self.note)
         y0, x0 = request.region[:2]
         whole = InstanceTable.from_instance_map(labels.astype(np.int32))

@@ -50,16 +50,14 @@ def assert_same(first: nn.Module, second: nn.Module, x: torch.Tensor) -> None:
 def silenced_by_hand(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
     """Zero only what makes and scales removed channels; what reads them stays."""
     model = copy.deepcopy(model)
-    with torch.no_grad():
-        for group in graph.prunable:
-            for index in set(range(group.width)) - set(plan.keep[group.name]):
-                for member in group.members:
-                    parameter = dict(model.named_parameters()).get(member.tensor)
-                    if member.role == "in" or parameter is None:
-                        continue
-                    assert member.splits == 1
-                    for position in member.positions(group.width)[index]:
-                        parameter.select(member.axis, int(position)).zero_()
+    parameters = dict(model.named_parameters())
+    for group in graph.prunable:
+        gone = sorted(set(range(group.width)) - set(plan.keep[group.name]))
+        for member in group.members:
+            if member.role != "in" and member.tensor in parameters:
+                assert member.splits == 1
+                rows = parameters[member.tensor].detach().movedim(member.axis, 0)
+                rows[member.positions(group.width)[gone].ravel()] = 0.0
     return model
 
 
@@ -177,8 +175,7 @@ def test_a_compact_model_trains():
     assert all(parameter.grad is not None and parameter.is_leaf for parameter in small.parameters())
 
 
-def test_the_cut_is_quick(hovernet_at_full_width=None):
-    del hovernet_at_full_width
+def test_the_cut_takes_less_than_the_1_4_seconds_of_others():
     model = build("hovernet", mode="fast", num_types=6, width=1.0)
     graph = trace(model, torch.zeros(1, 3, 128, 128))
     plan = choose(graph, importance(model, graph), ratio=0.5)

@@ -45,11 +45,8 @@ def test_hovernets_skip_groups_tie_encoder_and_decoders(graph):
     units = {256: ("d0", 3), 512: ("d1", 4), 1024: ("d2", 6), 2048: ("d3", 3)}
     for width, (stage, count) in units.items():
         encoder = {f"{stage}.shortcut", *(f"{stage}.units.{n}.conv3" for n in range(count))}
-        decoders = {
-            f"decoder.{b}.{level}.convf"
-            for b in ("tp", "np", "hv")
-            for level in {256: ["u2"], 512: ["u3"]}.get(width, [])
-        }
+        level = {256: "u2", 512: "u3"}.get(width)
+        decoders = {f"decoder.{branch}.{level}.convf" for branch in ("tp", "np", "hv")} if level else set()
         assert makers(width) == encoder | decoders | ({"conv_bot"} if width == 1024 else set())
 
 
@@ -109,15 +106,10 @@ def test_concatenation_is_followed_by_offset():
 
 
 def test_a_module_that_is_used_twice_has_one_group():
-    group = trace(SharedTwice(), IMAGE).group("stem.0")
-    assert {(m.module, m.role) for m in group.members} >= {("shared.0", "out"), ("out", "in")}
-    assert ("shared.0", 1) not in {
-        (m.module, m.axis)
-        for g in trace(SharedTwice(), IMAGE).groups
-        if g is not group
-        for m in g.members
-        if g.name != "stem.0"
-    }
+    (group,) = trace(SharedTwice(), IMAGE).prunable
+    assert group.name == "stem.0"
+    weights = [(m.module, m.role, m.axis) for m in group.members if m.parameter == "weight"]
+    assert {("shared.0", "out", 0), ("shared.0", "in", 1), ("out", "in", 1)} <= set(weights)
 
 
 def test_conv_groups_and_a_residual_make_a_skip_group_with_splits():
@@ -164,10 +156,12 @@ def test_parameters_that_are_never_used_are_named():
     assert trace(model, IMAGE).unreached == ("spare",)
 
 
-@pytest.mark.parametrize("given", [(IMAGE,), {"input": IMAGE}])
+@pytest.mark.parametrize("given", [IMAGE, (IMAGE,), {"input": IMAGE}])
 def test_examples_by_position_and_by_name(given):
-    assert trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)), (IMAGE,)).groups
-    assert trace(nn.Conv2d(3, 4, 1), given).frozen["" if False else trace(nn.Conv2d(3, 4, 1), given).groups[0].name]
+    assert trace(nn.Conv2d(3, 4, 1), given).frozen == {
+        "weight": "output of the model",
+        "weight (input)": "reads the input or channels that are not cut in the model's own forward",
+    }
 
 
 def test_an_example_that_does_not_fit_is_refused():

@@ -194,7 +194,8 @@ class LabelsWriter:
             self.close()
 
     def _disk_full_said(self) -> Any:  # noqa: ANN401 contextlib's own type is private
-        return disk_full_said(self.path, f"free some space and run again (what was done so far is in {self.partial.name})")
+        advice = f"free some space and run again (what was done so far is in {self.partial.name})"
+        return disk_full_said(self.path, advice)
 
     def _level(self, level: int) -> zarr.Array[Any]:
         shape = tuple(-(-side // 2**level) for side in self.shape)

@@ -71,10 +71,11 @@ def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: Workflow
     with open_slide(packaged(SLIDE)) as slide:
         job = SegmentJob(SegmentRequest(slide, model, (0, 0, *slide.shape)), workflow)
         for event in job.events():
-            if isinstance(event, Loaded):
-                type_names = event.type_names
-            elif isinstance(event, Failed):
-                raise ValueError(event.message)
+            match event:
+                case Loaded():
+                    type_names = event.type_names
+                case Failed():
+                    raise ValueError(event.message)
     save_nuclei(path, job.canvas.data, job.canvas.table(), type_names)
     return path
 

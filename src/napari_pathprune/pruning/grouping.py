@@ -220,7 +220,7 @@ def _named(groups: list[ChannelGroup]) -> Iterable[ChannelGroup]:
     for group in groups:
         makers = group.producers or tuple(m for m in group.members if m.role == "in") or group.members
         first = makers[0]
-        path = first.module if first.parameter in {"weight", "bias"} else first.tensor
+        path = (first.module if first.parameter in {"weight", "bias"} else "") or first.tensor
         wanted.append((path if first.role == "out" else f"{path} (input)", first.offset, group.width * first.block))
     names = [path for path, _, _ in wanted]
     taken: set[str] = set()

@@ -217,7 +217,7 @@ _POINTWISE: Final = """
     addcmul addcdiv lerp isnan isinf nan_to_num bernoulli conj resolve_conj positive
 """
 _REDUCTIONS: Final = """
-    sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum
+    sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum linalg_vector_norm
 """
 _ALONG: Final = "softmax log_softmax _softmax _log_softmax cumsum cumprod sort argsort topk roll"
 _SPATIAL: Final = """

@@ -17,6 +17,7 @@ _LIKE_INPUT: Final = frozenset(
     | {"tanh", "leaky_relu", "softplus", "dropout", "feature_dropout", "neg", "abs", "sqrt", "rsqrt", "exp"}
 )
 _CONTIGUOUS: Final = frozenset({"softmax", "log_softmax", "contiguous", "layer_norm", "group_norm"})
+_CONVOLUTIONS: Final = frozenset({"conv1d", "conv2d", "conv3d"})
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
 
 
@@ -39,6 +40,8 @@ def result_without_computing(
         return _cat(inputs, args[1] if len(args) > 1 else 0) if name == "cat" else None
     if name == "linear":
         return _linear(x, *inputs[1:])
+    if name in _CONVOLUTIONS:
+        return None if kwargs else _convolution(*args)
     if name in _CONTIGUOUS:
         return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
     if name in _LIKE_INPUT:
@@ -49,7 +52,44 @@ def result_without_computing(
         plain = name == "batch_norm" and not in_place and _channels_agree(name, inputs)
     if not plain:
         return None
-    return x if in_place else torch.empty_like(x)
+    return x if in_place else _dense_like(x)
+
+
+def _convolution(  # noqa: PLR0917 (the order of the operation's own arguments)
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] | str = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Tensor | None:
+    space = weight.ndim - 2
+    if isinstance(padding, str) or x.ndim != weight.ndim or x.shape[1] != weight.shape[1] * groups:
+        return None
+    if weight.shape[0] % groups or x.dtype != weight.dtype or (bias is not None and bias.shape != weight.shape[:1]):
+        return None
+    shape = [
+        (x.shape[2 + n] + 2 * pad - dilate * (weight.shape[2 + n] - 1) - 1) // step + 1
+        for n, (step, pad, dilate) in enumerate(
+            zip(
+                *(tuple(values) * space if len(values) == 1 else values for values in (stride, padding, dilation)),
+                strict=True,
+            )
+        )
+    ]
+    return torch.empty((x.shape[0], weight.shape[0], *shape), dtype=x.dtype, device="meta") if min(shape) > 0 else None
+
+
+def _dense_like(x: Tensor) -> Tensor:
+    """Do what ``torch.empty_like`` does, which for empty tensors imports a computer algebra system."""
+    if x.is_contiguous():
+        return torch.empty(x.shape, dtype=x.dtype, device="meta")
+    strides, size = [1] * x.ndim, 1
+    for axis in sorted(range(x.ndim), key=lambda axis: (x.stride(axis), -axis)):
+        strides[axis] = size
+        size *= x.shape[axis]
+    return torch.empty_strided(x.shape, strides, dtype=x.dtype, device="meta")
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:

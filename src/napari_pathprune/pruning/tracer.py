@@ -75,6 +75,11 @@ class Executed(TorchDispatchMode):
                 module.register_forward_pre_hook(self._entered(path, type(module)))
                 module.register_forward_hook(self._left)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # else torch wraps every operation, and imports its compiler (seconds) at the first
+        return False
+
     @property
     def where(self) -> str:
         """Words for the module that is running."""
