@@ -50,7 +50,7 @@ def main() -> None:
         }
         for title, (folder, only) in sets.items():
             (score,) = evaluate_models([str(target)], folder, only=only)
-            told = {key: round(value, 4) for key, value in score.to_dict().items() if isinstance(value, float)}
+            told = {key: round(getattr(score, key), 4) for key in ("pq", "dq", "sq", "aji", "dice")}
             card[f"scores on {title}"] = {"unseen images": score.images, **told}
         save(dataclasses.replace(load(target), card=card), target, half=True)
         print(name, f"{trained.params:,} parameters", json.dumps(card, indent=2), sep="\n")

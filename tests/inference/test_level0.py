@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import draw_field
+from drawn_fields import draw_field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

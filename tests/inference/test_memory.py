@@ -33,5 +33,5 @@ def test_tiles_are_neither_tiny_nor_endless(colours):
 
 
 def test_without_a_budget_a_process_on_a_cpu_stays_below_two_and_a_half_gib(colours):
-    colours.first = nn.Conv2d(3, 64, 1)  # the largest map of a HoVer-Net of width 0.25: 1024 px took 1.36 GB
-    assert 900 <= tile_px_for(colours, "cpu") <= 1100
+    colours.first = nn.Conv2d(3, 64, 1)  # the largest map of a HoVer-Net of width 0.25: 856 px took 1.6 GB
+    assert 800 <= tile_px_for(colours, "cpu") <= 900

@@ -1,7 +1,7 @@
 """One-to-one assignment."""
 
 import numpy as np
-from conftest import small_maps
+from drawn_maps import small_maps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import draw_discs, small_maps
+from drawn_maps import draw_discs, small_maps
 from hypothesis import given, settings
 
 from napari_pathprune.instances.matching import match

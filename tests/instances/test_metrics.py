@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import small_maps
+from drawn_maps import small_maps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment

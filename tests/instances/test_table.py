@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import draw_discs
+from drawn_maps import draw_discs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -67,6 +67,7 @@ def test_a_run_leaves_one_labels_layer_where_the_slide_is(dock, viewer, dark_dis
     assert layer.features["area_um2"][0] == pytest.approx(np.pi * 25, rel=0.02)
     np.testing.assert_allclose(layer.get_color(1)[:3], (0.93, 0.11, 0.14), atol=1e-6)
     assert layer.metadata["model"].endswith("tiny.safetensors")
+    assert (layer.contour, layer.opacity) == (1, 1.0)
     assert layer.metadata["region"] == (0, 0, 120, 160)
     assert dock.status.text() == "2 nuclei in 2 s (4.0 s per megapixel)."
     assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]

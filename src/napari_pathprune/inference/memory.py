@@ -17,11 +17,11 @@ CPU_BUDGET: Final = int(1.6 * GIB)
 """What a tile may take beside 0.9 GiB for Python, torch and the slide: 2.5 GiB for the process."""
 GPU_SHARE: Final = 0.6
 """Of the memory that is free on a graphics card; the rest is left to cuDNN's workspace and to others."""
-MAPS_ALIVE: Final = 6
-"""Maps of the largest size that live at once: on HoVer-Net 4.6 by what is allocated, 5.3 by what is resident."""
+MAPS_ALIVE: Final = 9
+"""Maps of the largest size that a tile takes: on HoVer-Net (856 px) 8.4 are resident where freed memory is kept."""
 SMALLEST_PX: Final = 256
 LARGEST_PX: Final = 2048
-"""Beyond it the margin costs less than 10 % of the work, while post-processing needs 100 bytes a pixel."""
+"""Beyond it the margin costs less than 10 % of the work, and post-processing begins to need more than the network."""
 _PROBE_PX: Final = 128
 
 

@@ -22,7 +22,10 @@ EDITABLE_PX: Final = 4096 * 4096
 """Up to here one array in memory, which napari can edit; above, a compressed pyramid, which it can draw."""
 CHUNK_PX: Final = 1024
 COARSEST_PX: Final = 2048
-OPACITY: Final = 0.6
+OUTLINED_PX: Final = 2048 * 2048
+"""Up to here nuclei are outlined; above, outlines are too thin to see, and slow to draw."""
+OUTLINE_UM: Final = 0.5
+OUTLINED, FILLED = 1.0, 0.6  # opacity
 UNTYPED: Final = "no type"
 
 
@@ -110,8 +113,19 @@ def nuclei_attributes(table: InstanceTable, mpp: Mpp, type_names: Sequence[str])
     return {
         "colormap": nuclei_colormap(table.id, table.type, type_names),
         "features": features_of(table, mpp, type_names),
-        "opacity": OPACITY,
     }
+
+
+def outline_of(region: Box, mpp: Mpp) -> int:
+    """Give the width of outlines in pixels for a region (level-0 pixels); 0 where nuclei are filled instead.
+
+    Examples
+    --------
+    >>> outline_of((0, 0, 900, 900), (0.25, 0.25)), outline_of((0, 0, 9000, 9000), (0.25, 0.25))
+    (2, 0)
+    """
+    y0, x0, y1, x1 = region
+    return max(round(OUTLINE_UM / mpp[0]), 1) if (y1 - y0) * (x1 - x0) <= OUTLINED_PX else 0
 
 
 def count_types(table: InstanceTable, type_names: Sequence[str]) -> tuple[int, ...]:

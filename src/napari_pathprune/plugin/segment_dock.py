@@ -15,7 +15,7 @@ from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin import jobs
 from napari_pathprune.plugin.forms import Legend
 from napari_pathprune.plugin.layers import placed
-from napari_pathprune.plugin.nuclei import OPACITY, count_types, nuclei_attributes
+from napari_pathprune.plugin.nuclei import FILLED, OUTLINED, count_types, nuclei_attributes, outline_of
 from napari_pathprune.plugin.segment_form import SegmentForm
 
 if TYPE_CHECKING:
@@ -176,21 +176,24 @@ class SegmentDock(QWidget):  # type: ignore[misc]
     def _add_layer(self) -> None:
         assert self._job is not None
         request = self._job.request
-        data = self._job.canvas.data
+        data, mpp = self._job.canvas.data, request.slide.mpp
+        assert mpp is not None
+        outline_px = outline_of(request.region, mpp)
         self._layer = self._viewer.add_labels(
             data,
             name=f"nuclei ({self._model_name()})",
-            opacity=OPACITY,
+            opacity=OUTLINED if outline_px else FILLED,
             multiscale=isinstance(data, list),
             metadata={
                 "model": request.model,
                 "type_names": self._type_names,
-                "mpp": request.slide.mpp,
+                "mpp": mpp,
                 "slide": request.slide.name,
                 "region": request.region,
             },
             **self._place,
         )
+        self._layer.contour = outline_px
 
     def _schedule_redraw(self) -> None:
         if not self._redraw_timer.isActive():

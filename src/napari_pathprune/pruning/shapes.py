@@ -21,7 +21,7 @@ _CONVOLUTIONS: Final = frozenset({"conv1d", "conv2d", "conv3d"})
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
 
 
-def result_without_computing(
+def result_without_computing(  # noqa: PLR0911 - one return a kind of operation
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor], *, in_place: bool
 ) -> Tensor | None:
     """Give an empty result for the plain cases of common operations, None for every other.
@@ -59,7 +59,7 @@ def result_without_computing(
     return x if in_place else _dense_like(x)
 
 
-def _convolution(  # noqa: PLR0917 (the order of the operation's own arguments)
+def _convolution(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
