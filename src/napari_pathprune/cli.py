@@ -68,6 +68,7 @@ def _progress() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=err,
+        disable=not err.is_terminal,
     )
 
 

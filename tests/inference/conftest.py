@@ -54,3 +54,12 @@ def untyped_colours():
 @pytest.fixture
 def image():
     return np.random.default_rng(2).integers(0, 256, (64, 80, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small networks on several threads only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

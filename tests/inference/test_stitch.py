@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_pathprune.inference.stitch import Stitcher
 from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.slides.tiles import tiles_of
+from napari_pathprune.slides.tiles import Tile, tiles_of
 
 RADIUS_PX = 12
 
@@ -145,16 +145,20 @@ def test_of_a_nucleus_torn_apart_by_earlier_ones_the_largest_part_stays():
     assert nuclei.table.box.tolist() == [[14, 40, 20, 62]]
 
 
-def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole():
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole(mirrored):
     slide = np.zeros((40, 120), np.int32)
-    slide[15:25, 30:62] = 1  # centre in the left tile, whose maps end at column 60 + 1
+    slide[15:25, 30:62] = 1  # its centre is in the left tile, whose maps end at column 61
     slide[16:24, 61:75] = 1
     tiles = tiles_of((0, 0, 40, 120), (40, 60), 1)
-    wide = [tiles[0], tiles[1].__class__((-40, 20, 80, 160), tiles[1].write, 0, 0.25)]
+    right = Tile((-40, 20, 80, 160), tiles[1].write, 0, 0.25)
+    left = Tile((-40, -40, 80, 100), tiles[0].write, 0, 0.25)
+    wide = [left, tiles[1]] if mirrored else [tiles[0], right]
+    slide = slide[:, ::-1] if mirrored else slide
     stitcher = Stitcher(wide, slide.shape)
-    stitched = [stitcher.add(*seen) for seen in maps_of(slide, wide)]
-    assert [len(nuclei.table) for nuclei in stitched] == [0, 1]
-    assert stitched[1].table.area.tolist() == [float((slide > 0).sum())]
+    found = [stitcher.add(*seen).table.area.tolist() for seen in maps_of(slide, wide)]
+    whole = [float((slide > 0).sum())]
+    assert found == ([whole, []] if mirrored else [[], whole])
 
 
 def test_types_follow_their_nuclei():

@@ -5,7 +5,7 @@ import torch
 
 from napari_pathprune.workflows.checkpoint import load
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(1800)]
 
 CASES = [("fast", 6, 256), ("fast", None, 256), ("original", 5, 270), ("original", None, 270)]
 

@@ -10,7 +10,7 @@ import torch
 from napari_pathprune.models import build
 from napari_pathprune.pruning import choose, compact, importance, trace
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(1800)]
 
 EXAMPLE = torch.zeros(1, 3, 128, 128)
 RUNS = 3

@@ -6,7 +6,7 @@ Whatever is not plain is left to torch, which also finds the words for what does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -16,12 +16,10 @@ _LIKE_INPUT: Final = frozenset(
     {"relu", "relu6", "hardswish", "hardsigmoid", "hardtanh", "silu", "gelu", "elu", "selu", "celu", "mish", "sigmoid"}
     | {"tanh", "leaky_relu", "softplus", "dropout", "feature_dropout", "neg", "abs", "sqrt", "rsqrt", "exp"}
 )
-_CONTIGUOUS: Final = frozenset({"softmax", "log_softmax", "contiguous", "layer_norm", "group_norm"})
-_CONVOLUTIONS: Final = frozenset({"conv1d", "conv2d", "conv3d"})
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
 
 
-def result_without_computing(  # noqa: PLR0911 - one return a kind of operation
+def result_without_computing(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor], *, in_place: bool
 ) -> Tensor | None:
     """Give an empty result for the plain cases of common operations, None for every other.
@@ -36,27 +34,43 @@ def result_without_computing(  # noqa: PLR0911 - one return a kind of operation
     if not inputs or not inputs[0].is_floating_point() or (kwargs and set(kwargs) - {"approximate"}):
         return None
     x = inputs[0]
-    if name == "cat" or args[0] is not x:
-        return _cat(inputs, args[1] if len(args) > 1 else 0) if name == "cat" else None
-    if name == "linear":
-        return _linear(x, *inputs[1:])
-    if name in _CONVOLUTIONS:
-        return None if kwargs else _convolution(*args)
-    if name == "upsample_nearest2d" and len(args) == 3:
-        _, size, scale = args
-        height, width = size or (int(x.shape[2] * scale[0]), int(x.shape[3] * scale[1]))
-        return torch.empty((*x.shape[:2], height, width), dtype=x.dtype, device="meta")
-    if name in _CONTIGUOUS:
-        return torch.empty(x.shape, dtype=x.dtype, device="meta") if _channels_agree(name, inputs) else None
-    if name in _LIKE_INPUT:
-        plain = len(inputs) == 1
-    elif name in _ARITHMETIC and len(args) == 2:
+    known = _KNOWN.get(name)
+    if known is not None and not kwargs and not in_place:
+        return known(*args)
+    if args[0] is not x:
+        return None
+    if name in _ARITHMETIC and len(args) == 2:
         plain = len(inputs) == 1 or (inputs[1].shape == x.shape and inputs[1].dtype == x.dtype)
     else:
-        plain = name == "batch_norm" and not in_place and _channels_agree(name, inputs)
+        plain = name in _LIKE_INPUT and len(inputs) == 1
     if not plain:
         return None
     return x if in_place else _dense_like(x)
+
+
+def _contiguous(x: Tensor, *_: object) -> Tensor:
+    return torch.empty(x.shape, dtype=x.dtype, device="meta")
+
+
+def _layer_norm(x: Tensor, normalized: Sequence[int], *parameters: object) -> Tensor | None:
+    own = [t.shape for t in parameters if isinstance(t, Tensor)]
+    return _contiguous(x) if all(shape == x.shape[-len(normalized) :] for shape in own) else None
+
+
+def _batch_norm(x: Tensor, *parameters: object) -> Tensor | None:
+    own = [t.shape for t in parameters if isinstance(t, Tensor)]
+    return _dense_like(x) if all(shape == x.shape[1:2] for shape in own) else None
+
+
+def _group_norm(x: Tensor, groups: int, *parameters: object) -> Tensor | None:
+    return _batch_norm(x, *parameters) if x.shape[1] % groups == 0 else None
+
+
+def _upsample_nearest(x: Tensor, size: Sequence[int] | None, *scale: Sequence[float]) -> Tensor | None:
+    if len(scale) != 1:
+        return None
+    height, width = size or (int(x.shape[2] * scale[0][0]), int(x.shape[3] * scale[0][1]))
+    return torch.empty((*x.shape[:2], height, width), dtype=x.dtype, device="meta")
 
 
 def _convolution(
@@ -102,15 +116,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | N
     return torch.empty((*x.shape[:-1], weight.shape[0]), dtype=x.dtype, device="meta") if fits else None
 
 
-def _channels_agree(name: str, inputs: Sequence[Tensor]) -> bool:
-    if len(inputs) == 1:
-        return True
-    if name == "layer_norm":
-        return all(t.shape == inputs[0].shape[-t.ndim :] for t in inputs[1:])
-    return all(t.shape == inputs[0].shape[1:2] for t in inputs[1:])
-
-
-def _cat(inputs: Sequence[Tensor], dim: int) -> Tensor | None:
+def _cat(inputs: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     first = inputs[0]
     dim = dim % first.ndim if first.ndim else 0
     rest = [(*t.shape[:dim], *t.shape[dim + 1 :]) for t in inputs]
@@ -121,3 +127,15 @@ def _cat(inputs: Sequence[Tensor], dim: int) -> Tensor | None:
     shape = list(first.shape)
     shape[dim] = sum(t.shape[dim] for t in inputs)
     return torch.empty(shape, dtype=first.dtype, device="meta")
+
+
+_KNOWN: Final[dict[str, Callable[..., Tensor | None]]] = {
+    "cat": _cat,
+    "linear": _linear,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
+    "upsample_nearest2d": _upsample_nearest,
+    **dict.fromkeys(("softmax", "log_softmax", "contiguous"), _contiguous),
+    "layer_norm": _layer_norm,
+    "batch_norm": _batch_norm,
+    "group_norm": _group_norm,
+}

@@ -104,7 +104,7 @@ def compact(
         return narrow
 
     small = replica(model, narrowed)
-    follow_shapes(small)
+    follow_shapes(small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
     if verify:
         verify_equal(mask(model, graph, plan), small, graph, example_input)
     return small
