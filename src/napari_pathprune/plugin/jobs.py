@@ -214,7 +214,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(4.2), duration(200), duration(4000)
-    ('4 s', '3 min 20 s', '1 h 7 min')
+    ('4 s', '3 min 20 s', '1 h 6 min')
     """
     whole = max(round(seconds), 1)
     if whole < 60:

@@ -113,6 +113,7 @@ def nuclei_attributes(table: InstanceTable, mpp: Mpp, type_names: Sequence[str])
     return {
         "colormap": nuclei_colormap(table.id, table.type, type_names),
         "features": features_of(table, mpp, type_names),
+        "opacity": FILLED,
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.files import LayerData, slide_layer
 from napari_pathprune.plugin.jobs import Failed, Loaded, SegmentJob, SegmentRequest, Workflow, segment_with
-from napari_pathprune.plugin.nuclei import FILLED, nuclei_attributes
+from napari_pathprune.plugin.nuclei import nuclei_attributes
 from napari_pathprune.slides.reader import open_slide
 
 MODEL: Final = "hovernet-s"
@@ -50,7 +50,6 @@ def cmu_nuclei() -> list[LayerData]:
     labels, table, type_names = load_nuclei(path)
     attributes = {
         **nuclei_attributes(table, slide.mpp, type_names),
-        "opacity": FILLED,
         "name": f"nuclei ({MODEL})",
         "scale": slide.mpp,
         "units": ("um", "um"),
