@@ -56,6 +56,8 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
         in    3
     3: 2 internal, frozen: output of the model
         out   3
+    0 (input): 3 internal, frozen: reads the input or channels that are not cut in '0'
+        in    0
     """
     given = arguments(example_input)
     tracer = _traced(model, given)
