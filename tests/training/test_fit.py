@@ -257,8 +257,8 @@ def test_a_hovernet_learns_two_discs(two_discs):
     model = HoVerNet(num_types=3, width=0.0625)
     for layer in model.output_layers():
         nn.init.zeros_(layer.weight)
-    settings = FitSettings(steps=5, batch=1, learning_rate=2e-2, accelerator="cpu")
-    patches = RandomPatches([image], 104, 12, length=5, seed=1)
+    settings = FitSettings(steps=8, batch=1, learning_rate=1e-2, accelerator="cpu")
+    patches = RandomPatches([image], 104, 12, length=8, seed=1)
     losses = [e.losses for e in fit(model, patches, hovernet_losses, settings) if isinstance(e, StepDone)]
     assert list(losses[0]) == ["np_ce", "np_dice", "hv_mse", "hv_msge", "tp_ce", "tp_dice"]
     for name in ("np_ce", "tp_ce"):

@@ -23,8 +23,17 @@ def flat(weights):
     return weights
 
 
-@pytest.mark.parametrize("dress", [original, prefixed, flat])
-@pytest.mark.parametrize(("mode", "num_types"), [("fast", 5), ("fast", None), ("original", 3), ("original", None)])
+@pytest.mark.parametrize(
+    ("dress", "mode", "num_types"),
+    [
+        (original, "fast", 5),
+        (prefixed, "fast", None),
+        (flat, "fast", 5),
+        (original, "original", None),
+        (prefixed, "original", 3),
+        (flat, "original", None),
+    ],
+)
 def test_each_format_gives_the_network_back(tmp_path, dress, mode, num_types):
     torch.manual_seed(6)
     model = HoVerNet(mode=mode, num_types=num_types, width=0.0625).eval()

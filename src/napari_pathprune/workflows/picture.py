@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pathprune.instances.table import InstanceTable
 
-UNTYPED = "nucleus"
+UNTYPED = "without a type"
 Colours = Mapping[str, tuple[int, int, int]]
 
 
@@ -67,11 +67,12 @@ def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> 
         lines = [_closed(panel.table.contour(row))[:, ::-1] for row in range(len(panel.table))]
         axes.add_collection(LineCollection(lines, colors=[_unit(colours, name) for name in names], linewidths=1.3))
         shown |= dict.fromkeys(names)
+        axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         axes.set_title(f"{panel.title}: {len(panel.table):,} nuclei", fontsize=12)
         axes.set_axis_off()
         if panel.mpp is not None:
             _scale_bar(axes, panel.mpp[1], width, height)
-    order = [name for name in panels[0].type_names or (UNTYPED,) if name in shown]
+    order = [name for name in (*panels[0].type_names[1:], UNTYPED) if name in shown]
     handles = [Line2D([], [], color=_unit(colours, name), linewidth=3, label=name) for name in order]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=11)
@@ -81,7 +82,8 @@ def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> 
 
 
 def _type_name(panel: Panel, row: int) -> str:
-    return panel.type_names[int(panel.table.type[row])] if panel.type_names else UNTYPED
+    kind = int(panel.table.type[row])
+    return panel.type_names[kind] if kind and panel.type_names else UNTYPED
 
 
 def _closed(contour: NDArray[np.float32]) -> NDArray[np.float32]:
