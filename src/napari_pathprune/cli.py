@@ -6,17 +6,15 @@ import errno
 import json
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-Event = TypeVar("Event")
+from napari_pathprune.progress import err, followed
 
 app = typer.Typer(
     help="Prune nuclei networks until they are interactive, and see what was lost.",
@@ -25,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-err = Console(stderr=True)
 out_console = Console()
 
 Model = Annotated[str, typer.Argument(help="A model file, or the name of a packaged model.")]
@@ -58,52 +55,6 @@ def _print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, indent=2))
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=err,
-        disable=not err.is_terminal,
-    )
-
-
-def _followed(events: Iterable[Event], label: str) -> Iterator[Event]:
-    """Show the progress of a workflow on a terminal, and a line every ten seconds elsewhere."""
-    with _progress() as progress:
-        task = progress.add_task(label, total=None, note="")
-        begin = shown = time.monotonic()
-        for event in events:
-            done, total, note = _position(event)
-            if total is not None:
-                progress.update(task, completed=done, total=total, note=note)
-                now = time.monotonic()
-                if not err.is_terminal and (now - shown > 10.0 or done == total):
-                    left = (now - begin) / done * (total - done) if done else 0.0
-                    err.print(f"{label}: {done}/{total}, about {left:.0f} s left {note}", highlight=False)
-                    shown = now
-            yield event
-
-
-def _position(event: object) -> tuple[int, int | None, str]:
-    from napari_pathprune.training.fit import StepDone
-    from napari_pathprune.workflows.segment import SegmentStarted, TileDone
-
-    match event:
-        case TileDone(done=done, total=total):
-            return done, total, f"{len(event.table)} nuclei in this tile"
-        case SegmentStarted(tiles=tiles):
-            return 0, tiles, ""
-        case StepDone(step=step, steps=steps):
-            return step, steps, f"loss {sum(event.losses.values()):.2f}"
-        case _:
-            return 0, None, ""
-
-
 @app.command()
 def demo(
     out: Out = Path("pathprune-demo"),
@@ -117,7 +68,7 @@ def demo(
     from napari_pathprune.workflows.demo import COLUMNS, DemoDone, DemoStage, run_demo
 
     done = None
-    for event in _followed(run_demo(out), "demo"):
+    for event in followed(run_demo(out), "demo"):
         if isinstance(event, DemoStage):
             err.print(event.line, highlight=False)
         elif isinstance(event, DemoDone):
@@ -239,7 +190,7 @@ def _train(source: Path, out: Path, *, steps: int | None, start: str | None, as_
     if steps is not None:
         config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, steps=steps))
     last = None
-    for event in _followed(run(config, out, start=None if start is None else load(start)), "training"):
+    for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
         last = event if isinstance(event, StepDone) else last
     result = {"model": str(out), "steps": config.fit.steps, "losses": dict(last.losses) if last else {}}
     if as_json:
@@ -276,7 +227,7 @@ def segment(
             events = segment_to_folder(
                 slide, checkpoint, folder, model_name=model, region=box, device=device, tissue_only=not everywhere
             )
-            for event in _followed(events, path.name):
+            for event in followed(events, path.name):
                 note = getattr(event, "note", None)
                 if note:
                     err.print(note, highlight=False)

@@ -1,0 +1,60 @@
+"""How far a workflow is: a bar on a terminal, a line every ten seconds elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Event = TypeVar("Event")
+
+err: Final = Console(stderr=True)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+        disable=not err.is_terminal,
+    )
+
+
+def followed(events: Iterable[Event], label: str) -> Iterator[Event]:
+    """Show the progress of a workflow on a terminal, and a line every ten seconds elsewhere."""
+    with _progress() as progress:
+        task = progress.add_task(label, total=None, note="")
+        begin = shown = time.monotonic()
+        for event in events:
+            done, total, note = _position(event)
+            if total is not None:
+                progress.update(task, completed=done, total=total, note=note)
+                now = time.monotonic()
+                if not err.is_terminal and (now - shown > 10.0 or done == total):
+                    left = (now - begin) / done * (total - done) if done else 0.0
+                    err.print(f"{label}: {done}/{total}, about {left:.0f} s left {note}", highlight=False)
+                    shown = now
+            yield event
+
+
+def _position(event: object) -> tuple[int, int | None, str]:
+    from napari_pathprune.training.fit import StepDone
+    from napari_pathprune.workflows.segment import SegmentStarted, TileDone
+
+    match event:
+        case TileDone(done=done, total=total):
+            return done, total, f"{len(event.table)} nuclei in this tile"
+        case SegmentStarted(tiles=tiles):
+            return 0, tiles, ""
+        case StepDone(step=step, steps=steps):
+            return step, steps, f"loss {sum(event.losses.values()):.2f}"
+        case _:
+            return 0, None, ""
