@@ -11,10 +11,10 @@ import pytest
 import shapely
 
 from napari_pathprune.instances.export import read_parquet, write_geojson, write_parquet
+from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 
 NAMES = ("background", "neoplastic", "inflammatory", "connective")
-COLOURS = {"neoplastic": (228, 26, 28), "inflammatory": (77, 175, 74)}
 
 
 @pytest.fixture
@@ -66,15 +66,16 @@ def test_foreign_files_are_named(tmp_path):
 
 
 def test_geojson_is_what_qupath_reads(tmp_path, table):
-    write_geojson(table, tmp_path / "nuclei.geojson", NAMES, COLOURS, (0.25, 0.25))
+    write_geojson(table, tmp_path / "nuclei.geojson", NAMES, (0.25, 0.25))
     features = features_of(tmp_path / "nuclei.geojson")
     assert len(features) == len(table)
     for row, feature in enumerate(features):
         properties = feature["properties"]
-        name = NAMES[table.type[row]]
+        kind = table.type[row]
+        wanted = {"name": ("no type", *NAMES[1:])[kind], "color": list(type_colours(NAMES)[kind])}
         assert feature["type"] == "Feature"
         assert properties["objectType"] == "detection"
-        assert properties["classification"] == {"name": name, "color": list(COLOURS.get(name, (160, 160, 160)))}
+        assert properties["classification"] == wanted
         assert properties["measurements"]["Area µm^2"] == pytest.approx(table.area[row] / 16)
         (ring,) = feature["geometry"]["coordinates"]
         assert ring[0] == ring[-1]

@@ -12,6 +12,7 @@ from ome_zarr.reader import Reader
 
 from napari_pathprune.instances import label_pyramid
 from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 
 
@@ -73,7 +74,7 @@ def test_ome_zarr_reads_labels_scale_and_types(tmp_path, discs, types_of_discs):
     names = ("background", "neoplastic", "inflammatory", "connective")
     with LabelsWriter(tmp_path / "labels.ome.zarr", discs.shape, (0.25, 0.5)) as writer:
         writer.paint((0, 0, *discs.shape), discs)
-        writer.describe(table, names, {"neoplastic": (228, 26, 28)})
+        writer.describe(table, names)
     (node,) = Reader(parse_url(str(tmp_path / "labels.ome.zarr")))()
     np.testing.assert_array_equal(np.asarray(node.data[0]), discs)
     assert [t[0]["scale"] for t in node.metadata["coordinateTransformations"]] == [[0.25, 0.5], [0.5, 1.0], [1.0, 2.0]]
@@ -83,7 +84,9 @@ def test_ome_zarr_reads_labels_scale_and_types(tmp_path, discs, types_of_discs):
     about = zarr.open_group(tmp_path / "labels.ome.zarr", mode="r").attrs["ome"]
     assert about["version"] == "0.5"
     assert len(about["image-label"]["properties"]) == len(table)
-    assert len(about["image-label"]["colors"]) == np.count_nonzero(table.type == 1)
+    colours = {entry["label-value"]: tuple(entry["rgba"]) for entry in about["image-label"]["colors"]}
+    assert colours[first] == (*type_colours(names)[table.type[0]], 255)
+    assert len(colours) == len(table)
 
 
 def test_many_nuclei_are_not_listed_in_the_metadata(tmp_path, monkeypatch, discs):

@@ -159,9 +159,9 @@ def test_horizontal_and_vertical_stay_apart_when_turned(tiny_hovernet):
 def test_width_scales_channels_in_multiples_of_the_splits(width):
     model = HoVerNet(width=width, num_types=5)
     heads = model.output_layers()
-    assert [head.out_channels for head in heads] == [5, 2, 2]
+    assert {name: head.out_channels for name, head in heads.items()} == {"tp": 5, "np": 2, "hv": 2}
     for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module not in heads:
+        if isinstance(module, nn.Conv2d) and module not in heads.values():
             assert module.out_channels % 4 == 0
     assert model.conv0[1].out_channels == max(4, round(64 * width / 4) * 4)
     assert model.conv_bot.in_channels == max(4, round(2048 * width / 4) * 4)

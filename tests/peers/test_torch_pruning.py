@@ -54,7 +54,7 @@ def theirs(tp, model):
         EXAMPLE,
         importance=tp.importance.MagnitudeImportance(p=2),
         pruning_ratio=0.5,
-        ignored_layers=list(model.output_layers()),
+        ignored_layers=list(model.output_layers().values()),
     )
     cutting, _ = cpu_seconds(pruner.step)
     return tracing, cutting, model

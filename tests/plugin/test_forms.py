@@ -116,7 +116,7 @@ def test_the_legend_shows_types_that_count(qtbot):
     legend.show_types(("background", "neoplastic", "dead"), (0, 1234, 0))
     assert legend.rows == [("neoplastic", "1,234"), ("dead", "0")]
     legend.show_types(("background", "neoplastic"), (3, 1))
-    assert legend.rows == [("without a type", "3"), ("neoplastic", "1")]
+    assert legend.rows == [("no type", "3"), ("neoplastic", "1")]
     legend.show_types((), (7,))
     assert legend.rows == [("nucleus", "7")]
     legend.show_types((), ())

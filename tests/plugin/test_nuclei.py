@@ -104,7 +104,7 @@ def test_features_speak_of_each_label(table):
 def test_napari_takes_colours_and_features(table):
     layer = Labels(np.zeros((20, 30), int), **nuclei_attributes(table, (0.5, 0.5), NAMES))
     assert list(layer.features["index"]) == [2, 4, 9]
-    np.testing.assert_allclose(layer.get_color(9)[:3], (0.93, 0.11, 0.14), atol=1e-6)
+    np.testing.assert_allclose(layer.get_color(9)[:3], np.divide((237, 28, 36), 255), atol=1e-6)
 
 
 def test_counts_go_by_type(table):

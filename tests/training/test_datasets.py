@@ -6,7 +6,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, names_in, read_folder
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares, names_in, read_folder
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 
 NAMES = ("background", "neoplastic", "inflammatory")
@@ -148,8 +148,22 @@ def test_types_of_patches_are_those_of_their_image(images):
         for i in range(6):
             patch = patches[i]
             seen[image.name] |= set(patch["types"].unique().tolist())
-            assert torch.equal(patch["types"] != 0, patch["nuclear"] == 1)
-    assert seen == {"typed": {0, 1, 2}, "untyped": {0, UNKNOWN_TYPE}}
+            if image.types is not None:
+                assert torch.equal(patch["types"] != 0, patch["nuclear"] == 1)
+    assert seen == {"typed": {0, 1, 2}, "untyped": {UNKNOWN_TYPE}}
+
+
+def test_shares_of_classes_are_counted_by_weight(images, two_discs):
+    typed, untyped = images
+    nuclear = (two_discs > 0).mean()
+    assert class_shares(images, None).keys() == {"np"}
+    np.testing.assert_allclose(class_shares(images, None)["np"], [1 - nuclear, nuclear], rtol=1e-4)
+    shares = class_shares(images, 3)["tp"]
+    np.testing.assert_allclose(shares, np.bincount(typed.types[two_discs].ravel()) / two_discs.size, rtol=1e-3)
+    full = AnnotatedImage("full", untyped.image, np.ones_like(two_discs), weight=3.0 * untyped.weight)
+    assert class_shares([untyped, full], None)["np"][1] == pytest.approx((nuclear + 3.0) / 4.0, abs=1e-4)
+    nothing = class_shares([untyped], 3)["tp"]
+    assert (nothing > 0).all()  # types that no image shows still have a finite logarithm
 
 
 def test_images_are_drawn_by_weight(images, two_discs):

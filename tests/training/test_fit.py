@@ -255,7 +255,7 @@ def test_a_hovernet_learns_two_discs(two_discs):
     types = np.array([0, -1, -1, 1, -1, -1, -1, 2])
     image = AnnotatedImage("discs", pixels, two_discs, types)
     model = HoVerNet(num_types=3, width=0.0625)
-    for layer in model.output_layers():
+    for layer in model.output_layers().values():
         nn.init.zeros_(layer.weight)
     settings = FitSettings(steps=8, batch=1, learning_rate=1e-2, accelerator="cpu")
     patches = RandomPatches([image], 104, 12, length=8, seed=1)

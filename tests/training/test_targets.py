@@ -96,7 +96,8 @@ def test_nothing_gives_nothing():
     assert not hv_maps(np.zeros((5, 6), np.int32)).any()
     targets = targets_of(np.zeros((5, 6), np.int32), None, (3, 2))
     assert (targets.nuclear.shape, targets.hv.shape, targets.types.shape) == ((3, 2), (2, 3, 2), (3, 2))
-    assert not targets.types.any()
+    assert (targets.types == UNKNOWN_TYPE).all()
+    assert not targets_of(np.zeros((5, 6), np.int32), np.zeros(1, np.int64), (3, 2)).types.any()
 
 
 def test_targets_are_the_centre_of_the_patch(two_discs):
@@ -113,10 +114,10 @@ def test_types_follow_the_ids(two_discs):
     assert (targets.types[20, 22], targets.types[40, 55], targets.types[0, 0]) == (2, 5, 0)
 
 
-def test_unknown_types_are_marked_and_background_stays_known(two_discs):
+def test_unknown_types_are_marked(two_discs):
     untyped = targets_of(two_discs, None, two_discs.shape)
-    np.testing.assert_array_equal(untyped.types, np.where(two_discs > 0, UNKNOWN_TYPE, 0))
+    assert (untyped.types == UNKNOWN_TYPE).all()
     short = targets_of(two_discs, np.array([0, 1, 1, 2]), two_discs.shape)  # says nothing of nucleus 7
-    assert (short.types[20, 22], short.types[40, 55]) == (2, UNKNOWN_TYPE)
+    assert (short.types[20, 22], short.types[40, 55], short.types[0, 0]) == (2, UNKNOWN_TYPE, 0)
     longer = targets_of(two_discs, np.full(99, 3) * (np.arange(99) > 0), two_discs.shape)
     np.testing.assert_array_equal(longer.types, np.where(two_discs > 0, 3, 0))

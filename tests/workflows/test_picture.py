@@ -22,7 +22,7 @@ def panel(title: str, colour: int) -> Panel:
 
 def test_two_panels_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    draw_side_by_side([panel("dense", 250), panel("compact", 180)], path, {"neoplastic": (255, 0, 0)})
+    draw_side_by_side([panel("dense", 250), panel("compact", 180)], path)
     picture = cv2.imread(str(path))[..., ::-1].astype(int)
     height, width = picture.shape[:2]
     assert width > 1.2 * height

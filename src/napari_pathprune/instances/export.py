@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
@@ -20,6 +20,7 @@ import shapely
 
 from napari_pathprune.instances.atomic import whole_file
 from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelsWriter", "read_parquet", "write_geojson", "write_parquet"]
 
-Colour = tuple[int, int, int]
-
-_GREY: Final = (160, 160, 160)
 _NAMESPACE: Final = uuid.UUID("7a1c3a6e-0f0b-5d0c-9a43-5b8f5a2f6d11")
 _FEATURES_AT_ONCE: Final = 4096
 
@@ -142,7 +140,6 @@ def write_geojson(
     table: InstanceTable,
     path: str | Path,
     type_names: Sequence[str],
-    colours: Mapping[str, Colour] | None = None,
     mpp: tuple[float, float] | None = None,
 ) -> None:
     """Write outlines as QuPath detections.
@@ -158,9 +155,7 @@ def write_geojson(
     path
         ``.geojson``, or ``.geojson.gz`` (QuPath opens both).
     type_names
-        Names of the types by number, background first; nuclei of an untyped table are called "nucleus".
-    colours
-        Red, green, blue (0 to 255) by name of type; grey where one is missing.
+        Names of the types by number, background first; see `palette.names_by_number`.
     mpp
         Micrometres per level-0 pixel (y, x), for areas in um^2; None leaves them out.
 
@@ -172,8 +167,7 @@ def write_geojson(
         If the file cannot be written; "disk full" if that is why.
     """
     names = _names(table, type_names)
-    palette = colours or {}
-    classes = [{"name": name, "color": list(palette.get(name, _GREY))} for name in names]
+    classes = [{"name": name, "color": list(rgb)} for name, rgb in zip(names, type_colours(type_names), strict=True)]
     target = Path(path)
     with whole_file(target) as partial, _opened(partial, packed=target.suffix == ".gz") as file:
         file.write(b'{"type":"FeatureCollection","features":[')
@@ -235,11 +229,11 @@ def _rings(table: InstanceTable) -> Iterator[list[list[float]]]:
 
 
 def _names(table: InstanceTable, type_names: Sequence[str]) -> list[str]:
-    """Names by number of type; number 0 is called "nucleus" where nothing is typed."""
+    """Names by number of type, of which every one must have a name."""
     highest = int(table.type.max(initial=0))
     if highest >= max(1, len(type_names)):
         raise ValueError(f"the table has types up to {highest}, but {len(type_names)} have names: {list(type_names)}")
-    return list(type_names) if len(type_names) > 1 else ["nucleus"]
+    return list(names_by_number(type_names))
 
 
 def _nested(table: InstanceTable) -> pa.Array:

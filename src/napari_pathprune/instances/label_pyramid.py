@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from napari_pathprune.instances.atomic import disk_full_said
+from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,12 +125,7 @@ class LabelsWriter:
                 np.copyto(part, new, where=part == 0, casting="same_kind")
                 self._labels[whole] = stored
 
-    def describe(
-        self,
-        table: InstanceTable,
-        type_names: Sequence[str],
-        colours: Mapping[str, tuple[int, int, int]] | None = None,
-    ) -> None:
+    def describe(self, table: InstanceTable, type_names: Sequence[str]) -> None:
         """Tell type and colour of each nucleus in the metadata, if there are at most 5000.
 
         Parameters
@@ -137,20 +133,15 @@ class LabelsWriter:
         table
             Nuclei with the ids that were painted.
         type_names
-            Names of the types by number, background first.
-        colours
-            Red, green, blue (0 to 255) by name of type.
+            Names of the types by number, background first; empty where untyped.
         """
         self._about_nuclei = {}
-        if not len(table) or len(table) > _NUCLEI_IN_METADATA or not type_names:
+        if not len(table) or len(table) > _NUCLEI_IN_METADATA:
             return
-        names = [type_names[kind] for kind in table.type]
-        pairs = list(zip(table.id.tolist(), names, strict=True))
-        self._about_nuclei["properties"] = [{"label-value": id_, "type": name} for id_, name in pairs]
-        if colours:
-            self._about_nuclei["colors"] = [
-                {"label-value": id_, "rgba": [*colours[name], 255]} for id_, name in pairs if name in colours
-            ]
+        names, colours = names_by_number(type_names), type_colours(type_names)
+        pairs = list(zip(table.id.tolist(), table.type.tolist(), strict=True))
+        self._about_nuclei["properties"] = [{"label-value": id_, "type": names[kind]} for id_, kind in pairs]
+        self._about_nuclei["colors"] = [{"label-value": id_, "rgba": [*colours[kind], 255]} for id_, kind in pairs]
 
     def close(self) -> None:
         """Build the coarser levels and give the pyramid its name.

@@ -107,9 +107,9 @@ class HoVerNet(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def output_layers(self) -> tuple[nn.Module, ...]:
-        """Give the last convolution of each branch; training from scratch starts well with these at zero."""
-        return tuple(branch.get_submodule("u0.conv") for branch in self.decoder.values())
+    def output_layers(self) -> dict[str, nn.Module]:
+        """Give the last convolution of each branch, by the name of the map it makes."""
+        return {name: branch.get_submodule("u0.conv") for name, branch in self.decoder.items()}
 
     @property
     def margin_px(self) -> int:

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QSizePolicy, QWidget
 
-from napari_pathprune.plugin.palette import type_colours
+from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -154,7 +154,7 @@ class Legend(QWidget):  # type: ignore[misc]
 
     def show_types(self, type_names: Sequence[str], counts: Sequence[int]) -> None:
         """Show a row a type; nuclei without one only where there are some, or where no model types."""
-        names = ["without a type" if len(type_names) > 1 else "nucleus", *type_names[1:]]
+        names = names_by_number(type_names)
         rows = [
             (name, colour, count)
             for i, (name, colour, count) in enumerate(zip(names, type_colours(names), counts, strict=False))
@@ -164,7 +164,7 @@ class Legend(QWidget):  # type: ignore[misc]
             self._grid.takeAt(0).widget().deleteLater()
         for row, (name, colour, count) in enumerate(rows):
             swatch, pixmap = QLabel(), QPixmap(SWATCH_PX, SWATCH_PX)
-            pixmap.fill(QColor.fromRgbF(*colour))
+            pixmap.fill(QColor(*colour))
             swatch.setPixmap(pixmap)
             number = QLabel(f"{count:,}")
             number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
+from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.plugin.palette import nuclei_colormap
+from napari_pathprune.plugin.colormap import nuclei_colormap
 from napari_pathprune.slides.box import Box, clipped
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ OUTLINED_PX: Final = 2048 * 2048
 """Up to here nuclei are outlined; above, outlines are too thin to see, and slow to draw."""
 OUTLINE_UM: Final = 0.5
 OUTLINED, FILLED = 1.0, 0.6  # opacity
-UNTYPED: Final = "no type"
 
 
 class NucleiCanvas:
@@ -96,7 +96,7 @@ def _levels(shape: tuple[int, int]) -> tuple[Any, ...]:
 
 def features_of(table: InstanceTable, mpp: Mpp, type_names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Give the features table of a Labels layer: `index` is the label that a row belongs to, as napari has it."""
-    names = np.array([UNTYPED, *type_names[1:]])
+    names = np.array(names_by_number(type_names))
     known = np.where(table.type < len(names), table.type, 0)
     return {
         "index": table.id,

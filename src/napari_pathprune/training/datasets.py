@@ -137,6 +137,37 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
     return types if (types > 0).any() else None
 
 
+def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dict[str, NDArray[np.float64]]:
+    """Count how many pixels are of each class, every image by its weight.
+
+    Parameters
+    ----------
+    images
+        Annotated images; those without types do not count for ``tp``.
+    num_types
+        Number of nuclear types, background included; None for an untyped model.
+
+    Returns
+    -------
+    dict
+        ``np`` (2,) and, if typed, ``tp`` (num_types,); each sums to 1 and has no zeros.
+
+    Examples
+    --------
+    >>> half = np.repeat([[0, 1]], 50, axis=0)
+    >>> class_shares([AnnotatedImage("a", np.zeros((50, 2, 3), np.uint8), half)], None)["np"].round(2).tolist()
+    [0.5, 0.5]
+    """
+    counts = {"np": np.full(2, 1e-6)} | ({"tp": np.full(num_types, 1e-6)} if num_types else {})
+    for image in images:
+        weight = image.weight / image.instances.size
+        counts["np"] += weight * np.bincount((image.instances > 0).ravel(), minlength=2)
+        if num_types and image.types is not None:
+            types = image.types[image.instances]
+            counts["tp"] += weight * np.bincount(types[types != UNKNOWN_TYPE], minlength=num_types)
+    return {name: count / count.sum() for name, count in counts.items()}
+
+
 class RandomPatches(Dataset[Mapping[str, Tensor]]):
     """Random patches; the same index gives the same patch, whatever was asked for before.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNKNOWN_TYPE = -1
-"""Marks nuclear pixels of images whose nuclei have no types; the losses leave them out."""
+"""Marks pixels whose type is not known; the losses leave them out."""
 SMALLEST_PX = 30
 """Nuclei with fewer pixels get no distances, as in HoVer-Net."""
 
@@ -24,7 +24,8 @@ class Targets:
     hv
         (2, H, W) float32, horizontal and vertical distance to the nucleus' centre, -1 to 1, 0 outside.
     types
-        (H, W) int64, 0 outside nuclei, `UNKNOWN_TYPE` where a nucleus has no known type.
+        (H, W) int64, 0 outside nuclei, `UNKNOWN_TYPE` where a nucleus has no known type; `UNKNOWN_TYPE` everywhere
+        if no types are known, since background alone would teach that nothing has a type.
     """
 
     nuclear: NDArray[np.int64]
@@ -98,7 +99,6 @@ def targets_of(
     Targets
     """
     lookup = np.full(int(instances.max(initial=0)) + 1, UNKNOWN_TYPE, np.int64)
-    lookup[0] = 0
     if types is not None:
         lookup[: len(types)] = types[: len(lookup)]
     top, left = ((size - out) // 2 for size, out in zip(instances.shape, output_px, strict=True))

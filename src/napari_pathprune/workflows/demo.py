@@ -20,7 +20,7 @@ from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.picture import Panel, draw_side_by_side
 from napari_pathprune.workflows.prune import cost_per_patch, cut_as
-from napari_pathprune.workflows.results import LABELS, RUN, TABLE, TYPE_COLOURS, segment_to_folder
+from napari_pathprune.workflows.results import LABELS, RUN, TABLE, segment_to_folder
 from napari_pathprune.workflows.segment import SegmentEvent
 
 SLIDE: Final = "CMU-1-Small-Region.svs"
@@ -104,8 +104,8 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
         _row(folder / name, checkpoint, panel, panels[0])
         for (name, (_, checkpoint)), panel in zip(models.items(), panels, strict=True)
     )
-    draw_side_by_side([panels[0], panels[2]], folder / "side-by-side.png", TYPE_COLOURS)
-    draw_side_by_side(panels, folder / "with-just-cut.png", TYPE_COLOURS)
+    draw_side_by_side([panels[0], panels[2]], folder / "side-by-side.png")
+    draw_side_by_side(panels, folder / "with-just-cut.png")
     _write_table(folder, rows)
     yield DemoDone(folder, rows)
 

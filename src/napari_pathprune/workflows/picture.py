@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
-
-UNTYPED = "without a type"
-Colours = Mapping[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +43,7 @@ class Panel:
     mpp: tuple[float, float] | None
 
 
-def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> None:
+def draw_side_by_side(panels: Sequence[Panel], path: Path) -> None:
     """Draw the outlines of each panel's nuclei on its tissue, coloured by type, and write a PNG.
 
     Parameters
@@ -54,26 +52,29 @@ def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> 
         From left to right; all show the same tissue.
     path
         Replaced only when the new picture is whole.
-    colours
-        Red, green, blue by name of type; see `workflows.results.TYPE_COLOURS`.
     """
     height, width = panels[0].pixels.shape[:2]
     figure = Figure(figsize=(6.4 * len(panels), 6.4 * height / width + 0.9), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    shown: dict[str, None] = {}
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    names = [names_by_number(panel.type_names) for panel in panels]
+    colours = {
+        name: f"#{bytes(rgb).hex()}"
+        for own, panel in zip(names, panels, strict=True)
+        for name, rgb in zip(own, type_colours(panel.type_names), strict=True)
+    }
+    shown: set[str] = set()
+    for axes, panel, own in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, names, strict=True):
         axes.imshow(panel.pixels, interpolation="lanczos")
-        names = [_type_name(panel, row) for row in range(len(panel.table))]
+        kinds = [own[kind] for kind in panel.table.type]
         lines = [_closed(panel.table.contour(row))[:, ::-1] for row in range(len(panel.table))]
-        axes.add_collection(LineCollection(lines, colors=[_unit(colours, name) for name in names], linewidths=1.3))
-        shown |= dict.fromkeys(names)
+        axes.add_collection(LineCollection(lines, colors=[colours[kind] for kind in kinds], linewidths=1.3))
+        shown |= set(kinds)
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         axes.set_title(f"{panel.title}: {len(panel.table):,} nuclei", fontsize=12)
         axes.set_axis_off()
         if panel.mpp is not None:
             _scale_bar(axes, panel.mpp[1], width, height)
-    order = [name for name in (*panels[0].type_names[1:], UNTYPED) if name in shown]
-    handles = [Line2D([], [], color=_unit(colours, name), linewidth=3, label=name) for name in order]
+    handles = [Line2D([], [], color=rgb, linewidth=3, label=name) for name, rgb in colours.items() if name in shown]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=11)
     part = path.with_name(path.name + ".part")
@@ -81,18 +82,8 @@ def draw_side_by_side(panels: Sequence[Panel], path: Path, colours: Colours) -> 
     part.replace(path)
 
 
-def _type_name(panel: Panel, row: int) -> str:
-    kind = int(panel.table.type[row])
-    return panel.type_names[kind] if kind and panel.type_names else UNTYPED
-
-
 def _closed(contour: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([contour, contour[:1]])
-
-
-def _unit(colours: Colours, name: str) -> tuple[float, float, float]:
-    red, green, blue = colours.get(name, (0, 220, 220))
-    return red / 255, green / 255, blue / 255
 
 
 def _scale_bar(axes: object, mpp: float, width: int, height: int) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import torch
 
 from napari_pathprune.instances.export import write_geojson, write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.box import Box
 from napari_pathprune.slides.reader import Slide
@@ -26,19 +26,6 @@ LABELS: Final = "labels.ome.zarr"
 TABLE: Final = "instances.parquet"
 OUTLINES: Final = "nuclei.geojson"
 RUN: Final = "run.json"
-
-TYPE_COLOURS: Final[Mapping[str, tuple[int, int, int]]] = MappingProxyType(
-    {
-        "neoplastic": (228, 26, 28),
-        "inflammatory": (77, 175, 74),
-        "connective": (55, 126, 255),
-        "dead": (255, 215, 0),
-        "epithelial": (255, 127, 0),
-        "background": (160, 160, 160),
-        "nucleus": (0, 220, 220),
-    }
-)
-"""Red, green, blue of the types that have a customary colour."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,10 +92,10 @@ def segment_to_folder(
             if event is not finished:
                 yield event
         table = InstanceTable.concatenate(tables)
-        labels.describe(table, checkpoint.type_names, TYPE_COLOURS)
+        labels.describe(table, checkpoint.type_names)
     assert finished is not None
     write_parquet(table, folder / TABLE, slide.mpp, checkpoint.type_names)
-    write_geojson(table, folder / OUTLINES, checkpoint.type_names, TYPE_COLOURS, slide.mpp)
+    write_geojson(table, folder / OUTLINES, checkpoint.type_names, slide.mpp)
     _write_run(slide, checkpoint, folder, model_name, started, finished, table)
     yield finished
 
@@ -122,7 +109,7 @@ def _write_run(
     finished: SegmentFinished,
     table: InstanceTable,
 ) -> None:
-    names = checkpoint.type_names
+    names = names_by_number(checkpoint.type_names)
     content: dict[str, Any] = {
         "slide": slide.name,
         "folder": str(folder),

@@ -22,8 +22,8 @@ from napari_pathprune.slides.tiles import Tile, tiles_of
 from napari_pathprune.slides.tissue import tissue_mask
 from napari_pathprune.slides.view import View
 
-CONTEXT_PX: Final = 48
-"""View pixels around a write box in which a nucleus on its edge is seen whole: 12 um at 0.25 um a pixel."""
+CONTEXT_PX: Final = 64
+"""View pixels around a write box: a nucleus on its edge is seen whole, free of what the encoder pads (56 px)."""
 SMALL_REGION_PX: Final = 2_000_000
 """Regions with fewer level-0 pixels are segmented everywhere: a tissue mask would cost more than it saves."""
 

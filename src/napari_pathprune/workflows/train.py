@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from napari_pathprune.models import build
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, names_in, read_folder
+from napari_pathprune.training.augment import Augmentation
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares, names_in, read_folder
 from napari_pathprune.training.fit import FitDone, FitEvent, FitSettings, fit
 from napari_pathprune.training.losses import hovernet_losses
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
@@ -79,6 +80,7 @@ class TrainConfig:
     model: ModelSettings
     fit: FitSettings
     patches: PatchSettings
+    augmentation: Augmentation
     data: tuple[DataSettings, ...]
 
 
@@ -88,8 +90,8 @@ def read_config(source: Path) -> TrainConfig:
     Parameters
     ----------
     source
-        A ``.toml`` with the tables ``[model]``, ``[fit]``, ``[patches]`` and one or more ``[[data]]``, or a folder
-        with ``images``, ``labels`` and perhaps ``classes``.
+        A ``.toml`` with the tables ``[model]``, ``[fit]``, ``[patches]``, ``[augmentation]`` and one or more
+        ``[[data]]``, or a folder with ``images``, ``labels`` and perhaps ``classes``.
 
     Raises
     ------
@@ -98,16 +100,18 @@ def read_config(source: Path) -> TrainConfig:
     """
     if source.is_dir():
         model = ModelSettings(type_names=names_in(source))
-        return TrainConfig(source, model, FitSettings(), PatchSettings(), (DataSettings("."),))
+        return TrainConfig(source, model, FitSettings(), PatchSettings(), Augmentation(), (DataSettings("."),))
     if not source.exists():
         raise ValueError(f"{source} does not exist: give a config file (.toml) or a folder of annotated images")
     try:
         tables = tomllib.loads(source.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{source} is not a TOML file: {error}") from error
-    strangers = sorted(set(tables) - {"model", "fit", "patches", "data"})
+    strangers = sorted(set(tables) - {"model", "fit", "patches", "augmentation", "data"})
     if strangers:
-        raise ValueError(f"{source} has a table [{strangers[0]}]; those known are model, fit, patches and data")
+        raise ValueError(
+            f"{source} has a table [{strangers[0]}]; those known are model, fit, patches, augmentation and data"
+        )
     if not tables.get("data"):
         raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
     return TrainConfig(
@@ -115,6 +119,7 @@ def read_config(source: Path) -> TrainConfig:
         model=_settings(ModelSettings, tables.get("model", {}), source),
         fit=_settings(FitSettings, tables.get("fit", {}), source),
         patches=_settings(PatchSettings, tables.get("patches", {}), source),
+        augmentation=_settings(Augmentation, tables.get("augmentation", {}), source),
         data=tuple(_settings(DataSettings, table, source) for table in tables["data"]),
     )
 
@@ -167,12 +172,14 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
-    before = start or _fresh(config.model)
+    images = training_images(config, start.type_names if start else config.model.type_names)
+    before = start or _fresh(config.model, images)
     model = before.model()
-    images = training_images(config, before.type_names)
     output_px, _ = model.output_shape(config.patches.patch_px, config.patches.patch_px)  # type: ignore[operator]
     length = config.fit.steps * config.fit.batch
-    patches = RandomPatches(images, config.patches.patch_px, output_px, length, config.patches.seed)
+    patches = RandomPatches(
+        images, config.patches.patch_px, output_px, length, config.patches.seed, config.augmentation
+    )
     state = out.with_name(out.name + ".state")
     for event in fit(model, patches, hovernet_losses, config.fit, state=state):
         if isinstance(event, FitDone):
@@ -181,11 +188,19 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
         yield event
 
 
-def _fresh(settings: ModelSettings) -> Checkpoint:
+def _fresh(settings: ModelSettings, images: Sequence[AnnotatedImage]) -> Checkpoint:
+    """Make a model that begins with the best guess that knows no image: no distances, each class at its share.
+
+    With biases at zero too, the first thing that every feature learns is that background is more frequent, and
+    features that fire inside nuclei hardly arise any more (Lin et al. 2017, doi:10.1109/ICCV.2017.324, section 3.3).
+    """
     torch.manual_seed(settings.seed)
     model = build(settings.architecture, **settings.config)
-    for layer in model.output_layers():  # type: ignore[operator]
+    shares = class_shares(images, settings.config["num_types"])
+    for name, layer in model.output_layers().items():  # type: ignore[operator]
         nn.init.zeros_(layer.weight)
+        if name in shares:
+            layer.bias.data.copy_(torch.from_numpy(shares[name]).log())
     return Checkpoint(
         architecture=settings.architecture,
         config=settings.config,
