@@ -139,12 +139,12 @@ def test_a_finished_run_is_not_run_again(model, tmp_path):
     assert same_weights(other, model)
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 0.01}, {"steps": 9}, {"batch": 1}])
+@pytest.mark.parametrize("change", [{"weight_decay": 0.5}, {"steps": 9}, {"batch": 1}])
 def test_a_state_of_other_settings_is_refused(model, tmp_path, change):
     state = tmp_path / "fit.state"
     run(model, until=4, state=state)
     before = state.read_bytes()
-    with pytest.raises(ValueError, match=r"other settings.*remove it"):
+    with pytest.raises(ValueError, match=rf"with {next(iter(change))} = .*remove the file"):
         run(Small(), dataclasses.replace(SETTINGS, **change), state=state)
     assert state.read_bytes() == before
 
@@ -176,10 +176,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(model, tmp_path, ba
     def breaks(maps, batch):
         return {name: value * (bad if next(steps) == 4 else 1.0) for name, value in squares(maps, batch).items()}
 
-    with pytest.raises(ValueError, match=r"loss is not finite at step 5: lower the learning rate.*fit\.state"):
+    with pytest.raises(ValueError, match=r"loss is not finite at step 5: start again with a lower learning rate.*fit\.state"):
         run(model, state=state, losses=breaks)
     content = torch.load(state, weights_only=True)
     assert content["step"] == 3
+    lower = dataclasses.replace(SETTINGS, learning_rate=SETTINGS.learning_rate / 10)
+    first, *_ = run(model, lower, state=state)
+    assert isinstance(first, StepDone)
+    assert (first.step, first.learning_rate) == (4, learning_rate_at(3, lower))
     assert all(t.isfinite().all() for t in content["model"].values())
 
 

@@ -248,6 +248,12 @@ def test_other_endings_are_refused(dense, tmp_path, name):
         save(dense, tmp_path / name)
 
 
+def test_types_without_a_name_are_told(dense, tmp_path):
+    save(dataclasses.replace(dense, type_names=("background", "neoplastic")), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="names 2 types, but its network has 4"):
+        load(tmp_path / "m.safetensors")
+
+
 def test_a_folder_that_does_not_exist_is_named(dense, tmp_path):
     with pytest.raises(ValueError, match=r"the folder .*nowhere does not exist"):
         save(dense, tmp_path / "nowhere" / "m.safetensors")

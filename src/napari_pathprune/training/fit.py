@@ -130,7 +130,8 @@ def fit(
     settings
         See `FitSettings`.
     state
-        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end.
+        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. The
+        learning rate may differ from before, nothing else.
 
     Yields
     ------
@@ -181,8 +182,8 @@ def fit(
 
 
 def _not_finite(what: str, step: int, rate: float, state: Path | None) -> str:
-    kept = f"; the last good state is kept in {state}" if state is not None and state.exists() else ""
-    return f"the {what} is not finite at step {step + 1}: lower the learning rate ({rate:g}) and start again{kept}"
+    kept = f"; it goes on from the last good state, {state}" if state is not None and state.exists() else ""
+    return f"the {what} is not finite at step {step + 1}: start again with a lower learning rate than {rate:g}{kept}"
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -233,8 +234,14 @@ def _restore(
         before = content["settings"]
     except Exception as error:  # a file of another kind can raise anything
         raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
-    if before != dataclasses.asdict(settings):
-        raise ValueError(f"{path} was written with other settings: use the same ones, or remove it to start again")
+    now = dataclasses.asdict(settings)
+    # the learning rate may change: a fit that was stopped since it became unstable goes on with a lower one
+    other = sorted(name for name in now.keys() - {"learning_rate"} if before.get(name) != now[name])
+    if other:
+        raise ValueError(
+            f"{path} was written with {other[0]} = {before.get(other[0])}, but it is {now[other[0]]} now: "
+            "use the same settings, or remove the file to start again"
+        )
     try:
         model.load_state_dict(content["model"])
         average.load_state_dict(content["average"])

@@ -197,6 +197,9 @@ def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Pa
         raise ValueError(
             f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}: update napari-pathprune"
         )
+    types = header["config"].get("num_types") or 0
+    if len(header["type_names"]) != types:
+        raise ValueError(f"{path} names {len(header['type_names'])} types, but its network has {types}; write it again")
     for name, dtype in header["stored_as_half"].items():
         weights[name] = weights[name].to(getattr(torch, dtype))
     return Checkpoint(
