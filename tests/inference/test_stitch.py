@@ -196,7 +196,7 @@ def test_an_interrupted_run_goes_on_where_it_was():
     expected = [whole.add(*tile) for tile in seen]
     resumed = Stitcher(tiles, slide.shape)
     for tile, nuclei in zip(tiles[:5], expected[:5], strict=True):
-        resumed.recall(tile, nuclei.table)
+        resumed.recall(tile, nuclei)
     for tile, nuclei in zip(seen[5:], expected[5:], strict=True):
         np.testing.assert_array_equal(resumed.add(*tile).labels, nuclei.labels)
     assert resumed.count == whole.count

@@ -144,25 +144,17 @@ class Stitcher:
         self._remember(number, table, box[:2], labels)
         return TileNuclei(box, labels, table)
 
-    def recall(self, tile: Tile, table: InstanceTable) -> None:
-        """Take a tile's nuclei from an earlier, interrupted run, instead of `add`.
+    def recall(self, tile: Tile, nuclei: TileNuclei) -> None:
+        """Take what `add` gave for a tile in an earlier, stopped run, instead of `add`.
 
         Parameters
         ----------
         tile
             One of the tiles, later in their order than all before.
-        table
-            What `add` gave for it, in view pixels.
+        nuclei
+            In view pixels.
         """
-        number = self._turn(tile)
-        if not len(table):
-            return
-        y0, x0, y1, x1 = _hull(table.box.tolist(), (0, 0, *self._territory.bounds))
-        labels = np.zeros((y1 - y0, x1 - x0), np.int32)
-        for row in range(len(table)):
-            ring = np.rint(table.contour(row)[:, ::-1] - (x0, y0)).astype(np.int32)
-            cv2.fillPoly(labels, [ring], int(table.id[row]))
-        self._remember(number, table, (y0, x0), labels)
+        self._remember(self._turn(tile), nuclei.table, nuclei.box[:2], nuclei.labels)
 
     def _turn(self, tile: Tile) -> int:
         number = self._number.get(tile, -1)

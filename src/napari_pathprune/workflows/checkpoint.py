@@ -11,6 +11,7 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -94,6 +95,14 @@ class Checkpoint:
         """Count the numbers in the weights, running statistics of norms left out."""
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return sum(t.numel() for name, t in self.weights.items() if not name.endswith(statistics))
+
+    def fingerprint(self) -> str:
+        """Give 16 characters that are the same for the same weights."""
+        digest = blake2b(digest_size=8)
+        for name, tensor in sorted(self.weights.items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:

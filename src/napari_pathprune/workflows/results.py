@@ -20,12 +20,14 @@ from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.box import Box
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.journal import TileJournal
 from napari_pathprune.workflows.segment import SegmentEvent, SegmentFinished, SegmentStarted, TileDone, segment
 
 LABELS: Final = "labels.ome.zarr"
 TABLE: Final = "instances.parquet"
 OUTLINES: Final = "nuclei.geojson"
 RUN: Final = "run.json"
+TILES: Final = ".tiles"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +48,11 @@ def segment_to_folder(
     region: Box | None = None,
     device: str = "auto",
     tissue_only: bool = True,
+    resume: bool = False,
 ) -> Iterator[SegmentEvent]:
     """Segment and write as it goes; ``run.json`` comes last and says that the rest is whole.
+
+    A stopped run leaves its tiles in a hidden folder, ``.tiles``, from which the next one can go on.
 
     Parameters
     ----------
@@ -59,6 +64,8 @@ def segment_to_folder(
         For the record.
     region, device, tissue_only
         See `segment`.
+    resume
+        Go on with a run of the same slide, region and model that was stopped.
 
     Yields
     ------
@@ -74,10 +81,24 @@ def segment_to_folder(
     if checkpoint.mpp is None:
         raise ValueError(f"{model_name} does not say what pixel size it expects; its file needs an mpp")
     mpp = checkpoint.mpp
-    events = segment(slide, checkpoint.model(), mpp=mpp, region=region, device=device, tissue_only=tissue_only)
+    facts = {
+        "slide": f"{slide.name} {list(slide.shape)}",
+        "region": None if region is None else list(region),
+        "model": checkpoint.fingerprint(),
+        "tissue_only": tissue_only,
+    }
+    journal = TileJournal(folder / TILES, facts, resume=resume)
+    events = segment(
+        slide,
+        checkpoint.model(),
+        mpp=mpp,
+        region=region,
+        device=device,
+        tissue_only=tissue_only,
+        journal=journal,
+    )
     started = next(events)
     assert isinstance(started, SegmentStarted)
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / RUN).unlink(missing_ok=True)
     yield started
     tables: list[InstanceTable] = []
@@ -97,6 +118,7 @@ def segment_to_folder(
     write_parquet(table, folder / TABLE, slide.mpp, checkpoint.type_names)
     write_geojson(table, folder / OUTLINES, checkpoint.type_names, slide.mpp)
     _write_run(slide, checkpoint, folder, model_name, started, finished, table)
+    journal.close()
     yield finished
 
 

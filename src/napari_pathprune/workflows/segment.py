@@ -14,13 +14,14 @@ from torch import nn
 from napari_pathprune.inference.level0 import at_level0
 from napari_pathprune.inference.postprocess import instances_from_maps
 from napari_pathprune.inference.predict import Predictor
-from napari_pathprune.inference.stitch import Stitcher
+from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.box import Box
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.slides.tiles import Tile, tiles_of
 from napari_pathprune.slides.tissue import tissue_mask
 from napari_pathprune.slides.view import View
+from napari_pathprune.workflows.journal import TileJournal
 
 CONTEXT_PX: Final = 64
 """View pixels around a write box: a nucleus on its edge is seen whole, free of what the encoder pads (56 px)."""
@@ -80,6 +81,7 @@ def segment(
     device: str = "auto",
     write_px: int | None = None,
     tissue_only: bool = True,
+    journal: TileJournal | None = None,
 ) -> Iterator[SegmentEvent]:
     """Find the nuclei of a slide or of a region of it, tile by tile.
 
@@ -101,6 +103,8 @@ def segment(
         Largest side of the tiles, in pixels at `mpp`; None chooses by the memory there is.
     tissue_only
         Skip tiles without tissue (regions of more than 2 megapixels only).
+    journal
+        Where tiles are kept, so that a stopped run can go on.
 
     Yields
     ------
@@ -120,20 +124,32 @@ def segment(
     predictor = Predictor(model, device)
     halo_px = predictor.margin_px + CONTEXT_PX
     side_px = write_px or predictor.read_px() - 2 * halo_px
+    if journal is not None:
+        side_px = journal.begin(side_px)  # the memory that is free now may allow others
     tiles = tiles_of(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
     chosen = _with_tissue(tiles, view) if mask_pays else tiles
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
     stitcher = Stitcher(tiles, view.shape, predictor.margin_px)
     for done, tile in enumerate(chosen, start=1):
-        prediction = predictor.predict(view.read(tile.read))
-        margin = prediction.margin_px
-        origin = (tile.read[0] + margin, tile.read[1] + margin)
-        instances = instances_from_maps(prediction.maps)
-        nuclei = at_level0(stitcher.add(tile, instances, origin, prediction.maps.types), view.scale, slide.shape)
+        found = journal.kept(done) if journal is not None else None
+        if found is not None:
+            stitcher.recall(tile, found)
+        else:
+            found = _nuclei_of(tile, view, predictor, stitcher)
+            if journal is not None:
+                journal.keep(done, found)
+        nuclei = at_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
     yield SegmentFinished(stitcher.count, time.perf_counter() - begin, pixels / 1e6)
+
+
+def _nuclei_of(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:
+    """Find the nuclei that a tile answers for, in view pixels."""
+    prediction = predictor.predict(view.read(tile.read))
+    origin = (tile.read[0] + prediction.margin_px, tile.read[1] + prediction.margin_px)
+    return stitcher.add(tile, instances_from_maps(prediction.maps), origin, prediction.maps.types)
 
 
 def _with_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
