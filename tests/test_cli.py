@@ -57,6 +57,17 @@ def test_prune_writes_a_smaller_model(model: Path, tmp_path: Path, capsys: pytes
     assert told["params"][1] == load(out).params < told["params"][0] / 2
 
 
+def test_prune_takes_limits_by_name(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "small.safetensors"
+    names = ("--keep", "d0.*", "--keep", "d3.shortcut", "--cap", "d1.*=0.25", "--first", "internal")
+    how = ("--criterion", "fpgm", "--decider", "convolved", "--scope", "global", "--min-channels", 2)
+    assert run("prune", model, "-o", out, "--ratio", 0.5, *names, *how, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["criterion"] == "fpgm (convolved)"
+    for name, (before, after) in load(out).lineage[-1]["widths"].items():
+        kept = 1.0 if name.startswith(("d0.", "d3.shortcut")) else 0.75 if name.startswith("d1.") else 0.0
+        assert after >= max(kept * before, 2), name
+
+
 def test_segment_writes_the_result_folder(
     model: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +91,11 @@ def test_segment_writes_the_result_folder(
         (("info", "{picture}"), "is not a model file"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "1.0"), "got a ratio of 1.0"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--criterion", "l7"), "l7"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--keep", "d9.*"), "no channel group"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--cap", "d0.*"), "got the cap 'd0.*'"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--decider", "me"), "decider 'me'"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--first", "me"), "first='me'"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--faster", "1"), "got --faster 1.0"),
         (("prune", "{model}", "-o", "{tmp}/s.pth", "--ratio", "0.5"), "name it s.safetensors"),
         (("prune", "{model}", "-o", "{tmp}/no/s.safetensors", "--ratio", "0.5"), "does not exist"),
         (("segment", "nowhere.svs", "--model", "{model}", "-o", "{tmp}/r"), "nowhere.svs"),

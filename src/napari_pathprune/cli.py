@@ -87,7 +87,7 @@ def _show(folder: Path) -> None:
     from napari_pathprune.workflows.demo import packaged_slide
 
     try:
-        from napari_pathprune.plugin.results import show_results
+        from napari_pathprune.plugin.side_by_side import show_results
     except ImportError as error:
         raise ValueError(
             f"the viewer needs napari and Qt ({error.name} is missing): pip install 'napari-pathprune[all]'"
@@ -127,26 +127,60 @@ def prune(
     ratio: Annotated[float | None, typer.Option(help="Share of channels to remove, 0 to below 1.")] = None,
     params: Annotated[float | None, typer.Option(help="Share of the parameters to keep.")] = None,
     macs: Annotated[float | None, typer.Option(help="Share of the multiply-accumulates to keep.")] = None,
-    criterion: Annotated[str, typer.Option(help="How filters are scored: l1, l2, random.")] = "l2",
+    faster: Annotated[float | None, typer.Option(help="How many times faster to run, as measured here.")] = None,
+    criterion: Annotated[str, typer.Option(help="How filters are scored: l1, l2, bn_scale, fpgm, random.")] = "l2",
+    decider: Annotated[
+        str, typer.Option(help="Who decides in shared channels: producers, mean, sum, max, convolved, shortcut.")
+    ] = "producers",
     scope: Annotated[str, typer.Option(help="local (the same ratio in every group) or global.")] = "local",
+    first: Annotated[str | None, typer.Option(help="Groups to prune before the others: internal or skip.")] = None,
     max_skip_ratio: Annotated[float | None, typer.Option(help="Cap on the ratio of skip groups.")] = None,
+    cap: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB=R", help="Cap on the ratio of groups by name; repeatable.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Groups by name that stay whole; repeatable.")
+    ] = None,
     round_to: Annotated[int, typer.Option(help="Keep multiples of so many channels.")] = 1,
+    min_channels: Annotated[int, typer.Option(help="Keep at least so many channels in every group.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Prune a model in one shot; layers that are added to each other lose the same channels.
+
+    `pathprune info MODEL` lists the channel groups that `--keep` and `--cap` name.
 
     Example: `pathprune prune hovernet-s -o small.safetensors --params 0.1`
     """
     from napari_pathprune.workflows.prune import PruneTarget, prune_checkpoint
 
-    target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs)
+    target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs, faster=faster)
     report = prune_checkpoint(
-        model, out, target, criterion=criterion, scope=scope, max_skip_ratio=max_skip_ratio, round_to=round_to
+        model,
+        out,
+        target,
+        criterion=criterion,
+        decider=decider,  # type: ignore[arg-type] # what these words may be, the engine says
+        scope=scope,  # type: ignore[arg-type]
+        first=first,  # type: ignore[arg-type]
+        max_skip_ratio=max_skip_ratio,
+        caps=dict(map(_cap, cap or ())),
+        keep=keep or (),
+        round_to=round_to,
+        min_channels=min_channels,
     )
     if as_json:
         _print_json(report.to_dict())
     else:
         out_console.print(report.summary(), highlight=False)
+
+
+def _cap(text: str) -> tuple[str, float]:
+    """Turn ``GLOB=R`` into a pattern and a ratio."""
+    pattern, sign, ratio = text.rpartition("=")
+    try:
+        return pattern, float(ratio if sign else "")
+    except ValueError:
+        raise ValueError(f"got the cap {text!r}; give GLOB=R, such as 'd0.*=0.5'") from None
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Outlines of masks."""
 
-import cv2
 import numpy as np
 import pytest
 import shapely
@@ -8,12 +7,17 @@ import shapely
 from napari_pathprune.instances.outline import outline
 
 
-def test_an_outline_filled_gives_the_mask_back(discs):
+def test_the_pixels_inside_an_outline_are_the_mask(discs):
     mask = np.ascontiguousarray(discs == discs[discs > 0][0]).astype(np.uint8)
-    ring = outline(mask, (0, 0))
-    again = np.zeros_like(mask)
-    cv2.fillPoly(again, [np.rint(ring[:, ::-1]).astype(np.int32)], 1)
-    np.testing.assert_array_equal(again, mask)
+    polygon = shapely.Polygon(outline(mask, (0, 0)))
+    y, x = np.indices(mask.shape)
+    np.testing.assert_array_equal(shapely.contains_xy(polygon, y, x), mask > 0)
+    assert polygon.area == pytest.approx(mask.sum(), rel=0.03)
+
+
+@pytest.mark.parametrize("side", [2, 3, 15])
+def test_a_square_has_the_area_of_its_pixels(side):
+    assert shapely.Polygon(outline(np.ones((side, side), np.uint8), (4, 0))).area == side**2
 
 
 @pytest.mark.parametrize(
@@ -41,4 +45,4 @@ def test_one_pixel_gets_its_corners():
 def test_of_several_parts_the_largest_counts():
     mask = np.zeros((9, 9), np.uint8)
     mask[0, 0] = mask[3:8, 3:8] = 1
-    assert outline(mask, (0, 0)).min() == 3
+    assert outline(mask, (0, 0)).min() == 2.5

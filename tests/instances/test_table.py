@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+import shapely
 from drawn_maps import draw_discs
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,8 +41,10 @@ def test_contours_lie_on_their_nucleus(discs):
     table = InstanceTable.from_instance_map(discs)
     for row in range(len(table)):
         if table.area[row] > 20:
-            y, x = table.contour(row).astype(int).T
-            assert (discs[y, x] == table.id[row]).all()
+            polygon = shapely.Polygon(table.contour(row))
+            y, x = np.nonzero(discs == table.id[row])
+            assert shapely.contains_xy(polygon, y, x).mean() > 0.9  # all but small parts that others cut off
+            assert polygon.area == pytest.approx(table.area[row], rel=0.1)
 
 
 def one_hot(kinds, count=4):
@@ -53,7 +56,7 @@ def one_hot(kinds, count=4):
     [
         ([2, 2, 1, 0], 2, 0.5),
         ([0, 0, 0, 3], 3, 0.25),  # background leads: the second counts
-        ([0, 0, 0, 0], 0, 1.0),
+        ([0, 0, 0, 0], 0, 0.0),
         ([1, 1, 3, 3], 1, 0.5),  # a tie: the first
         ([0, 0, 2, 2], 2, 0.5),  # a tie with the background
     ],

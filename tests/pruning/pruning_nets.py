@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_pathprune.pruning import ChannelGraph, PrunePlan
 
@@ -19,7 +20,7 @@ def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
 
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, _BatchNorm) and module.running_mean is not None:
                 module.running_mean.copy_(0.2 * noise(module.running_mean))
                 module.running_var.copy_(0.5 + noise(module.running_var).abs())
         for name, parameter in model.named_parameters():

@@ -7,6 +7,7 @@ from torch import nn
 
 from napari_pathprune.models import build
 from napari_pathprune.pruning import Cost, cost_after, cost_of, latency_of, trace
+from napari_pathprune.pruning.cost import seconds_of
 
 
 def test_the_full_hovernet():
@@ -55,3 +56,16 @@ def test_latency_is_a_median_of_runs_that_count():
     assert model.training
     with pytest.raises(ValueError, match="at least 1 repeat"):
         latency_of(model, torch.zeros(1), repeats=0)
+
+
+def test_models_that_are_compared_take_turns():
+    turns = []
+
+    class Told(nn.Identity):
+        def forward(self, x):
+            turns.append(self)
+            return x
+
+    models = [Told(), Told()]
+    assert len(seconds_of(models, ((torch.zeros(1),), {}), repeats=2, warmup=1)) == 2
+    assert turns == models * 3

@@ -1,11 +1,26 @@
 """Schedules: steps of the dense width, chosen anew from trained weights."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from pruning_nets import Grouped
 from torch import nn
 
-from napari_pathprune.pruning import choose, compact, importance, iterative, one_shot, trace
+from napari_pathprune.pruning import (
+    choose,
+    compact,
+    cost_after,
+    cost_of,
+    cubic_steps,
+    fixed_steps,
+    gradual,
+    importance,
+    iterative,
+    linear_steps,
+    one_shot,
+    trace,
+)
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -59,3 +74,68 @@ def test_training_between_steps_decides_what_goes_next(model):
 def test_numbers_out_of_range_are_refused(model, ratio, step):
     with pytest.raises(ValueError, match="got a"):
         list(iterative(model, trace(model, IMAGE), ratio, step_ratio=step))
+
+
+@pytest.mark.parametrize("steps", [linear_steps, cubic_steps])
+@pytest.mark.parametrize("total", [1, 2, 7])
+def test_schedules_rise_to_their_target(steps, total):
+    ratios = steps(0.7, total)
+    assert len(ratios) == total
+    assert ratios[-1] == pytest.approx(0.7)
+    assert list(ratios) == sorted(ratios)
+    assert ratios[0] > 0
+
+
+def test_cubic_cuts_most_at_first_and_linear_the_same_each_time():
+    linear, cubic = ([0.0, *steps(0.6, 4)] for steps in (linear_steps, cubic_steps))
+    gains = [[b - a for a, b in pairwise(ratios)] for ratios in (linear, cubic)]
+    assert gains[0] == pytest.approx([0.15] * 4)
+    assert gains[1] == sorted(gains[1], reverse=True)
+    assert cubic[1] == pytest.approx(0.6 * (1 - 0.75**3))
+
+
+@pytest.mark.parametrize("measure", ["params", "macs"])
+def test_a_schedule_can_follow_parameters_or_macs(narrow_hovernet, narrow_graph, patch, measure):
+    whole = getattr(cost_after(narrow_graph), measure)
+    for step in gradual(narrow_hovernet, narrow_graph, linear_steps(0.8, 3), measure, verify=False):
+        assert getattr(cost_of(step.model, patch), measure) / whole == pytest.approx(1 - step.ratio, rel=0.01)
+
+
+def test_limits_and_deciders_reach_every_step(model):
+    model = Grouped()
+    graph = trace(model, IMAGE)
+    steps = list(iterative(model, graph, 0.6, 0.2, decider="convolved", keep=["middle.0"], first="internal"))
+    assert all(len(step.plan.keep["middle.0"]) == 12 for step in steps)
+    scores = importance(model, graph, decider="convolved")
+    assert (
+        steps[-1].plan.keep["first.0"]
+        == choose(graph, scores, 0.6, keep=["middle.0"], first="internal").keep["first.0"]
+    )
+    with pytest.raises(ValueError, match="the deciders are"):
+        next(one_shot(model, graph, 0.5, decider="nobody"))
+
+
+def test_fixed_steps_end_at_the_ratio():
+    assert fixed_steps(0.0) == (0.0,)
+    assert fixed_steps(0.68)[-1] == 0.68
+    assert len(fixed_steps(0.68)) == 14  # the paper's way to a tenth of the parameters
+
+
+@pytest.mark.parametrize(
+    ("ratios", "options", "words"),
+    [
+        ((), {}, "give at least one"),
+        ((0.5, 0.2), {}, "none lower than the one before"),
+        ((0.5, 1.0), {}, r"pruning ratio of 1\.0"),
+        ((0.5,), {"measure": "size"}, "the measures are channels, params, macs"),
+    ],
+)
+def test_schedules_without_meaning_are_refused(model, ratios, options, words):
+    with pytest.raises(ValueError, match=words):
+        gradual(model, trace(model, IMAGE), ratios, **options)
+
+
+def test_steps_are_counted_from_one():
+    for steps in (linear_steps, cubic_steps):
+        with pytest.raises(ValueError, match="got 0 steps"):
+            steps(0.5, 0)

@@ -217,3 +217,39 @@ def test_another_model_is_refused(narrow_graph):
     model = build("hovernet", mode="fast", num_types=4, width=0.25)
     with pytest.raises(ValueError, match=r"decoder\.tp\.u0\.conv\.weight.*trace this model anew"):
         compact(model, narrow_graph, identity_plan(narrow_graph))
+
+
+def test_a_masked_norm_takes_its_mean_over_what_stays():
+    model = nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.Linear(8, 2))
+    graph = trace(model, torch.zeros(2, 6))
+    masked = mask(model, graph, PrunePlan({"0": (1, 2, 6)}, graph.fingerprint()))
+    x = torch.randn(4, 8)
+    for norm in (masked[1], copy.deepcopy(masked)[1]):
+        assert torch.allclose(norm(x)[:, [1, 2, 6]], nn.functional.layer_norm(x[:, [1, 2, 6]], (3,)))
+        assert not norm(x)[:, [0, 3, 4, 5, 7]].any()
+        norm(x).square().sum().backward()
+        assert norm.weight.grad[[1, 2, 6]].all()
+    assert type(model[1].weight) is nn.Parameter
+
+
+def test_queries_make_up_for_the_scale_of_attention_and_nothing_else_does():
+    model, x = NETS["fused"](), torch.randn(1, 3, 16, 16)
+    graph = trace(model, x)
+    small = compact(model, graph, PrunePlan({"qk": (1,)}, graph.fingerprint()))
+    rows = torch.arange(32).reshape(2, 4, 4)[:, :, 1].flatten()
+    kept = model.qk.weight[rows]
+    assert torch.allclose(small.qk.weight[:4], 0.5 * kept[:4])
+    assert torch.equal(small.qk.weight[4:], kept[4:])
+
+
+def test_attributes_of_attention_and_of_modules_around_it_follow():
+    model = torchvision.models.VisionTransformer(32, 8, 2, num_heads=4, hidden_dim=32, mlp_dim=64, num_classes=5)
+    x = torch.randn(1, 3, 32, 32)
+    graph = trace(model, x)
+    stream = next(group for group in graph.prunable if group.kind == "skip")
+    small = compact(model, graph, PrunePlan({stream.name: (0, 3, 5)}, graph.fingerprint()))
+    attention = small.encoder.layers[0].self_attention
+    assert (stream.width, small.hidden_dim) == (8, 12)
+    assert (attention.embed_dim, attention.head_dim, attention.num_heads, attention.kdim) == (12, 3, 4, 12)
+    assert small.encoder.ln.normalized_shape == (12,)
+    assert small.train()(x).shape == (1, 5)

@@ -136,13 +136,16 @@ def test_sizes_that_are_written_in_freeze_and_sizes_that_follow_do_not():
     follows, written = trace(Attention(), IMAGE), trace(Attention(hard_coded=True), IMAGE)
     assert {"qk", "v"} <= {group.name for group in follows.prunable}
     assert all("sizes in the code" in written.frozen[name] for name in ("qk", "v"))
-    assert "layer_norm" in written.frozen["stem"]
+    assert written.group("stem").frozen is None
 
 
-def test_attention_that_is_scaled_by_its_width_keeps_it():
+def test_attention_that_is_scaled_by_its_width_is_made_up_for_in_the_queries():
     graph = trace(Attention(fused=True), IMAGE)
-    assert "scaled by their number" in graph.frozen["qk"]
-    assert graph.group("v").frozen is None
+    assert {"qk", "v"} <= {group.name for group in graph.prunable}
+    assert {(own.tensor, own.rows, own.power) for own in graph.rescales} == {
+        ("qk.weight", tuple(range(16)), -0.5),
+        ("qk.bias", tuple(range(16)), -0.5),
+    }
 
 
 def test_a_forward_that_looks_at_values_is_run_on_values():
@@ -167,3 +170,51 @@ def test_examples_by_position_and_by_name(given):
 def test_an_example_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"does not run on the example input \(\(1, 5, 8, 8\)\).*give an input"):
         trace(nn.Conv2d(3, 4, 1), torch.zeros(1, 5, 8, 8))
+
+
+class Seam(nn.Module):
+    """A sum over channels, of zeros that stay zeros or of zeros that became halves."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.first, self.last, self.between = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1), between
+
+    def forward(self, x):
+        y = self.between(self.first(x))
+        return self.last(y) * y.sum(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("between", [torch.relu, lambda y: 2 * y.tanh() - 0, lambda y: y.clamp(-1, 1)])
+def test_a_sum_over_silent_channels_leaves_them_free(between):
+    assert trace(Seam(between), IMAGE).group("first").frozen is None
+
+
+@pytest.mark.parametrize("between", [torch.sigmoid, lambda y: y + 1, lambda y: y.clamp(min=0.1), lambda y: 1 / (2 + y)])
+def test_a_sum_over_channels_that_are_never_silent_freezes_them(between):
+    assert "sum mixes channels" in trace(Seam(between), IMAGE).frozen["first"]
+
+
+def test_torchs_own_attention_is_tied_to_the_stream_it_reads():
+    layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+    model = nn.Sequential(nn.Linear(6, 16), layer, nn.Linear(16, 2))
+    graph = trace(model, torch.zeros(2, 5, 6))
+    assert [(group.name, group.width) for group in graph.prunable] == [("0", 4), ("1.linear1", 32)]
+    assert {own.tensor for own in graph.rescales} == {"1.self_attn.in_proj_weight", "1.self_attn.in_proj_bias"}
+    assert {own.rows for own in graph.rescales} == {tuple(range(16))}
+
+
+def test_a_norm_over_channels_is_named_and_one_without_weights_freezes():
+    def frozen(norm):
+        graph = trace(nn.Sequential(nn.Linear(6, 8), norm, nn.Linear(8, 2)), torch.zeros(2, 6))
+        return graph.norms, graph.frozen.get("0")
+
+    assert frozen(nn.LayerNorm(8)) == (("1.weight",), None)
+    assert frozen(nn.RMSNorm(8)) == (("1.weight",), None)
+    names, why = frozen(nn.LayerNorm(8, elementwise_affine=False))
+    assert names == ()
+    assert "no weights to mask it by" in why
+
+
+def test_weights_that_are_worked_out_are_named_as_frozen():
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 8, 1)), nn.Conv2d(8, 2, 1))
+    assert "for which there is no rule" in trace(model, IMAGE).frozen["0.parametrizations.weight.original1"]

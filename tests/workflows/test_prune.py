@@ -54,6 +54,27 @@ def test_a_cut_can_be_repeated_on_the_dense_model(model_file: Path, checkpoint: 
         cut_as(checkpoint, checkpoint)
 
 
+def test_limits_and_deciders_reach_the_engine(model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    prune_checkpoint(
+        str(model_file), out, PruneTarget("ratio", 0.75), decider="convolved", keep=["d0.*"], caps={"d1.*": 0.5}
+    )
+    small = load(out)
+    for name, (before, after) in small.lineage[-1]["widths"].items():
+        least = 1.0 if name.startswith("d0.") else 0.5 if name.startswith("d1.") else 0.0
+        assert before * least <= after <= before, name
+    assert dict(describe(str(out)).facts())["step 1"].startswith("pruned by l2 (convolved): ")
+
+
+def test_a_speed_is_measured_and_told(model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    report = prune_checkpoint(str(model_file), out, PruneTarget("faster", 1.01))
+    assert report.after.cost.macs < report.before.cost.macs
+    assert report.seconds is not None
+    assert report.to_dict()["seconds"] == list(report.seconds)
+    assert "times faster" in report.summary()
+
+
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
@@ -63,6 +84,8 @@ def test_a_cut_can_be_repeated_on_the_dense_model(model_file: Path, checkpoint: 
         ({"ratio": -0.1}, "got a ratio of -0.1"),
         ({"params": 0.0}, "got --params 0.0"),
         ({"macs": 1.5}, "got --macs 1.5"),
+        ({"faster": 1.0}, "got --faster 1.0"),
+        ({"faster": 2.0, "macs": 0.5}, "give one of"),
     ],
 )
 def test_wrong_targets_are_refused(shares: dict[str, float], message: str) -> None:

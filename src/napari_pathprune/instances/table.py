@@ -48,7 +48,7 @@ class InstanceTable:
     >>> len(table), table.id.tolist(), table.area.tolist(), (table.y[0], table.x[0])
     (1, [5], [15.0], (np.float64(2.0), np.float64(4.0)))
     >>> table.contour(0).tolist()
-    [[1.0, 2.0], [3.0, 2.0], [3.0, 6.0], [1.0, 6.0]]
+    [[0.5, 1.5], [0.5, 6.5], [3.5, 6.5], [3.5, 1.5]]
     """
 
     id: NDArray[np.int32]
@@ -239,5 +239,5 @@ def _majority(
         second = 1 + votes[:, 1:].argmax(axis=1)
         has_second = votes[np.arange(n), second] > 0
         kind = np.where((kind == 0) & has_second, second, kind)
-    share = votes[np.arange(n), kind] / area
+    share = np.where(kind > 0, votes[np.arange(n), kind] / area, 0.0)
     return kind.astype(np.int16), share.astype(np.float32)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import pint
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
-from napari_pathprune.slides.reader import Slide, slide_from_arrays
+from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -66,7 +67,7 @@ def shape_of(layer: Layer) -> tuple[int, int]:
 
 
 def mpp_of(layer: Layer) -> Mpp | None:
-    """Give the size of a level-0 pixel in um (y, x): from scale and units, else from the metadata, else None."""
+    """Give the size of a level-0 pixel in um (y, x): from units, else the metadata, else the file, else None."""
     unit_um = [pint.Quantity(1.0, unit) for unit in layer.units[-2:]]
     if all(unit.check("[length]") for unit in unit_um):
         origin = np.asarray(layer.data_to_world((0.0, 0.0)))[-2:]
@@ -80,7 +81,17 @@ def mpp_of(layer: Layer) -> Mpp | None:
                 return _believed([float(v) for v in np.broadcast_to(np.asarray(value, float), 2)])
             except (TypeError, ValueError):  # another reader's idea of that word
                 continue
-    return None
+    return _mpp_of_file(str(layer.source.path), shape_of(layer)) if layer.source.path else None
+
+
+@lru_cache(maxsize=32)
+def _mpp_of_file(path: str, shape: tuple[int, int]) -> Mpp | None:
+    """Ask the file of a layer, which another reader opened without its pixel size."""
+    try:
+        with open_slide(path) as slide:
+            return slide.mpp if slide.shape == shape else None
+    except (OSError, ValueError):  # not a slide that we read
+        return None
 
 
 def _believed(mpp: list[float]) -> Mpp | None:

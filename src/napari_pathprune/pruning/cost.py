@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
-from napari_pathprune.pruning.example import arguments, mapped
+from napari_pathprune.pruning.example import Arguments, arguments, mapped
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.macs import macs_of_call
 from napari_pathprune.pruning.plan import PrunePlan
@@ -124,15 +124,21 @@ def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, war
     ValueError
         If there is nothing to repeat.
     """
+    return seconds_of((model,), arguments(example_input), repeats=repeats, warmup=warmup)[0]
+
+
+def seconds_of(
+    models: Sequence[nn.Module], given: Arguments, *, repeats: int = 5, warmup: int = 2
+) -> tuple[float, ...]:
+    """Measure several models as `latency_of` does one; they take turns, so that a busy machine is so for all."""
     if repeats < 1 or warmup < 0:
         raise ValueError(f"got repeats={repeats}, warmup={warmup}; give at least 1 repeat and no negative warm-up")
-    given = arguments(example_input)
-    on_gpu = any(p.is_cuda for p in model.parameters())
-    seconds = []
+    seconds: list[list[float]] = [[] for _ in models]
     for _ in range(warmup + repeats):
-        start = time.perf_counter()
-        outputs_of(model, given)
-        if on_gpu:
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[warmup:])
+        for model, own in zip(models, seconds, strict=True):
+            start = time.perf_counter()
+            outputs_of(model, given)
+            if any(p.is_cuda for p in model.parameters()):
+                torch.cuda.synchronize()
+            own.append(time.perf_counter() - start)
+    return tuple(statistics.median(own[warmup:]) for own in seconds)

@@ -1,44 +1,73 @@
-"""Attributes of torch's modules that repeat the shapes of their weights."""
+"""Attributes of modules that repeat the shapes of their weights."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Final
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+_WIDTHS: Final = frozenset(
+    {"hidden_dim", "embed_dim", "dim", "embedding_dim", "d_model", "hidden_size", "num_features", "channels"}
+    | {"in_channels", "out_channels", "in_chs", "out_chs", "in_features", "out_features", "in_planes", "inplanes"}
+)
+_HEADS: Final = ("num_heads", "n_heads", "heads")
+_HEAD_DIM: Final = ("head_dim", "dim_head", "d_head")
+_OF_ALL_HEADS: Final = ("attn_dim", "inner_dim", "all_head_dim")
 
-def follow_shapes(model: nn.Module, grouped: Collection[str] = ()) -> None:
+
+def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] = ()) -> None:
     """Set channel counts, conv groups and normalised shapes of all modules to what their tensors say.
 
     Parameters
     ----------
+    dense
+        The model before the cut.
     model
-        Changed in place.
+        The one after it; changed in place.
     grouped
         Convolutions whose number of conv groups stays, even where each has a single input channel. Any other
         such convolution is depthwise: it has as many conv groups as channels.
     """
+    before = dict(dense.named_modules(remove_duplicate=False))
     for name, module in model.named_modules():
-        if isinstance(module, _ConvNd):
-            _follow_convolution(module, stays=name in grouped)
-        elif isinstance(module, nn.Linear):
-            module.out_features, module.in_features = module.weight.shape
-        elif isinstance(module, _NormBase):
+        if not _follow_layer(module, stays=name in grouped) and name in before:
+            _follow_heads(before[name], module)
+            _follow_widths(before[name], module)
+
+
+def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
+    """Set the attributes of one of torch's layers; tell whether it is one."""
+    match module:
+        case _ConvNd():
+            _follow_convolution(module, stays=stays)
+        case nn.Linear():
+            module.out_features, module.in_features = (int(size) for size in module.weight.shape)
+        case _NormBase():
             tensor = module.weight if module.weight is not None else module.running_mean
             if tensor is not None:
                 module.num_features = len(tensor)
-        elif isinstance(module, nn.GroupNorm) and module.weight is not None:
+        case nn.GroupNorm() if module.weight is not None:
             share = module.num_channels // module.num_groups
             module.num_channels = len(module.weight)
-            module.num_groups = module.num_channels // share
-        elif isinstance(module, (nn.LayerNorm, nn.RMSNorm)) and module.weight is not None:
-            module.normalized_shape = tuple(module.weight.shape)
-        elif isinstance(module, nn.PReLU):
+            module.num_groups = 1 if module.num_groups == 1 else module.num_channels // share
+        case nn.PReLU():
             module.num_parameters = len(module.weight)
-        elif isinstance(module, nn.Embedding):
+        case nn.Embedding():
             module.num_embeddings, module.embedding_dim = module.weight.shape
+        case nn.MultiheadAttention():
+            packed = module.in_proj_weight if module._qkv_same_embed_dim else None  # noqa: SLF001
+            module.embed_dim = module.out_proj.weight.shape[0]
+            module.head_dim = module.embed_dim // module.num_heads
+            module.kdim = packed.shape[1] if packed is not None else module.k_proj_weight.shape[1]
+            module.vdim = packed.shape[1] if packed is not None else module.v_proj_weight.shape[1]
+        case nn.Module(normalized_shape=tuple(), weight=Tensor() as weight):  # layer norms, whoever wrote them
+            vars(module)["normalized_shape"] = tuple(weight.shape)
+        case _:
+            return False
+    return True
 
 
 def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
@@ -51,3 +80,49 @@ def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
     if one_each:  # depthwise: every channel is a split of its own
         conv.groups = first // (conv.out_channels // conv.groups)
     conv.in_channels, conv.out_channels = second * conv.groups, first
+
+
+def _follow_heads(before: nn.Module, module: nn.Module) -> None:
+    """Set the dimensions of a head in attention: its first linear layer makes them, for all heads."""
+    heads, size = _number(before, _HEADS), _number(before, _HEAD_DIM)
+    first = next((name for name, child in before.named_modules() if isinstance(child, nn.Linear)), None)
+    if heads is None or size is None or first is None:
+        return
+    inner = heads[1] * size[1]
+    old, new = (len(own.get_submodule(first).get_parameter("weight")) for own in (before, module))
+    if old % inner or new * inner % (old * heads[1]):
+        return
+    left = new * inner // old
+    setattr(module, size[0], left // heads[1])
+    for name in _OF_ALL_HEADS:
+        if vars(before).get(name) == inner:
+            setattr(module, name, left)
+    scale = vars(before).get("scale")
+    if getattr(before, "fused_attn", False) and isinstance(scale, float) and abs(scale * size[1] ** 0.5 - 1) < 1e-6:
+        module.scale = (left // heads[1]) ** -0.5  # what the fused attention takes unasked
+
+
+def _number(module: nn.Module, names: Collection[str]) -> tuple[str, int] | None:
+    return next(((name, vars(module)[name]) for name in names if type(vars(module).get(name)) is int), None)
+
+
+def _follow_widths(before: nn.Module, module: nn.Module) -> None:
+    """Set a width that a module of modules repeats, where all axes that were as long agree on their new length."""
+    wanted = {name: value for name, value in vars(before).items() if name in _WIDTHS and type(value) is int}
+    if not wanted:
+        return
+    lengths = _lengths(before, module)
+    for name, value in wanted.items():
+        new = lengths.get(value, set())
+        if len(new) == 1:
+            setattr(module, name, new.copy().pop())
+
+
+def _lengths(before: nn.Module, module: nn.Module) -> Mapping[int, set[int]]:
+    """Give for every number of filters of a layer what became of it."""
+    found: dict[int, set[int]] = {}
+    after = dict(module.named_parameters(remove_duplicate=False))
+    for name, tensor in before.named_parameters(remove_duplicate=False):
+        if tensor.ndim > 1:
+            found.setdefault(len(tensor), set()).add(len(after[name]))
+    return found

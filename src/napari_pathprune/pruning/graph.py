@@ -99,6 +99,37 @@ class ChannelGroup:
         return tuple(member for member in self.members if member.role == "out")
 
 
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """Rows of a weight that make up for a number in the code which is a power of a width.
+
+    Attention is scaled by the root of the number of dimensions of a head. When some go, the rows that make the
+    queries are multiplied, so that what is left gives the same products as before.
+
+    Attributes
+    ----------
+    tensor
+        Name of the parameter.
+    rows
+        Positions on its axis 0.
+    fixed, parts
+        The width: positions of no group, and (group, positions for each channel).
+    power
+        The number in the code is ``width ** power`` times a constant.
+    """
+
+    tensor: str
+    rows: tuple[int, ...]
+    fixed: int
+    parts: tuple[tuple[str, int], ...]
+    power: float
+
+    def factor(self, before: Mapping[str, int], after: Mapping[str, int]) -> float:
+        """Give what the rows are multiplied by when the groups' widths change."""
+        widths = [self.fixed + sum(block * own[name] for name, block in self.parts) for own in (before, after)]
+        return float((widths[0] / widths[1]) ** self.power)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelGraph:
     """All channel groups of a network, as `trace` found them.
@@ -116,6 +147,10 @@ class ChannelGraph:
     unreached
         Parameters that the traced call did not use, such as heads for training only. They are left as they are,
         and what reads channels there does not fit once these are cut.
+    norms
+        Weights of norms that take one mean over channels (layer norm): over those that stay, once some are cut.
+    rescales
+        Weights that make up for numbers in the code.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -123,6 +158,8 @@ class ChannelGraph:
     example: tuple[Any, Any]
     sizes: Sizes
     unreached: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    rescales: tuple[Rescale, ...] = ()
 
     @property
     def prunable(self) -> tuple[ChannelGroup, ...]:
@@ -182,7 +219,8 @@ class ChannelGraph:
             shape = list(shapes[name])
             shape[axis] -= len(cut) // splits
             shapes[name] = tuple(shape)
-        return replace(self, groups=tuple(groups), shapes=shapes)
+        rescales = tuple(replace(own, rows=_left(own.rows, gone.get((own.tensor, 0, 1)))) for own in self.rescales)
+        return replace(self, groups=tuple(groups), shapes=shapes, rescales=rescales)
 
     def __repr__(self) -> str:
         return f"ChannelGraph({len(self.groups)} groups, {len(self.frozen)} of them frozen, {self.fingerprint()})"
@@ -200,6 +238,14 @@ def positions_to_cut(graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]) -
             key = (member.tensor, member.axis, member.splits)
             parts.setdefault(key, []).append(member.positions(group.width)[gone].ravel())
     return {key: np.sort(np.concatenate(value)) for key, value in parts.items()}
+
+
+def _left(rows: tuple[int, ...], gone: Indices | None) -> tuple[int, ...]:
+    """Give the positions that stay, counted among what stays."""
+    if gone is None:
+        return rows
+    stay = np.setdiff1d(np.asarray(rows, np.int64), gone)
+    return tuple((stay - np.searchsorted(gone, stay)).tolist())
 
 
 def _moved(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]) -> Member:

@@ -51,6 +51,8 @@ class Identities:
     joined: list[Ids] = field(default_factory=list)
     even: list[Evenness] = field(default_factory=list)
     macs: list[tuple[float, tuple[Ids, ...]]] = field(default_factory=list)
+    norms: list[str] = field(default_factory=list)
+    rescaled: list[tuple[tuple[tuple[str, Ids], ...], Ids, float]] = field(default_factory=list)
 
     def fresh(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:
         """Give numbers to the positions of an axis of a parameter or buffer."""

@@ -1,74 +1,46 @@
-"""How much a channel matters, measured on the weights."""
+"""Scores: what a criterion says of every channel of every group."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from napari_pathprune.pruning.criteria import CRITERIA, Criterion, Evidence, bn_scale
+from napari_pathprune.pruning.deciders import SIDES, Decider, deciding, merged, norms_of
 from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
 from napari_pathprune.pruning.replica import state_of
+from napari_pathprune.pruning.rows import rows
+
+Scores = dict[str, Tensor]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Filters:
-    """What a criterion sees of one group.
-
-    Attributes
-    ----------
-    group
-        The channel group.
-    producers
-        For every layer that makes the channels: its filters, (width, weights of a channel).
-    seed
-        For criteria that draw.
-    """
-
-    group: ChannelGroup
-    producers: tuple[Tensor, ...]
-    seed: int
-
-
-Criterion = Callable[[Filters], Tensor]
-
-
-def l1(filters: Filters) -> Tensor:
-    """Sum of absolute weights of a filter, mean over the producers (Li et al. 2017, arXiv 1608.08710)."""
-    return torch.stack([own.abs().sum(dim=1) for own in filters.producers]).mean(dim=0)
-
-
-def l2(filters: Filters) -> Tensor:
-    """Root of the sum of squared weights of a filter, mean over the producers (arXiv 2404.08831)."""
-    return torch.stack([torch.linalg.vector_norm(own, dim=1) for own in filters.producers]).mean(dim=0)
-
-
-def random(filters: Filters) -> Tensor:
-    """Draw from 0 to 1, the same for the same seed and name of the group: the control."""
-    generator = torch.Generator().manual_seed(filters.seed * 1_000_003 + zlib.crc32(filters.group.name.encode()))
-    return torch.rand(filters.group.width, generator=generator)
-
-
-CRITERIA: Final[Mapping[str, Criterion]] = MappingProxyType({"l1": l1, "l2": l2, "random": random})
-
-
-def importance(model: nn.Module, graph: ChannelGraph, criterion: str = "l2", *, seed: int = 0) -> dict[str, Tensor]:
+def importance(
+    model: nn.Module, graph: ChannelGraph, criterion: str = "l2", *, decider: Decider = "producers", seed: int = 0
+) -> Scores:
     """Score every channel of every group that can be cut; higher stays.
 
-    A group that several layers make (a skip group) gets the mean of what its layers say.
+    Where several layers share their channels, ``decider`` says whose word counts. The paper (arXiv 2404.08831)
+    leaves this open: "since the residual feature maps are presumably more important than the convolved ones within a
+    residual block, we prioritize the latter". Both readings can be had. *The convolved filters decide*: which
+    indices a skip group loses is chosen by the last convolutions of its residual units, ``decider="convolved"``.
+    *The internal filters go first*: filters outside of the stream are cut before and harder than the stream,
+    ``choose(..., first="internal")`` or ``max_skip_ratio``.
 
     Parameters
     ----------
     model
-        The traced model, or one of the same shapes.
+        The traced model, or one of the same shapes; it is not changed.
     graph
         Its channel graph.
     criterion
-        ``"l1"``, ``"l2"`` or ``"random"``.
+        ``"l1"``, ``"l2"``, ``"fpgm"``, ``"bn_scale"`` or ``"random"``; see `CRITERIA`, and `taylor` for data.
+    decider
+        ``"producers"``: mean of the filters that make the channels. ``"mean"``, ``"sum"``, ``"max"``: of all
+        filters that make or read them. ``"convolved"``, ``"shortcut"``: as ``"producers"``, but in skip groups only
+        the last convolutions of residual units, or only what begins the stream. With ``"bn_scale"`` the norms
+        speak instead of filters, and with ``"random"`` nobody does.
     seed
         For ``"random"``.
 
@@ -80,33 +52,55 @@ def importance(model: nn.Module, graph: ChannelGraph, criterion: str = "l2", *, 
     Raises
     ------
     ValueError
-        If there is no such criterion, or the model is not the one of the graph.
+        If there is no such criterion or decider, a group has nobody who could decide (the line names it), or the
+        model is not the one of the graph.
+
+    Examples
+    --------
+    >>> from napari_pathprune.pruning import trace
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
+    >>> importance(model, graph, "l1", decider="max")["0"].shape
+    torch.Size([8])
     """
+    if criterion == "taylor":
+        raise ValueError("got criterion 'taylor', which looks at data; call taylor(model, graph, batches, loss)")
     measure = CRITERIA.get(criterion)
     if measure is None:
         raise ValueError(f"got criterion {criterion!r}; the criteria are {', '.join(CRITERIA)}")
+    if measure is bn_scale and decider in SIDES:
+        raise ValueError(
+            f"got decider {decider!r} for bn_scale, but norms act on the sum of convolved channels and shortcut; "
+            "use 'mean', 'sum' or 'max'"
+        )
     state = checked_state(model, graph)
-    scores: dict[str, Tensor] = {}
+    said = deciding(graph, decider)
     with torch.no_grad():
-        for group in graph.prunable:
-            producers = tuple(_filters(state[member.tensor], member, group.width) for member in group.producers)
-            scores[group.name] = measure(Filters(group, producers, seed)).float()
-    return scores
+        return {
+            group.name: merged(
+                votes(group, said[group.name], norms_of(model, group), state, measure, seed=seed), decider
+            ).float()
+            for group in graph.prunable
+        }
 
 
-def _filters(weight: Tensor, member: Member, width: int) -> Tensor:
-    """Give the weights of each channel, (width, weights); a view of the parameter where that is possible."""
-    weight = weight.detach()
-    if not weight.dtype.is_floating_point or weight.dtype in {torch.float16, torch.bfloat16}:
-        weight = weight.float()
-    if member.splits > 1:  # axis 1 holds one split's share of a transposed convolution's filters
-        parts = weight.reshape(member.splits, -1, *weight.shape[1:]).transpose(1, 2)
-        rows = parts.reshape(member.splits * weight.shape[1], -1)
-    else:
-        rows = weight.movedim(member.axis, 0).flatten(1)
-    if member.order is None:
-        return rows[member.offset : member.offset + width * member.block].reshape(width, -1)
-    return rows[torch.from_numpy(member.positions(width)).to(rows.device)].reshape(width, -1)
+def votes(
+    group: ChannelGroup,
+    filters: tuple[Member, ...],
+    norms: tuple[Member, ...],
+    state: Mapping[str, Tensor],
+    criterion: Criterion,
+    *,
+    seed: int = 0,
+) -> Tensor:
+    """Let each of some members speak: (voices, width)."""
+    evidence = Evidence(
+        group,
+        tuple(rows(state[member.tensor], member, group.width) for member in filters),
+        tuple(rows(state[member.tensor], member, group.width) for member in norms),
+        seed,
+    )
+    return criterion(evidence)
 
 
 def checked_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ def replica(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Mod
     memo: dict[int, Any] = {}
     for name, tensor in state_of(model).items():
         changed = change(name, tensor)
-        if isinstance(tensor, nn.Parameter):
+        if isinstance(tensor, nn.Parameter) and not isinstance(changed, nn.Parameter):
             changed = nn.Parameter(changed, requires_grad=tensor.requires_grad)
         memo[id(tensor)] = changed
     modules = [module for module in model.modules() if _is_plain_module(module)]

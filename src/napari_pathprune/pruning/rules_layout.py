@@ -30,6 +30,14 @@ def view(tracer: Tracer, call: Call) -> Factors | None:
 
 
 def _viewed(tracer: Tracer, factor: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> Ids:
+    moved, cut = reshaped(factor, old, new)
+    for outs in cut:
+        moved = _tied(tracer, moved, outs)
+    return moved
+
+
+def reshaped(factor: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Ids, list[tuple[int, ...]]]:
+    """Reshape an array that broadcasts to shape ``old``; give also the new axes that each of its axes became."""
     before = list(factor.shape)
     after = [1] * len(new)
     cut: list[tuple[int, ...]] = []
@@ -41,10 +49,7 @@ def _viewed(tracer: Tracer, factor: Ids, old: tuple[int, ...], new: tuple[int, .
         for axis in outs:
             after[axis] = new[axis]
         cut.append(outs)
-    moved = np.broadcast_to(factor, before).reshape(after)
-    for outs in cut:
-        moved = _tied(tracer, moved, outs)
-    return moved
+    return np.broadcast_to(factor, before).reshape(after), cut
 
 
 def _tied(tracer: Tracer, factor: Ids, axes: tuple[int, ...]) -> Ids:
@@ -96,15 +101,20 @@ def _segments(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[tuple[tuple[i
 
 def permute(tracer: Tracer, call: Call) -> Factors:
     """Reorder axes."""
+    order = order_of(call)
+    return tuple(factor.transpose(order) for factor in tracer.of(call.inputs[0]))
+
+
+def order_of(call: Call) -> list[int]:
+    """Give the order in which an operation puts the axes."""
     x = call.inputs[0]
     if call.name == "permute":
-        order = [axis % x.ndim for axis in call.get("dims")]
-    else:
-        order = list(range(x.ndim))
-        first, second = (0, 1) if call.name == "t" else (call.get("dim0"), call.get("dim1"))
-        if x.ndim > 1:
-            order[first], order[second] = order[second], order[first]
-    return tuple(factor.transpose(order) for factor in tracer.of(x))
+        return [axis % x.ndim for axis in call.get("dims")]
+    order = list(range(x.ndim))
+    first, second = (0, 1) if call.name == "t" else (call.get("dim0"), call.get("dim1"))
+    if x.ndim > 1:
+        order[first], order[second] = order[second], order[first]
+    return order
 
 
 def expand(tracer: Tracer, call: Call) -> Factors:

@@ -10,16 +10,20 @@ import numpy as np
 from torch import Tensor
 
 from napari_pathprune.pruning.identities import Factors, Ids
+from napari_pathprune.pruning.masked_norm import STATISTICS
+from napari_pathprune.pruning.silence import is_loud
 
 if TYPE_CHECKING:
     from napari_pathprune.pruning.tracer import Call, Rule, Tracer
 
 Shape = Sequence[int]
 
+LOUD: Final = "they are not zero where a filter makes zeros, and are summed over"
+
 
 def pointwise(tracer: Tracer, call: Call) -> Factors:
     """Unite what meets entry by entry; a batch norm's output has the channels of its input."""
-    operands = [(tensor.shape, tracer.of(tensor)) for tensor in call.inputs]
+    operands = [(tracer.shape_of(tensor), tracer.of(tensor)) for tensor in call.inputs]
     return meeting(tracer, operands, call.outputs[0].shape, joins=call.name in {"add", "sub"})
 
 
@@ -105,6 +109,12 @@ def reduction(tracer: Tracer, call: Call) -> Factors:
         return pointwise(tracer, call)
     dims = call.get("dim")
     axes = set(range(x.ndim)) if dims is None or dims == [] else {d % x.ndim for d in _listed(dims)}
+    if call.name in _SUMS and not is_loud(x):  # silent channels add nothing
+        return tuple(
+            factor if call.get("keepdim", False) else factor.squeeze(tuple(axes))
+            for factor in tracer.of(x)
+            if not _axes(factor) & axes
+        )
     return _without(tracer, call, axes, keepdim=bool(call.get("keepdim", False)))
 
 
@@ -178,28 +188,44 @@ def prelu(tracer: Tracer, call: Call) -> Factors:
 
 
 def group_norm(tracer: Tracer, call: Call) -> Factors:
-    """Statistics over each norm group: its channels stay or go together."""
+    """Statistics over each norm group: its channels stay or go together, unless one norm group has them all."""
     result = _scaled(tracer, call, call.inputs[0], call.inputs[1:])
     groups = int(call.get("num_groups", call.get("group", 1)))
     if not result:
         return ()
+    if groups == 1:
+        _over_channels(tracer, call, result)
+        return result
     ids = result[0].reshape(groups, -1)
     if ids.shape[1] == 1:
         return result
     first = np.broadcast_to(ids[:, :1], ids.shape)
     tracer.ids.unite(np.ascontiguousarray(first), ids)
-    if groups == 1:
-        tracer.ids.freeze(ids, f"all channels share one norm in {tracer.where}")
     return (first.reshape(result[0].shape),)
 
 
 def layer_norm(tracer: Tracer, call: Call) -> Factors:
-    """Statistics over the last axes: channels on them cannot be cut without changing the others."""
+    """Statistics over the last axes; where that is one axis, over the channels that stay."""
+    tracer.doubt = True  # its shape is told as numbers
     x = call.inputs[0]
     result = meeting(tracer, [(tensor.shape, tracer.of(tensor)) for tensor in call.inputs], x.shape)
     count = len(call.get("normalized_shape"))
-    tracer.freeze(tuple(f for f in result if math.prod(f.shape[-count:]) > 1), f"{call.name} mixes channels")
+    over = tuple(factor for factor in result if math.prod(factor.shape[-count:]) > 1)
+    if count > 1 or any(factor.size > factor.shape[-1] for factor in over):
+        tracer.freeze(over, f"{call.name} mixes channels with another axis")
+    else:
+        _over_channels(tracer, call, over)
     return result
+
+
+def _over_channels(tracer: Tracer, call: Call, over: Factors) -> None:
+    """Take note of a norm that runs over channels: the masked model finds it by its weight, and leaves some out."""
+    weight = call.get("weight")
+    name = tracer.name_of(weight) if isinstance(weight, Tensor) else None
+    if call.name not in STATISTICS or name is None:
+        tracer.freeze(over, f"{call.name} runs over channels and has no weights to mask it by")
+    elif over:
+        tracer.ids.norms.append(name)
 
 
 def _on_axis(ids: Ids, axis: int, ndim: int) -> Ids:
@@ -219,6 +245,7 @@ _POINTWISE: Final = """
 _REDUCTIONS: Final = """
     sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum linalg_vector_norm
 """
+_SUMS: Final = frozenset({"sum", "linalg_vector_norm"})
 _ALONG: Final = "softmax log_softmax _softmax _log_softmax cumsum cumprod sort argsort topk roll"
 _SPATIAL: Final = """
     max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d

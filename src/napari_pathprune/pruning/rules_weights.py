@@ -9,7 +9,8 @@ from torch import Tensor
 
 from napari_pathprune.pruning.identities import MADE, READ, Evenness, Factors, Ids
 from napari_pathprune.pruning.macs import attention_macs
-from napari_pathprune.pruning.rules_pointwise import meeting
+from napari_pathprune.pruning.rules_pointwise import LOUD, meeting
+from napari_pathprune.pruning.silence import is_loud
 
 if TYPE_CHECKING:
     from napari_pathprune.pruning.tracer import Call, Rule, Tracer
@@ -137,6 +138,7 @@ def product(tracer: Tracer, call: Call) -> Factors | None:
             if ids is not None:
                 tracer.ids.mark(ids, READ)
         _unite_or_freeze(tracer, read, into)
+        _silent(tracer, first, second, read)
     rows = tracer.line(first, first.ndim - 2, "a product mixes channels with another axis")
     columns = tracer.line(second, second.ndim - 1, "a product mixes channels with another axis")
     ndim = call.outputs[0].ndim
@@ -154,6 +156,12 @@ def product(tracer: Tracer, call: Call) -> Factors | None:
         whole = call.outputs[0].shape
         return meeting(tracer, [(whole, tuple(out)), (added.shape, tracer.of(added))], whole)
     return tuple(out)
+
+
+def _silent(tracer: Tracer, first: Tensor, second: Tensor, read: Ids | None) -> None:
+    """Let channels go only if their products vanish once they are silent in both tensors."""
+    if read is not None and is_loud(first) and is_loud(second):
+        tracer.ids.freeze(read, f"{LOUD} in {tracer.where}")
 
 
 def _batch(tracer: Tracer, tensors: tuple[Tensor, ...], out: Tensor, matrix: int) -> Factors:
@@ -185,7 +193,8 @@ def attention(tracer: Tracer, call: Call) -> Factors:
     read = tracer.line(query, last, "attention mixes channels with another axis")
     into = tracer.line(key, last, "attention mixes channels with another axis")
     _unite_or_freeze(tracer, read, into)
-    if call.get("scale") is None and read is not None:
+    _silent(tracer, query, key, read)
+    if call.get("scale") is None and read is not None and not tracer.rescale(query, read, -0.5):
         tracer.ids.freeze(read, f"attention is scaled by their number in {tracer.where}")
     for tensor in call.inputs[:3]:
         tracer.freeze(tuple(factor for factor in tracer.of(tensor) if factor.shape[-2] > 1), "attention mixes channels")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_pathprune.pruning.follow import follow_shapes
 from napari_pathprune.pruning.graph import ChannelGraph, Indices, positions_to_cut
 from napari_pathprune.pruning.importance import checked_state
+from napari_pathprune.pruning.masked_norm import kept_weight
 from napari_pathprune.pruning.plan import PrunePlan
 from napari_pathprune.pruning.replica import replica
 from napari_pathprune.pruning.verify import verify_equal
@@ -22,7 +23,8 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
     """Copy a model with the removed channels silenced: same shapes, same outputs as the compact model.
 
     Filters, biases, norm weights and biases and added parameters of removed channels are zero, and so is what
-    other filters make of them.
+    other filters make of them. Norms that take one mean over all channels (layer norm) take it over those that
+    stay.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
         if isinstance(tensor, nn.Parameter):
             for axis, splits, gone in cuts.get(name, ()):
                 _silence(copy, axis, splits, gone)
+        if name in graph.norms and name in cuts:
+            return kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
         return copy
 
     return replica(model, silenced)
@@ -96,15 +100,18 @@ def compact(
 
     def narrowed(name: str, tensor: Tensor) -> Tensor:
         own = cuts.get(name)
-        if own is None:
+        if own is None and name not in factors:
             return tensor.detach().clone()
         narrow = tensor.detach()
-        for axis, splits, gone in own:
+        if name in factors:
+            narrow = narrow * factors[name].to(narrow).reshape((-1,) + (1,) * (narrow.ndim - 1))
+        for axis, splits, gone in own or ():
             narrow = _cut(narrow, axis, splits, gone)
         return narrow
 
+    factors = _factors(graph, plan)
     small = replica(model, narrowed)
-    follow_shapes(small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
+    follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
     if verify:
         verify_equal(mask(model, graph, plan), small, graph, example_input)
     return small
@@ -149,7 +156,7 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
         return tensor.detach().clone() if same else torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
 
     skeleton = replica(model, resized)
-    follow_shapes(skeleton)
+    follow_shapes(model, skeleton)
     return skeleton
 
 
@@ -162,6 +169,19 @@ def _checked_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cu
     for own in cuts.values():
         own.sort(key=lambda cut: cut[1])  # plain axes first: splits then find their rows evenly shortened
     return cuts
+
+
+def _factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:
+    """Give what the rows of weights are multiplied by to make up for numbers in the model's code."""
+    before = {group.name: group.width for group in graph.groups}
+    after = before | {name: len(stay) for name, stay in plan.keep.items()}
+    factors: dict[str, Tensor] = {}
+    for own in graph.rescales:
+        factor = own.factor(before, after)
+        if factor != 1.0:
+            rows = factors.setdefault(own.tensor, torch.ones(graph.shapes[own.tensor][0], dtype=torch.float64))
+            rows[list(own.rows)] = factor
+    return factors
 
 
 def _cut(tensor: Tensor, axis: int, splits: int, gone: Indices) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import nn
 
 from napari_pathprune.pruning.example import Arguments, arguments, mapped, remembered
-from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.graph import ChannelGraph, Rescale
 from napari_pathprune.pruning.grouping import Grouping, grouped
-from napari_pathprune.pruning.probe import written_in
+from napari_pathprune.pruning.kinds import check_kind
+from napari_pathprune.pruning.probe import mended
 from napari_pathprune.pruning.replica import copied, emptied, empty_like, state_of, tensors_in
 from napari_pathprune.pruning.rules import RULES
 from napari_pathprune.pruning.sizes import Sizes, polynomial
@@ -24,6 +27,10 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     followed from every filter that makes them to every filter that reads them, through the operations that were
     executed; they are united where tensors are added or multiplied. Channels that reach the model's outputs, or
     an operation that mixes channels or is not known, are frozen, with the reason.
+
+    Layer norms do not freeze: they run over the channels that stay. Attention loses the same dimensions in every
+    head; where its code works the size of a head out from the width of its input (`torch.nn.MultiheadAttention`), the
+    input loses the same ones, and where it scales by that size, the weights of the queries make up for it.
 
     Parameters
     ----------
@@ -41,7 +48,7 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     Raises
     ------
     ValueError
-        If the model does not run on the example.
+        If the model does not run on the example, or is compiled, scripted, quantised or lazy.
 
     Examples
     --------
@@ -59,13 +66,12 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     0 (input): 3 internal, frozen: reads the input or channels that are not cut in '0'
         in    0
     """
+    check_kind(model)
     given = arguments(example_input)
     tracer = _traced(model, given)
     grouping = grouped(tracer.ids)
     graph = _graph(model, given, tracer, grouping)
-    while tracer.doubt and (culprits := written_in(model, graph, tracer, grouping)):
-        for ids, reason in culprits:
-            tracer.ids.freeze(ids, reason)
+    while tracer.doubt and mended(model, graph, tracer, grouping):
         grouping = grouped(tracer.ids)
         graph = _graph(model, given, tracer, grouping)
     return graph
@@ -125,4 +131,14 @@ def _graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Groupin
         polynomial(size, len(groups)),
     )
     unreached = tuple(name for name, tensor in state.items() if isinstance(tensor, nn.Parameter) and name not in met)
-    return ChannelGraph(groups, shapes, remembered(given), sizes, unreached)
+    norms = tuple(dict.fromkeys(tracer.ids.norms))
+    rescales = tuple(_rescales(tracer, grouping))
+    return ChannelGraph(groups, shapes, remembered(given), sizes, unreached, norms, rescales)
+
+
+def _rescales(tracer: Tracer, grouping: Grouping) -> Iterator[Rescale]:
+    for rows, ids, power in tracer.ids.rescaled:
+        fixed, parts = grouping.length(ids)
+        length = tuple((grouping.groups[number].name, block) for number, block in parts)
+        for name, positions in rows:
+            yield Rescale(name, tuple(np.unique(positions).tolist()), fixed, length, power)

@@ -1,55 +1,27 @@
-"""The recorder: sees every operation a model executes and carries channel identities along.
-
-The model runs on tensors without contents (device "meta"), so nothing is computed; a model whose forward looks
-at values is run on real ones. Under inference mode the operations arrive as they were written (``conv2d``,
-``linear``, ``chunk``), not in the smaller steps that they are made of.
-"""
+"""The recorder: carries channel identities through all operations that a model executes."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_pathprune.pruning.identities import Factors, Identities, Ids
+from napari_pathprune.pruning.executed import Call, Executed, step_by_step, tensors_given
+from napari_pathprune.pruning.identities import MADE, Factors, Identities, Ids
 from napari_pathprune.pruning.macs import macs_of_call
-from napari_pathprune.pruning.replica import tensors_in
-from napari_pathprune.pruning.shapes import result_without_computing
+from napari_pathprune.pruning.origins import Rows, carry_rows, rows_of
+from napari_pathprune.pruning.silence import carry_sound
+
+__all__ = ["Call", "Executed", "Rule", "Step", "Tracer", "number_in", "step_by_step"]
 
 Rule = Callable[["Tracer", "Call"], "Factors | list[Factors] | None"]
 _MARK = "_pathprune_factors"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
-    """One executed operation."""
-
-    name: str
-    in_place: bool
-    func: OpOverload
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 (arguments of operations are anything)
-        """Give an argument by its name in the operation's schema."""
-        if name in self.kwargs:
-            return self.kwargs[name]
-        for position, argument in enumerate(self.func._schema.arguments):  # noqa: SLF001 (there is no public way)
-            if argument.name == name:
-                if position < len(self.args):
-                    return self.args[position]
-                return argument.default_value if argument.default_value is not None else default
-        return default
+_BEFORE = "_pathprune_before_expand"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,68 +32,9 @@ class Step:
     module_type: type
     module: str
     given: tuple[Ids, ...]
-    shapes: tuple[tuple[tuple[int, ...], Factors], ...]
-
-
-class Executed(TorchDispatchMode):
-    """Runs a model's operations one by one through ``executed``; composite ones it does not want are taken apart."""
-
-    def __init__(self, model: nn.Module, *, empty: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.empty = empty
-        self.stack: list[tuple[str, type]] = [("", type(model))]
-        for path, module in model.named_modules():
-            if path:
-                module.register_forward_pre_hook(self._entered(path, type(module)))
-                module.register_forward_hook(self._left)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # else torch wraps every operation, and imports its compiler (seconds) at the first
-        return False
-
-    @property
-    def where(self) -> str:
-        """Words for the module that is running."""
-        return f"'{self.stack[-1][0]}'" if self.stack[-1][0] else "the model's own forward"
-
-    def wants(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
-        """Tell whether an operation is taken as a whole."""
-        raise NotImplementedError
-
-    def executed(self, call: Call) -> None:
-        """Take note of an operation."""
-        raise NotImplementedError
-
-    def __torch_dispatch__(
-        self, func: OpOverload, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 (operations return anything)
-        kwargs = kwargs or {}
-        name, in_place = _name_of(func)
-        inputs = tuple(_tensors(args)) + tuple(_tensors(tuple(kwargs.values()))) if kwargs else tuple(_tensors(args))
-        if not self.wants(name, func, inputs):
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        if self.empty and len(inputs) > 1 and len({tensor.device for tensor in inputs}) > 1:
-            args, kwargs = _emptied(args), {key: _emptied(value) for key, value in kwargs.items()}
-            inputs = tuple(_tensors(args)) + tuple(_tensors(tuple(kwargs.values())))
-        result = result_without_computing(name, args, kwargs, inputs, in_place=in_place) if self.empty else None
-        if result is None:
-            result = func(*args, **kwargs)
-        outputs = (result,) if isinstance(result, Tensor) else tuple(tensors_in(result))
-        self.executed(Call(name, in_place, func, args, kwargs, inputs, outputs))
-        return result
-
-    def _entered(self, path: str, kind: type) -> Callable[..., None]:
-        def hook(*_: object) -> None:
-            self.stack.append((path, kind))
-
-        return hook
-
-    def _left(self, *_: object) -> None:
-        self.stack.pop()
+    shapes: tuple[tuple[tuple[int, ...] | None, Factors], ...]
+    number: float | None
+    rows: Rows
 
 
 class Tracer(Executed):  # type: ignore[no-untyped-call]
@@ -133,6 +46,9 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.met: set[str] = set()
         self.doubt = False
+        self.entries: dict[str, list[Ids]] = {}
+        self.tied: set[tuple[str, type]] = set()
+        self.followed: dict[int, float] = {}
         self.rules = rules
         self._names = {id(tensor): name for name, tensor in state.items()}
 
@@ -159,6 +75,11 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
         """Say which channels a tensor carries."""
         setattr(tensor, _MARK, factors)
 
+    def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
+        """Give the shape of a tensor, with 1 where it only repeats itself: there it may meet channels."""
+        before: tuple[int, ...] | None = getattr(tensor, _BEFORE, None)
+        return tuple(tensor.shape) if before is None else before
+
     def name_of(self, tensor: Tensor) -> str | None:
         """Name of a parameter or buffer; None for any other tensor."""
         return self._names.get(id(tensor))
@@ -167,6 +88,23 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
         """Freeze all channels of these factors; ``why`` is followed by the module's name."""
         for factor in factors:
             self.ids.freeze(factor, f"{why} in {self.where}")
+
+    def rescale(self, tensor: Tensor, ids: Ids, power: float) -> bool:
+        """Undo in the weights that made a tensor that it is multiplied by ``len(ids) ** power``; tell if that can be.
+
+        It can where the tensor is what rows of weights gave, only moved around since.
+        """
+        rows = rows_of(self, tensor)
+        if rows:
+            self.ids.rescaled.append((rows, ids, power))
+        return bool(rows)
+
+    def entered(self, path: str, given: tuple[Any, ...]) -> None:
+        """Remember the channels that a module reads."""
+        first = next(tensors_given(given), None)
+        if first is not None and path not in self.entries:
+            lines = [f for f in self.of(first) if f.size in {f.shape[-1], f.shape[min(1, f.ndim - 1)]}]
+            self.entries[path] = [factor.ravel() for factor in lines]
 
     def count(self, call: Call, *lengths: Ids) -> None:
         """Count the MACs of an operation, in proportion to the lengths of these axes."""
@@ -189,6 +127,13 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
         """Take whole what there is a rule for, and what carries no channels."""
         return name in self.rules or torch.Tag.pointwise in func.tags or not any(self.of(t) for t in inputs)
 
+    def _freeze_unknown(self, call: Call) -> None:
+        for tensor in call.inputs:
+            if self.name_of(tensor) is not None:  # so that weights that are worked out from parameters are named
+                for factor in self.of(tensor)[:1]:
+                    self.ids.mark(factor, MADE)
+            self.freeze(self.of(tensor), f"reaches {call.func}, for which there is no rule,")
+
     def executed(self, call: Call) -> None:
         """Apply the rule; without one, freeze."""
         given = [self.of(tensor) for tensor in call.inputs]
@@ -198,8 +143,7 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
             rule = self.rules.get(call.name) or (self.rules["pointwise"] if _pointwise(call) else None)
             known = rule(self, call) if rule else None
             if known is None:
-                for factors in given:
-                    self.freeze(factors, f"reaches {call.func}, for which there is no rule,")
+                self._freeze_unknown(call)
             else:
                 result = known
         for number, output in enumerate(call.outputs):
@@ -209,22 +153,36 @@ class Tracer(Executed):  # type: ignore[no-untyped-call]
             self.give(output, factors if fits else ())
         if len(self.ids.macs) == counted:
             self.count(call)
+        if call.name in {"expand", "expand_as"} and call.outputs[0].shape != call.inputs[0].shape:
+            x, expanded = call.inputs[0], call.outputs[0]
+            setattr(expanded, _BEFORE, (1,) * (expanded.ndim - x.ndim) + tuple(x.shape))
+            self.doubt = True
+        if any(given):
+            carry_rows(self, call)
+            carry_sound(self, call)
         self.steps.append(
             Step(
                 call.name,
                 self.stack[-1][1],
                 self.stack[-1][0],
                 tuple(factor for factors in given for factor in factors),
-                tuple((tuple(output.shape), self.of(output)) for output in call.outputs),
+                tuple(
+                    # how often a tensor is repeated shows where it meets another
+                    (None if hasattr(output, _BEFORE) else tuple(output.shape), self.of(output))
+                    for output in call.outputs
+                ),
+                number_in(call),
+                rows_of(self, call.inputs[0]) if number_in(call) is not None else (),
             )
         )
 
 
-@cache
-def _name_of(func: OpOverload) -> tuple[str, bool]:
-    name = str(func._schema.name).removeprefix("aten::")  # noqa: SLF001 (there is no public way)
-    in_place = name.endswith("_") and not name.endswith("__")
-    return (name[:-1] if in_place else name), in_place
+def number_in(call: Call) -> float | None:
+    """Give the number that an operation multiplies or divides by, as a factor."""
+    number = call.args[1] if call.name in {"mul", "div"} and len(call.args) > 1 else None
+    if not isinstance(number, float):
+        return None
+    return number if call.name == "mul" else 1.0 / number if number else None
 
 
 def _pointwise(call: Call) -> bool:
@@ -235,32 +193,3 @@ def _fits(factor: Ids, tensor: Tensor) -> bool:
     return factor.ndim == tensor.ndim and all(
         n in (1, length) for n, length in zip(factor.shape, tensor.shape, strict=True)
     )
-
-
-def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
-
-
-def _emptied(value: Any) -> Any:  # noqa: ANN401 (arguments of operations are anything)
-    if isinstance(value, Tensor):
-        if value.device.type == "meta" or value.ndim == 0:
-            return value
-        return torch.empty_like(value, device="meta")
-    if isinstance(value, (list, tuple)):
-        return type(value)(_emptied(item) for item in value)
-    return value
-
-
-@contextlib.contextmanager
-def step_by_step() -> Iterator[None]:
-    """Keep torch's own transformer layers from running as one fused operation."""
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)

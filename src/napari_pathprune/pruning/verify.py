@@ -26,8 +26,13 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
     Raises
     ------
     ValueError
-        If it is above 1e-4, or the compact model does not run.
+        If it is above 1e-4, or the compact model does not run, or there are no weights to run with.
     """
+    if any(tensor.is_meta for tensor in masked.parameters()):
+        raise ValueError(
+            "got a model on device 'meta', whose weights have no values to compare; load weights first, "
+            "or cut with verify=False"
+        )
     like = next((p for p in masked.parameters() if p.dtype.is_floating_point), None)
     given = random_example(graph.example, like) if example_input is None else arguments(example_input)
     wanted = outputs_of(masked, given)

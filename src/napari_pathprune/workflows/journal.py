@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_pathprune.atomic import whole_file
 from napari_pathprune.inference.stitch import TileNuclei
-from napari_pathprune.instances.atomic import whole_file
 from napari_pathprune.instances.table import InstanceTable
 
 FACTS: Final = "run.json"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -20,31 +18,32 @@ from napari_pathprune.pruning import (
     choose,
     choose_for_macs,
     choose_for_params,
+    choose_for_speed,
     compact,
     cost_of,
     importance,
     trace,
 )
+from napari_pathprune.pruning.cost import seconds_of
+from napari_pathprune.pruning.deciders import Decider
+from napari_pathprune.pruning.limits import Options
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 
 PATCH_PX: Final = 256
 """Costs are told for an input of about this size, HoVer-Net's own."""
 
 
-_CHOOSE: Final[Mapping[str, Callable[..., PrunePlan]]] = MappingProxyType(
-    {"ratio": choose, "params": choose_for_params, "macs": choose_for_macs}
-)
-
-
 @dataclass(frozen=True, slots=True)
 class PruneTarget:
-    """How much to remove: a ratio of the channels, or a share of parameters or MACs to keep."""
+    """How much to remove: a ratio of the channels, a share of parameters or MACs to keep, or how much faster to run."""
 
-    kind: Literal["ratio", "params", "macs"]
+    kind: Literal["ratio", "params", "macs", "faster"]
     value: float
 
     @classmethod
-    def from_shares(cls, *, ratio: float | None, params: float | None, macs: float | None) -> PruneTarget:
+    def from_shares(
+        cls, *, ratio: float | None, params: float | None, macs: float | None, faster: float | None = None
+    ) -> PruneTarget:
         """Take the one that is given.
 
         Raises
@@ -52,17 +51,35 @@ class PruneTarget:
         ValueError
             If none or several are given, or it is out of range.
         """
-        given = [
-            (kind, value) for kind, value in (("ratio", ratio), ("params", params), ("macs", macs)) if value is not None
-        ]
+        named = {"ratio": ratio, "params": params, "macs": macs, "faster": faster}
+        given = [(kind, value) for kind, value in named.items() if value is not None]
         if len(given) != 1:
-            raise ValueError("give one of --ratio, --params and --macs")
+            raise ValueError("give one of --ratio, --params, --macs and --faster")
         kind, value = given[0]
         if kind == "ratio" and not 0.0 <= value < 1.0:
             raise ValueError(f"got a ratio of {value}; it is the share of channels to remove, 0 to below 1")
-        if kind != "ratio" and not 0.0 < value <= 1.0:
+        if kind in {"params", "macs"} and not 0.0 < value <= 1.0:
             raise ValueError(f"got --{kind} {value}; it is the share of the {kind} to keep, above 0 to 1")
+        if kind == "faster" and not value > 1.0:
+            raise ValueError(f"got --faster {value}; it is how many times faster the model is to run, above 1")
         return cls(kind, value)  # type: ignore[arg-type]
+
+    def plan(
+        self,
+        model: nn.Module,
+        graph: ChannelGraph,
+        scores: dict[str, Tensor],
+        criterion: str,
+        options: Options,
+    ) -> PrunePlan:
+        """Choose a plan that reaches the target."""
+        if self.kind == "ratio":
+            return choose(graph, scores, self.value, criterion=criterion, **options)
+        if self.kind == "params":
+            return choose_for_params(graph, scores, self.value, criterion=criterion, **options)
+        if self.kind == "macs":
+            return choose_for_macs(graph, scores, self.value, criterion=criterion, **options)
+        return choose_for_speed(model, graph, scores, self.value, criterion=criterion, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +119,7 @@ def example_for(model: nn.Module) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """What a cut did."""
+    """What a cut did; the seconds of a patch before and after it where the target was a speed."""
 
     model: str
     out: str
@@ -110,6 +127,7 @@ class PruneReport:
     after: PatchCost
     target: PruneTarget
     criterion: str
+    seconds: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -121,16 +139,21 @@ class PruneReport:
             "params": [self.before.cost.params, self.after.cost.params],
             "macs": [self.before.cost.macs, self.after.cost.macs],
             "input_px": self.before.input_px,
+            **({} if self.seconds is None else {"seconds": list(self.seconds)}),
         }
 
     def summary(self) -> str:
-        """Two lines for people."""
+        """Tell it to people, in two or three lines."""
         old, new = self.before.cost, self.after.cost
+        told = ""
+        if self.seconds is not None:
+            slow, fast = self.seconds
+            told = f"\nseconds for a patch, measured here, {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
         return (
             f"{self.model} -> {self.out}\n"
             f"parameters {old.params:,} -> {new.params:,} ({new.params / old.params:.1%} left), "
             f"MACs for {self.before.input_px} px {old.macs / 1e9:.2f} G -> {new.macs / 1e9:.2f} G "
-            f"({new.macs / old.macs:.1%} left)"
+            f"({new.macs / old.macs:.1%} left){told}"
         )
 
 
@@ -140,9 +163,8 @@ def prune_checkpoint(
     target: PruneTarget,
     *,
     criterion: str = "l2",
-    scope: str = "local",
-    max_skip_ratio: float | None = None,
-    round_to: int = 1,
+    decider: Decider = "producers",
+    **options: Unpack[Options],
 ) -> PruneReport:
     """Prune a model in one shot and write the compact one.
 
@@ -154,8 +176,10 @@ def prune_checkpoint(
         The ``.safetensors`` to write.
     target
         How much to remove.
-    criterion, scope, max_skip_ratio, round_to
-        See `pruning.importance` and `pruning.choose`.
+    criterion, decider
+        See `pruning.importance`.
+    options
+        Limits as in `pruning.choose`.
 
     Raises
     ------
@@ -164,12 +188,17 @@ def prune_checkpoint(
     """
     dense = load(model_name)
     model = dense.model()
-    graph = trace(model, example_for(model))
-    scores = importance(model, graph, criterion=criterion)
-    plan = _CHOOSE[target.kind](graph, scores, target.value, scope, max_skip_ratio, round_to, criterion=criterion)
-    small = cut(dense, model, graph, plan)
+    example = example_for(model)
+    graph = trace(model, example)
+    scores = importance(model, graph, criterion, decider=decider)
+    told = criterion if decider == "producers" else f"{criterion} ({decider})"
+    small = cut(dense, model, graph, target.plan(model, graph, scores, told, options))
     save(small, out)
-    return PruneReport(model_name, str(out), cost_per_patch(dense), cost_per_patch(small), target, criterion)
+    seconds = None
+    if target.kind == "faster":
+        slow, fast = seconds_of((model, small.model()), ((example,), {}))
+        seconds = slow, fast
+    return PruneReport(model_name, str(out), cost_per_patch(dense), cost_per_patch(small), target, told, seconds)
 
 
 def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from napari_pathprune.instances.atomic import whole_file
+from napari_pathprune.atomic import whole_file
 
 
 def test_the_file_gets_its_name_at_the_end(tmp_path):

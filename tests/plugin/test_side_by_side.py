@@ -9,7 +9,7 @@ import tifffile
 from napari_pathprune.instances.export import write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.plugin.results import SIDES, add_side_by_side
+from napari_pathprune.plugin.side_by_side import SIDES, add_side_by_side
 from napari_pathprune.workflows.results import LABELS, RUN, TABLE
 
 pytestmark = [

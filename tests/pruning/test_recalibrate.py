@@ -1,0 +1,89 @@
+"""Batch norms after re-estimation, against means and variances by hand."""
+
+import copy
+
+import pytest
+import torch
+from pruning_nets import Attention, Grouped
+from torch import Tensor, nn
+
+from napari_pathprune.pruning import choose, compact, importance, recalibrate, trace
+
+
+def images(count: int, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [3 + 2 * torch.randn(4, 3, 16, 16, generator=generator).to(dtype) for _ in range(count)]
+
+
+def test_statistics_are_the_mean_over_all_batches():
+    model = nn.Sequential(nn.BatchNorm2d(3, momentum=0.3), nn.Dropout(0.5)).train()
+    fresh = recalibrate(model, iter(images(7)))
+    means, variances = (torch.stack(parts).mean(dim=0) for parts in zip(*map(moments, images(7)), strict=True))
+    assert torch.allclose(fresh[0].running_mean, means, atol=1e-5)
+    assert torch.allclose(fresh[0].running_var, variances, atol=1e-4)
+    assert fresh[0].momentum == 0.3
+
+
+def moments(batch: Tensor) -> tuple[Tensor, Tensor]:
+    return batch.mean(dim=(0, 2, 3)), batch.var(dim=(0, 2, 3))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_and_its_weights_stay_as_they_were(training):
+    model = Grouped().train(training)
+    model.middle.train(not training)
+    state = copy.deepcopy(model.state_dict())
+    fresh = recalibrate(model, images(2))
+    assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
+    assert [m.training for m in fresh.modules()] == [m.training for m in model.modules()]
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
+    assert not torch.equal(model.first[1].running_mean, fresh.first[1].running_mean)
+    assert fresh.first[1].running_mean.data_ptr() != model.first[1].running_mean.data_ptr()
+
+
+def test_it_brings_a_compact_model_nearer_to_the_dense_one():
+    torch.manual_seed(0)
+    model = recalibrate(Grouped().eval(), images(3))
+    graph = trace(model, images(1)[0])
+    small = compact(model, graph, choose(graph, importance(model, graph), 0.5))
+    fresh = recalibrate(small, images(3))
+    with torch.no_grad():
+        for norm, x in ((small.middle[1], small.middle[0](small.first(images(1)[0]))),):
+            assert abs(float(norm(x).var()) - 1) > 0.02
+        x = fresh.middle[0](fresh.first(images(1)[0]))
+        assert float(fresh.middle[1](x).var()) == pytest.approx(1, abs=0.02)
+
+
+def test_without_batch_norms_it_is_a_copy():
+    model = Attention()
+    fresh = recalibrate(model, [])
+    assert fresh is not model
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
+
+
+def test_half_precision_works():
+    fresh = recalibrate(Grouped().half(), images(2, torch.float16))
+    assert fresh.first[1].running_var.dtype == torch.float16
+    assert bool(torch.isfinite(fresh.first[1].running_var).all())
+
+
+def test_mappings_and_tuples_are_arguments():
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, image: Tensor, scale: float = 1.0) -> Tensor:
+            return self.norm(image * scale)
+
+    (batch,) = images(1)
+    by_name, by_place = recalibrate(Named(), [{"image": batch, "scale": 2.0}]), recalibrate(Named(), [(batch, 2.0)])
+    assert torch.equal(by_name.norm.running_mean, by_place.norm.running_mean)
+    assert torch.allclose(by_name.norm.running_mean, 2 * batch.mean(dim=(0, 2, 3)), atol=1e-5)
+
+
+def test_images_without_meaning_are_refused():
+    with pytest.raises(ValueError, match="got no images"):
+        recalibrate(Grouped(), [])
+    with pytest.raises(ValueError, match=r"not finite in 'first\.1'; check the images"):
+        recalibrate(Grouped(), [images(1)[0] * float("nan")])
