@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from napari_pathprune.cli import main
+from napari_pathprune.inference.predict import Predictor
+from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.models import build
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 
@@ -110,6 +112,19 @@ def test_segment_writes_the_result_folder(
             "four whole numbers",
         ),
         (("train", "nowhere.toml", "-o", "{tmp}/m.safetensors"), "nowhere.toml does not exist"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "half"), "Invalid value for '--ratio'"),
+        (("prune", "{model}", "--ratio", "0.5"), "Missing option '-o'"),
+        (("frobnicate",), "No such command 'frobnicate'"),
+        (("segment", "{picture}", "--model", "{model}", "-o", "{picture}", "--mpp", "0.25"), "is a file; a folder"),
+        (
+            ("segment", "{picture}", "{picture}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25"),
+            "2 slides called 'tissue'",
+        ),
+        (
+            ("segment", "{picture}", "{model}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25"),
+            "tiny.safetensors",
+        ),
+        (("evaluate", "{model}", "--data", "{tmp}/nodir"), "there is no folder"),
     ],
 )
 def test_mistakes_end_with_one_line_and_code_2(
@@ -126,7 +141,31 @@ def test_mistakes_end_with_one_line_and_code_2(
     assert len(said) == 1
     assert said[0].startswith("pathprune: ")
     assert message in said[0]
-    assert not (tmp_path / "s.safetensors").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_is_one_line_and_the_run_can_go_on(
+    model: Path,
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "result"
+    arguments = ("segment", picture, "--model", model, "-o", folder, "--mpp", "0.25")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelsWriter, "paint", interrupted)
+        assert run(*arguments) == 130
+    assert capsys.readouterr().err.strip().splitlines() == ["pathprune: stopped"]
+    assert [path.name for path in folder.iterdir()] == [".tiles"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "predict", interrupted)  # what was found is not looked for again
+        assert run(*arguments, "--resume") == 0
+    assert (folder / "run.json").exists()
 
 
 def test_a_full_disk_is_one_line(

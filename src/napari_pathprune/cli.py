@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
+import logging
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from napari_pathprune.mistakes import MISTAKE, STOPPED, line_of
 from napari_pathprune.progress import err, followed
 
 app = typer.Typer(
@@ -32,23 +34,22 @@ Out = Annotated[Path, typer.Option("-o", "--out", help="Where the result is writ
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's mistake ends with one clear line and exit code 2."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it says of a damaged file, we say in one line
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=arguments, prog_name="pathprune")
-    except ValueError as error:
-        _fail(str(error))
-    except FileNotFoundError as error:
-        _fail(f"{error.filename} does not exist" if error.filename else str(error))
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        _fail(f"no space left on the disk ({error.filename}); free some and run again" if full else str(error))
+        code = app(args=given or ["--help"], prog_name="pathprune", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        err.print("stopped")
-        sys.exit(130)
-
-
-def _fail(message: str) -> None:
-    print(f"pathprune: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+        code = STOPPED
+    except Exception as error:
+        line = line_of(error)
+        if line is None:
+            raise
+        print(f"pathprune: {line}", file=sys.stderr)
+        code = MISTAKE
+    if code == STOPPED:
+        print("pathprune: stopped", file=sys.stderr)
+    sys.exit(code or 0)
 
 
 def _print_json(content: dict[str, Any]) -> None:
@@ -98,7 +99,7 @@ def _show(folder: Path) -> None:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
     table = Table(title=title)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
@@ -171,7 +172,7 @@ def prune(
     if as_json:
         _print_json(report.to_dict())
     else:
-        out_console.print(report.summary(), highlight=False)
+        out_console.print(report.summary(), highlight=False, soft_wrap=True)
 
 
 def _cap(text: str) -> tuple[str, float]:
@@ -242,6 +243,7 @@ def segment(
     mpp: Annotated[float | None, typer.Option(help="Pixel size of the slide in um, if it does not say.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Do not skip tiles without tissue.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find the nuclei of slides. Writes labels.ome.zarr, instances.parquet, nuclei.geojson and run.json.
@@ -253,28 +255,49 @@ def segment(
     from napari_pathprune.workflows.results import segment_to_folder
 
     checkpoint = load(model)
+    folders = _folders(slides, out)
     results = []
-    for path in slides:
-        folder = out if len(slides) == 1 else out / path.stem
-        with open_slide(path, mpp=mpp) as slide:
-            box = None if region is None else _region(region, slide.shape)
+    with ExitStack() as stack:  # a mistake in any slide shows before hours are spent on the first one
+        opened = [stack.enter_context(open_slide(path, mpp=mpp)) for path in slides]
+        boxes = [None if region is None else _region(region, slide.shape) for slide in opened]
+        for path, slide, box, folder in zip(slides, opened, boxes, folders, strict=True):
             events = segment_to_folder(
-                slide, checkpoint, folder, model_name=model, region=box, device=device, tissue_only=not everywhere
+                slide,
+                checkpoint,
+                folder,
+                model_name=model,
+                region=box,
+                device=device,
+                tissue_only=not everywhere,
+                resume=resume,
             )
             for event in followed(events, path.name):
                 note = getattr(event, "note", None)
                 if note:
                     err.print(note, highlight=False)
-        results.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+            results.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
     if as_json:
         _print_json({"results": results})
         return
     for result in results:
         out_console.print(
-            f"{result['slide']}: {result['nuclei']} nuclei in {result['megapixels']:.1f} megapixels, "
-            f"{result['seconds']:.0f} s; see {result['folder']}",
+            f"{result['slide']}: {result['nuclei']} nuclei in {result['megapixels']:.1f} megapixels of "
+            f"{result['model_mpp']:g} um, {result['seconds']:.0f} s; see {result['folder']}",
             highlight=False,
+            soft_wrap=True,
         )
+
+
+def _folders(slides: Sequence[Path], out: Path) -> list[Path]:
+    """Give each slide a folder; a single one writes to `out` itself."""
+    if len(slides) == 1:
+        return [out]
+    name, times = Counter(path.stem for path in slides).most_common(1)[0]
+    if times > 1:
+        raise ValueError(
+            f"got {times} slides called {name!r}, whose results would overwrite each other; run them apart"
+        )
+    return [out / path.stem for path in slides]
 
 
 def _region(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -312,5 +335,4 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     main()

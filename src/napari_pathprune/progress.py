@@ -33,14 +33,18 @@ def followed(events: Iterable[Event], label: str) -> Iterator[Event]:
     with _progress() as progress:
         task = progress.add_task(label, total=None, note="")
         begin = shown = time.monotonic()
+        first = 0  # how far it was at `begin`: the first step warms up, and a resumed run does not start at nothing
         for event in events:
             done, total, note = _position(event)
             if total is not None:
                 progress.update(task, completed=done, total=total, note=note)
                 now = time.monotonic()
+                if not first and done:
+                    first, begin = done, now
                 if not err.is_terminal and (now - shown > 10.0 or done == total):
-                    left = (now - begin) / done * (total - done) if done else 0.0
-                    err.print(f"{label}: {done}/{total}, about {left:.0f} s left {note}", highlight=False)
+                    pace = (now - begin) / (done - first) if done > first else None
+                    left = "" if pace is None else f"about {pace * (total - done):.0f} s left "
+                    err.print(f"{label}: {done}/{total}, {left}{note}", highlight=False, soft_wrap=True)
                     shown = now
             yield event
 

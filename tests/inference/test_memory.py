@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from napari_pathprune.inference.memory import (
+    BESIDE_BYTES_PX,
     LARGEST_PX,
     MAPS_ALIVE,
     SMALLEST_PX,
@@ -21,7 +22,7 @@ def test_the_largest_map_of_a_network_is_found(colours):
 
 @pytest.mark.parametrize("wanted_px", [300, 1000, 1500])
 def test_a_tile_uses_the_budget_and_fits_the_network(colours, wanted_px):
-    budget = wanted_px**2 * MAPS_ALIVE * largest_map_bytes_px(colours, "cpu")
+    budget = wanted_px**2 * (MAPS_ALIVE * largest_map_bytes_px(colours, "cpu") + BESIDE_BYTES_PX)
     side = tile_px_for(colours, torch.device("cpu"), int(budget))
     assert wanted_px - 8 < side <= wanted_px
     assert colours.nearest_sizes(side)[0] == side

@@ -96,36 +96,23 @@ def test_many_nuclei_are_not_listed_in_the_metadata(tmp_path, monkeypatch, discs
     assert "properties" not in zarr.open_group(tmp_path / "a.ome.zarr", mode="r").attrs["ome"]["image-label"]
 
 
-def stop_after_painting(path, shape, **kwargs):
-    with LabelsWriter(path, shape, None, **kwargs) as writer:
+def stop_after_painting(path):
+    with LabelsWriter(path, (40, 40), None) as writer:
         writer.paint((0, 0, 2, 2), np.full((2, 2), 3))
         raise KeyboardInterrupt
 
 
-def test_a_stopped_run_can_be_resumed_or_begun_anew(tmp_path):
+def test_a_stopped_run_leaves_what_was_there_before_and_nothing_else(tmp_path):
     path = tmp_path / "a.ome.zarr"
     with pytest.raises(KeyboardInterrupt):
-        stop_after_painting(path, (40, 40))
-    assert not path.exists()
-    with LabelsWriter(path, (40, 40), None, resume=True) as writer:
-        writer.paint((1, 1, 3, 3), np.full((2, 2), 4))
-    assert levels_of(path)[0][:3, :3].tolist() == [[3, 3, 0], [3, 3, 4], [0, 4, 4]]
-    with pytest.raises(KeyboardInterrupt):
-        stop_after_painting(path, (40, 40))
-    assert levels_of(path)[0][2, 2] == 4, "the older result stays until the new one is whole"
-    with LabelsWriter(path, (40, 40), None):
-        pass
-    assert not levels_of(path)[0].any()
-    assert [p.name for p in tmp_path.iterdir()] == ["a.ome.zarr"]
-
-
-def test_a_run_on_another_slide_is_not_resumed(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        stop_after_painting(tmp_path / "a.ome.zarr", (40, 40))
-    with pytest.raises(ValueError, match=r"begun for a slide of \(40, 40\)"):
-        LabelsWriter(tmp_path / "a.ome.zarr", (40, 50), None, resume=True)
-    LabelsWriter(tmp_path / "a.ome.zarr", (40, 50), None).discard()
+        stop_after_painting(path)
     assert list(tmp_path.iterdir()) == []
+    with LabelsWriter(path, (40, 40), None) as writer:
+        writer.paint((1, 1, 3, 3), np.full((2, 2), 4))
+    with pytest.raises(KeyboardInterrupt):
+        stop_after_painting(path)
+    assert levels_of(path)[0][:3, :3].tolist() == [[0, 0, 0], [0, 4, 4], [0, 4, 4]]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ome.zarr"]
 
 
 def test_something_else_is_not_replaced(tmp_path):
@@ -142,7 +129,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
 
     writer = LabelsWriter(tmp_path / "a.ome.zarr", (40, 40), None)
     monkeypatch.setattr(zarr.Array, "__setitem__", full)
-    with pytest.raises(OSError, match=r"disk full while writing; free some space and run again .*a\.ome\.zarr"):
+    with pytest.raises(OSError, match=r"disk full while writing; free some space and write again: .*a\.ome\.zarr"):
         writer.paint((0, 0, 2, 2), np.ones((2, 2), int))
     assert not (tmp_path / "a.ome.zarr").exists()
 

@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import errno
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,6 +149,34 @@ def test_a_state_of_other_settings_is_refused(model, tmp_path, change):
     with pytest.raises(ValueError, match=rf"with {next(iter(change))} = .*remove the file"):
         run(Small(), dataclasses.replace(SETTINGS, **change), state=state)
     assert state.read_bytes() == before
+
+
+def test_a_state_of_other_data_is_refused(model, tmp_path):
+    state = tmp_path / "fit.state"
+    patches = Points(SETTINGS.steps * SETTINGS.batch)
+    stream = fit(model, patches, squares, SETTINGS, state=state, about={"data": "a"})
+    for _ in range(4):
+        next(stream)
+    stream.close()
+    with pytest.raises(ValueError, match="with data = a, but it is b now"):
+        next(fit(Small(), patches, squares, SETTINGS, state=state, about={"data": "b"}))
+
+
+def test_a_state_is_written_at_least_every_minute(model, tmp_path, monkeypatch):
+    state = tmp_path / "fit.state"
+    monkeypatch.setattr("napari_pathprune.training.fit.SAVE_AFTER_S", 0.0)
+    run(model, dataclasses.replace(SETTINGS, save_every=1000), until=2, state=state)
+    assert torch.load(state, weights_only=True)["step"] == 2
+
+
+def test_a_full_disk_leaves_no_half_state(model, tmp_path, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="disk full"):
+        run(model, state=tmp_path / "fit.state")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_of_another_model_is_refused(model, tmp_path):

@@ -248,6 +248,13 @@ def test_other_endings_are_refused(dense, tmp_path, name):
         save(dense, tmp_path / name)
 
 
+def test_a_changed_model_has_no_scores_of_its_own(dense):
+    scored = dataclasses.replace(dense, card={"purpose": "for demonstration", "PQ": 0.4})
+    changed = scored.changed(dict(dense.weights), {"step": "pruned"})
+    assert changed.card == {"purpose": "for demonstration"}
+    assert changed.lineage == (*dense.lineage, {"step": "pruned"})
+
+
 def test_types_without_a_name_are_told(dense, tmp_path):
     save(dataclasses.replace(dense, type_names=("background", "neoplastic")), tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match="names 2 types, but its network has 4"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,17 @@ def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None
         ("[model]\nwidht = 1\n[[data]]\nfolder = '.'", "'widht'; those known here are architecture"),
         ("[modle]\n", r"table \[modle\]"),
         ("[model]\n", "names no data"),
-        ("[[data]]\nzoom = 2.0", "folder"),
+        ("[[data]]\nzoom = 2.0", "folder is missing; give a text"),
+        ("[data]\nfolder = '.'", r"write \[\[data\]\]"),
+        ("fit = 3\n[[data]]\nfolder = '.'", "3 where a table is wanted"),
+        ("[[data]]\nfolder = '.'\nzoom = 0", "zoom = 0; give a number above 0"),
+        ("[[data]]\nfolder = '.'\nweight = 0.0", "weight = 0.0; give a number above 0"),
+        ("[fit]\nsteps = 2.5\n[[data]]\nfolder = '.'", "steps = 2.5; give a whole number"),
+        ("[patches]\npatch_px = '320'\n[[data]]\nfolder = '.'", "patch_px = '320'; give a whole number"),
+        ("[model]\ntype_names = 'abc'\n[[data]]\nfolder = '.'", "type_names = 'abc'; give a list of texts"),
+        ("[model]\nmpp = -1\n[[data]]\nfolder = '.'", "mpp = -1; give the pixel size"),
+        ("[augmentation]\nscale = [0, 1]\n[[data]]\nfolder = '.'", r"scale = \(0, 1\); give two magnifications"),
+        ("[augmentation]\nscale = [1]\n[[data]]\nfolder = '.'", "give two numbers"),
         ("= 3", "not a TOML file"),
     ],
 )
@@ -104,6 +115,24 @@ def test_a_wrong_config_says_what_is_wrong(tmp_path: Path, text: str, message: s
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere\.toml does not exist"):
         read_config(tmp_path / "nowhere.toml")
+
+
+def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    config = read_config(config_file)
+    stream = train(config, out)
+    for event in stream:
+        if isinstance(event, StepDone) and event.step == 2:
+            stream.close()  # type: ignore[attr-defined]
+            break
+    other = dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=99))
+    with pytest.raises(ValueError, match=r"was written with patches = .*seed.*remove the file"):
+        list(train(other, out))
+
+
+def test_the_folder_of_the_model_must_exist(config_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere is not a folder"):
+        next(iter(train(read_config(config_file), tmp_path / "nowhere" / "model.safetensors")))
 
 
 def test_out_must_be_a_model_file(config_file: Path, tmp_path: Path) -> None:

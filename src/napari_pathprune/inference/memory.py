@@ -19,6 +19,8 @@ GPU_SHARE: Final = 0.6
 """Of the memory that is free on a graphics card; the rest is left to cuDNN's workspace and to others."""
 MAPS_ALIVE: Final = 9
 """Maps of the largest size that a tile takes: on HoVer-Net (856 px) 8.4 are resident where freed memory is kept."""
+BESIDE_BYTES_PX: Final = 320
+"""Bytes a pixel that reading and post-processing take beside the network."""
 SMALLEST_PX: Final = 256
 LARGEST_PX: Final = 2048
 """Beyond it the margin costs less than 10 % of the work, and post-processing begins to need more than the network."""
@@ -43,7 +45,7 @@ def tile_px_for(model: TileNetwork, device: torch.device | str, memory_budget: i
         256 to 2048 pixels, a size that the model takes.
     """
     budget = budget_of(torch.device(device)) if memory_budget is None else memory_budget
-    side = math.isqrt(int(budget / (MAPS_ALIVE * largest_map_bytes_px(model, device))))
+    side = math.isqrt(int(budget / (MAPS_ALIVE * largest_map_bytes_px(model, device) + BESIDE_BYTES_PX)))
     below, above = model.nearest_sizes(min(max(side, SMALLEST_PX), LARGEST_PX))
     return below if below >= SMALLEST_PX else above
 

@@ -33,9 +33,8 @@ _NUCLEI_IN_METADATA: Final = 5000
 class LabelsWriter:
     """Write the instance map of a slide as OME-Zarr 0.5 labels, int32, 0 background, in chunks of 1024 px.
 
-    The pyramid grows in a hidden folder beside ``path`` and takes its name in `close`. A run that was stopped leaves
-    the hidden folder behind; a writer made with ``resume=True`` goes on with it, any other one starts anew. Chunks
-    without a nucleus are not stored, and no level is ever in memory as a whole.
+    The pyramid grows in a hidden folder beside ``path`` and takes its name in `close`; used in a `with` statement, an
+    error leaves nothing of it. Chunks without a nucleus are not stored, and no level is ever in memory as a whole.
 
     Parameters
     ----------
@@ -45,13 +44,11 @@ class LabelsWriter:
         (H, W) of the slide's level 0.
     mpp
         Micrometres per level-0 pixel (y, x), or None where unknown.
-    resume
-        Go on with what a stopped run left.
 
     Raises
     ------
     ValueError
-        If ``path`` is something else than a label pyramid, or what a stopped run left is of another shape.
+        If ``path`` is something else than a label pyramid.
 
     Examples
     --------
@@ -65,14 +62,7 @@ class LabelsWriter:
     ([(3000, 2000), (1500, 1000), (750, 500)], 7)
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        shape: tuple[int, int],
-        mpp: tuple[float, float] | None,
-        *,
-        resume: bool = False,
-    ) -> None:
+    def __init__(self, path: str | Path, shape: tuple[int, int], mpp: tuple[float, float] | None) -> None:
         self.path = Path(path)
         self.partial = self.path.with_name(f".{self.path.name}.part")
         self.shape = (int(shape[0]), int(shape[1]))
@@ -82,17 +72,10 @@ class LabelsWriter:
             raise ValueError(f"got a slide of {self.shape} pixels; labels need at least one")
         if self.path.exists() and not (self.path / "zarr.json").is_file():
             raise ValueError(f"{self.path} exists and is no label pyramid; give another name or remove it")
-        if not resume:
-            shutil.rmtree(self.partial, ignore_errors=True)
-        with self._disk_full_said():
-            self._group = zarr.open_group(self.partial, mode="a", zarr_format=3)
-            found = self._group.get("0")
-            self._labels: zarr.Array[Any] = found if isinstance(found, zarr.Array) else self._level(0)
-        if self._labels.shape != self.shape:
-            raise ValueError(
-                f"{self.partial} was begun for a slide of {self._labels.shape} pixels, this one has {self.shape}; "
-                "start again without resuming"
-            )
+        shutil.rmtree(self.partial, ignore_errors=True)
+        with disk_full_said(self.path):
+            self._group = zarr.open_group(self.partial, mode="w", zarr_format=3)
+            self._labels = self._level(0)
 
     def paint(self, box: Box, labels: NDArray[Any]) -> None:
         """Write a tile's nuclei where no nucleus is yet: ``target = where(target == 0, labels, target)``.
@@ -107,13 +90,13 @@ class LabelsWriter:
         Raises
         ------
         OSError
-            If the disk is full; what was painted so far stays for a resumed run.
+            If the disk is full.
         """
         y0, x0, y1, x1 = box
         if labels.shape != (y1 - y0, x1 - x0):
             raise ValueError(f"labels fill their box; got {labels.shape} for {(y0, x0, y1, x1)}")
         inside = _intersection(box, (0, 0, *self.shape))
-        with self._disk_full_said():
+        with disk_full_said(self.path):
             for chunk in _chunks_of(inside, self.shape):
                 top, left, bottom, right = _intersection(chunk, inside)
                 new = labels[top - y0 : bottom - y0, left - x0 : right - x0]
@@ -149,9 +132,9 @@ class LabelsWriter:
         Raises
         ------
         OSError
-            If the disk is full; what was painted stays for a resumed run.
+            If the disk is full.
         """
-        with self._disk_full_said():
+        with disk_full_said(self.path):
             levels = 1 + max(0, int(np.ceil(np.log2(max(self.shape) / OVERVIEW_PX))))
             fine = self._labels
             for level in range(1, levels):
@@ -181,12 +164,11 @@ class LabelsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.close()
-
-    def _disk_full_said(self) -> Any:  # noqa: ANN401 contextlib's own type is private
-        advice = f"free some space and run again (what was done so far is in {self.partial.name})"
-        return disk_full_said(self.path, advice)
+        try:
+            if error is None:
+                self.close()
+        finally:
+            self.discard()
 
     def _level(self, level: int) -> zarr.Array[Any]:
         shape = tuple(-(-side // 2**level) for side in self.shape)

@@ -196,7 +196,7 @@ def tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[TiffLevel, ...]:
     """
     series = [s for s in tif.series if len(s.shape) >= 2]
     if not series:
-        raise ValueError(f"{path}: this TIFF holds no image")
+        raise ValueError(f"{path}: this TIFF holds no image, or is cut short")
     chosen = series[0] if tif.is_svs or tif.is_ome else max(series, key=lambda s: _pages_of(s)[0].keyframe.size)
     cache = SegmentCache()
     levels = [_level(level, path, cache) for level in chosen.levels]

@@ -94,8 +94,8 @@ def view_of(slide: Slide, mpp: float) -> View:
         raise ValueError(f"a pixel size is a positive number of um, got {mpp}")
     if slide.mpp is None:
         raise ValueError(
-            f"{slide.name}: the slide does not say how large its pixels are; pass mpp in um per pixel "
-            "(about 0.25 for a 40x scan, 0.5 for 20x)"
+            f"{slide.name}: the slide does not say how large its pixels are; pass mpp in um per pixel, "
+            "or --mpp in a shell (about 0.25 for a 40x scan, 0.5 for 20x)"
         )
     scale = (slide.mpp[0] / mpp, slide.mpp[1] / mpp)
     ratios = [(scale[0] * fy, scale[1] * fx) for fy, fx in slide.downsamples]

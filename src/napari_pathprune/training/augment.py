@@ -45,6 +45,10 @@ class Augmentation:
     blur_px: float = 1.2
     noise: float = 6.0
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.scale[0] <= self.scale[1]:
+            raise ValueError(f"got scale = {self.scale}; give two magnifications above 0, the smaller one first")
+
 
 def warp(
     image: NDArray[np.uint8],

@@ -82,7 +82,8 @@ def read_folder(
     """
     paths = {path.stem: path for path in sorted((folder / "images").glob("*.png"))}
     if not paths:
-        raise ValueError(f"no images in {folder}: expected images/*.png and labels/*.tif")
+        found = "there are no images in" if folder.is_dir() else "there is no folder"
+        raise ValueError(f"{found} {folder}; expected a folder with images/*.png and labels/*.tif")
     strangers = sorted((set(leave_out) | set(only)) - set(paths))
     if strangers:
         raise ValueError(f"{folder} has no image {strangers[0]!r}; remove the name or correct it")
@@ -95,7 +96,10 @@ def read_folder(
         labels = folder / "labels" / f"{name}.tif"
         if not labels.exists():
             raise ValueError(f"{labels} is missing: every image needs an instance map of the same name")
-        instances = tifffile.imread(labels).astype(np.int32)
+        try:
+            instances = tifffile.imread(labels).astype(np.int32)
+        except tifffile.TiffFileError as error:
+            raise ValueError(f"{labels} is not a readable TIFF: {error}") from error
         if instances.shape != pixels.shape[:2]:
             raise ValueError(f"{labels} is {instances.shape}, but its image is {pixels.shape[:2]}")
         types = _read_types(folder / "classes" / f"{name}.csv", type_names, int(instances.max(initial=0)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import torch
 from lightning_fabric import Fabric
@@ -15,6 +17,11 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
+
+from napari_pathprune.atomic import whole_file
+
+SAVE_AFTER_S: Final = 60.0
+"""A state is written at least this often: a stopped fit loses no more."""
 
 Losses = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]]
 
@@ -116,6 +123,7 @@ def fit(
     settings: FitSettings,
     *,
     state: Path | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Iterator[FitEvent]:
     """Train a model in place.
 
@@ -132,6 +140,9 @@ def fit(
     state
         File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. The
         learning rate may differ from before, nothing else.
+    about
+        What the fit depends on beside the settings, by name: the first weights, the data. A state of something else is
+        refused.
 
     Yields
     ------
@@ -142,6 +153,8 @@ def fit(
     ValueError
         If the state is none, or belongs to other settings or another model, or if the loss or its gradient is not
         finite; in that case the last good state is kept.
+    OSError
+        If the state cannot be written, such as on a full disk.
     """
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
     model.train().to(memory_format=torch.channels_last)
@@ -149,10 +162,11 @@ def fit(
     optimizer: Optimizer = AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     wrapped, optimizer = fabric.setup(model, optimizer)
     average.to(fabric.device)
-    start = _restore(state, settings, model, average, optimizer)
+    about = dict(about or {})
+    start = _restore(state, settings, about, model, average, optimizer)
     steps = range(start * settings.batch, settings.steps * settings.batch)
     loader = fabric.setup_dataloaders(DataLoader(patches, settings.batch, sampler=steps))
-    begin = last = time.perf_counter()
+    begin = last = saved = time.perf_counter()
     for step, batch in enumerate(loader, start):
         rate = learning_rate_at(step, settings)
         for group in optimizer.param_groups:
@@ -170,9 +184,11 @@ def fit(
             raise ValueError(_not_finite("gradient", step, rate, state))
         optimizer.step()
         average.update_parameters(model)
-        if state is not None and ((step + 1) % settings.save_every == 0 or step + 1 == settings.steps):
-            _save(state, step + 1, settings, model, average, optimizer)
         now = time.perf_counter()
+        due = (step + 1) % settings.save_every == 0 or step + 1 == settings.steps or now - saved > SAVE_AFTER_S
+        if state is not None and due:
+            _save(state, step + 1, settings, about, model, average, optimizer)
+            saved = now
         values = {name: float(term.detach()) for name, term in terms.items()}
         yield StepDone(step + 1, settings.steps, values, rate, now - last)
         last = now
@@ -208,6 +224,7 @@ def _save(
     path: Path,
     step: int,
     settings: FitSettings,
+    about: Mapping[str, str],
     model: nn.Module,
     average: AveragedModel,
     optimizer: Optimizer,
@@ -215,26 +232,33 @@ def _save(
     content = {
         "step": step,
         "settings": dataclasses.asdict(settings),
+        "about": dict(about),
         "model": model.state_dict(),
         "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    part = path.with_name(path.name + ".part")
-    torch.save(content, part)
-    part.replace(path)
+    file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
+    torch.save(content, file)
+    with whole_file(path) as part:
+        part.write_bytes(file.getbuffer())
 
 
 def _restore(
-    path: Path | None, settings: FitSettings, model: nn.Module, average: AveragedModel, optimizer: Optimizer
+    path: Path | None,
+    settings: FitSettings,
+    about: Mapping[str, str],
+    model: nn.Module,
+    average: AveragedModel,
+    optimizer: Optimizer,
 ) -> int:
     if path is None or not path.exists():
         return 0
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-        before = content["settings"]
+        before = {**content["settings"], **content["about"]}
     except Exception as error:  # a file of another kind can raise anything
         raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
-    now = dataclasses.asdict(settings)
+    now = {**dataclasses.asdict(settings), **about}
     # the learning rate may change: a fit that was stopped since it became unstable goes on with a lower one
     other = sorted(name for name in now.keys() - {"learning_rate"} if before.get(name) != now[name])
     if other:

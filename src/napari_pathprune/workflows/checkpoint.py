@@ -10,7 +10,7 @@ import json
 import pickle
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
@@ -95,6 +95,11 @@ class Checkpoint:
         """Count the numbers in the weights, running statistics of norms left out."""
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return sum(t.numel() for name, t in self.weights.items() if not name.endswith(statistics))
+
+    def changed(self, weights: Mapping[str, Tensor], step: Mapping[str, Any]) -> Checkpoint:
+        """Give the model after a step; its card keeps what it is for, but no scores: those are another model's."""
+        card = {key: value for key, value in self.card.items() if key == "purpose"}
+        return replace(self, weights=weights, lineage=(*self.lineage, step), card=card)
 
     def fingerprint(self) -> str:
         """Give 16 characters that are the same for the same weights."""

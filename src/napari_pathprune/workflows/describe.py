@@ -35,7 +35,7 @@ class Description:
             ("MACs", f"{cost.cost.macs / 1e9:.2f} G for {cost.input_px} px in, {cost.output_px} px out"),
         ]
         rows += [(f"step {i}", _told(step)) for i, step in enumerate(known.lineage, start=1)]
-        return rows + [(f"card: {key}", str(value)) for key, value in known.card.items()]
+        return rows + [(f"card: {key}", _plain(value)) for key, value in known.card.items()]
 
     def group_rows(self) -> list[tuple[str, ...]]:
         """Rows for `GROUP_COLUMNS`."""
@@ -78,6 +78,10 @@ class Description:
             for name, (before, _) in step.get("widths", {}).items():
                 widths.setdefault(name, before)
         return widths
+
+
+def _plain(value: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _told(step: dict[str, Any] | Any) -> str:  # noqa: ANN401 - what a lineage holds is JSON

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,7 +211,7 @@ def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePla
         },
         "plan": json.loads(plan.to_json()),
     }
-    return dataclasses.replace(dense, weights=small.state_dict(), lineage=(*dense.lineage, step))
+    return dense.changed(small.state_dict(), step)
 
 
 def cut_as(dense: Checkpoint, compact_one: Checkpoint) -> tuple[Checkpoint, PrunePlan]:

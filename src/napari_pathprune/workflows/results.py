@@ -99,11 +99,11 @@ def segment_to_folder(
     )
     started = next(events)
     assert isinstance(started, SegmentStarted)
-    (folder / RUN).unlink(missing_ok=True)
-    yield started
     tables: list[InstanceTable] = []
     finished = None
     with LabelsWriter(folder / LABELS, slide.shape, slide.mpp) as labels:
+        (folder / RUN).unlink(missing_ok=True)
+        yield started
         for event in events:
             if isinstance(event, TileDone):
                 labels.paint(event.box, event.labels)

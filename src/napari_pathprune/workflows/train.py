@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,8 +20,7 @@ from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, cl
 from napari_pathprune.training.fit import FitDone, FitEvent, FitSettings, fit
 from napari_pathprune.training.losses import hovernet_losses
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
-
-Settings = TypeVar("Settings")
+from napari_pathprune.workflows.settings import settings_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class ModelSettings:
     licence: str = "not stated"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not self.mpp > 0.0:
+            raise ValueError(f"got mpp = {self.mpp}; give the pixel size in um, above 0")
+
     @property
     def config(self) -> dict[str, Any]:
         """What `models.build` takes."""
@@ -62,6 +67,11 @@ class DataSettings:
     zoom: float = 1.0
     weight: float = 1.0
     leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("zoom", "weight"):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give a number above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +122,18 @@ def read_config(source: Path) -> TrainConfig:
         raise ValueError(
             f"{source} has a table [{strangers[0]}]; those known are model, fit, patches, augmentation and data"
         )
+    if not isinstance(tables.get("data", []), list):
+        raise ValueError(f"{source} has a table [data]; write [[data]], since there may be several")  # noqa: TRY004 - the user's
     if not tables.get("data"):
         raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
     return TrainConfig(
         base=source.parent,
-        model=_settings(ModelSettings, tables.get("model", {}), source),
-        fit=_settings(FitSettings, tables.get("fit", {}), source),
-        patches=_settings(PatchSettings, tables.get("patches", {}), source),
-        augmentation=_settings(Augmentation, tables.get("augmentation", {}), source),
-        data=tuple(_settings(DataSettings, table, source) for table in tables["data"]),
+        model=settings_from(ModelSettings, tables.get("model", {}), source),
+        fit=settings_from(FitSettings, tables.get("fit", {}), source),
+        patches=settings_from(PatchSettings, tables.get("patches", {}), source),
+        augmentation=settings_from(Augmentation, tables.get("augmentation", {}), source),
+        data=tuple(settings_from(DataSettings, table, source) for table in tables["data"]),
     )
-
-
-def _settings(kind: type[Settings], table: Mapping[str, Any], source: Path) -> Settings:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    strangers = sorted(set(values) - set(known))
-    if strangers:
-        raise ValueError(f"{source} has a setting {strangers[0]!r}; those known here are {', '.join(known)}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"{source}: {error}") from error
 
 
 def training_images(config: TrainConfig, type_names: Sequence[str]) -> list[AnnotatedImage]:
@@ -172,6 +172,8 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent} is not a folder; make it first")
     images = training_images(config, start.type_names if start else config.model.type_names)
     before = start or _fresh(config.model, images)
     model = before.model()
@@ -181,7 +183,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
         images, config.patches.patch_px, output_px, length, config.patches.seed, config.augmentation
     )
     state = out.with_name(out.name + ".state")
-    for event in fit(model, patches, hovernet_losses, config.fit, state=state):
+    for event in fit(model, patches, hovernet_losses, config.fit, state=state, about=_about(config, before, images)):
         if isinstance(event, FitDone):
             save(_trained(before, model, config, images), out)
             state.unlink(missing_ok=True)
@@ -221,4 +223,14 @@ def _trained(before: Checkpoint, model: nn.Module, config: TrainConfig, images: 
         "seed": config.patches.seed,
         "images": len(images),
     }
-    return dataclasses.replace(before, weights=model.state_dict(), lineage=(*before.lineage, step))
+    return before.changed(model.state_dict(), step)
+
+
+def _about(config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage]) -> dict[str, str]:
+    """Say what a run depends on, so that a stopped one does not go on as another."""
+    return {
+        "start": before.fingerprint(),
+        "patches": json.dumps(dataclasses.asdict(config.patches)),
+        "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),
+        "data": json.dumps([[image.name, *image.image.shape, image.zoom, image.weight] for image in images]),
+    }
