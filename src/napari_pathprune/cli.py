@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from napari_pathprune.arguments import cap_of, folders_of, region_of
 from napari_pathprune.mistakes import MISTAKE, STOPPED, line_of
 from napari_pathprune.progress import err, followed
 
@@ -164,7 +164,7 @@ def prune(
         scope=scope,  # type: ignore[arg-type]
         first=first,  # type: ignore[arg-type]
         max_skip_ratio=max_skip_ratio,
-        caps=dict(map(_cap, cap or ())),
+        caps=dict(map(cap_of, cap or ())),
         keep=keep or (),
         round_to=round_to,
         min_channels=min_channels,
@@ -173,15 +173,6 @@ def prune(
         _print_json(report.to_dict())
     else:
         out_console.print(report.summary(), highlight=False, soft_wrap=True)
-
-
-def _cap(text: str) -> tuple[str, float]:
-    """Turn ``GLOB=R`` into a pattern and a ratio."""
-    pattern, sign, ratio = text.rpartition("=")
-    try:
-        return pattern, float(ratio if sign else "")
-    except ValueError:
-        raise ValueError(f"got the cap {text!r}; give GLOB=R, such as 'd0.*=0.5'") from None
 
 
 @app.command()
@@ -255,11 +246,11 @@ def segment(
     from napari_pathprune.workflows.results import segment_to_folder
 
     checkpoint = load(model)
-    folders = _folders(slides, out)
+    folders = folders_of(slides, out)
     results = []
     with ExitStack() as stack:  # a mistake in any slide shows before hours are spent on the first one
         opened = [stack.enter_context(open_slide(path, mpp=mpp)) for path in slides]
-        boxes = [None if region is None else _region(region, slide.shape) for slide in opened]
+        boxes = [None if region is None else region_of(region, slide.shape) for slide in opened]
         for path, slide, box, folder in zip(slides, opened, boxes, folders, strict=True):
             events = segment_to_folder(
                 slide,
@@ -286,31 +277,6 @@ def segment(
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _folders(slides: Sequence[Path], out: Path) -> list[Path]:
-    """Give each slide a folder; a single one writes to `out` itself."""
-    if len(slides) == 1:
-        return [out]
-    name, times = Counter(path.stem for path in slides).most_common(1)[0]
-    if times > 1:
-        raise ValueError(
-            f"got {times} slides called {name!r}, whose results would overwrite each other; run them apart"
-        )
-    return [out / path.stem for path in slides]
-
-
-def _region(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Turn ``x,y,w,h`` into a box within the slide."""
-    try:
-        x, y, w, h = (int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"got the region {text!r}; give four whole numbers x,y,w,h in level-0 pixels") from None
-    if w <= 0 or h <= 0 or x < 0 or y < 0 or x + w > shape[1] or y + h > shape[0]:
-        raise ValueError(
-            f"the region {text} is not inside the slide, which is {shape[1]} px wide and {shape[0]} px high"
-        )
-    return y, x, y + h, x + w
 
 
 @app.command()

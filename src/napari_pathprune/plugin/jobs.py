@@ -136,6 +136,7 @@ class SegmentJob:
         self._workflow = workflow
         self._source: Iterator[object] | None = None
         self._since = 0.0
+        self._first = 0
         self._stop = threading.Event()
 
     def __repr__(self) -> str:
@@ -197,7 +198,10 @@ class SegmentJob:
                 return Started(event.tiles, event.note)
             case TileDone():
                 self.canvas.add(event.box, event.labels, event.table)
-                per_tile = (time.perf_counter() - self._since) / event.done
+                now = time.perf_counter()
+                per_tile = (now - self._since) / max(event.done - self._first, 1)
+                if not self._first:  # the first tile warms up: the pace is that of the others
+                    self._since, self._first = now, event.done
                 return Progress(event.done, event.total, len(event.table), per_tile * (event.total - event.done))
             case SegmentFinished():
                 return Finished(event.nuclei, event.seconds, event.megapixels)

@@ -158,10 +158,9 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._show_readiness()
         match end:
             case jobs.Finished():
-                pace = end.seconds / end.megapixels if end.megapixels else 0.0
-                self.form.pace[job.request.model] = end.seconds / _area_mm2(job.request)
+                pace = self.form.pace[job.request.model] = end.seconds / _area_mm2(job.request)
                 hint = "" if end.nuclei else " Is this tissue, and is the pixel size right?"
-                self._say(f"{_nuclei(end.nuclei)} in {jobs.duration(end.seconds)} ({pace:.1f} s per megapixel).{hint}")
+                self._say(f"{_nuclei(end.nuclei)} in {jobs.duration(end.seconds)} ({pace:.0f} s per mm²).{hint}")
             case jobs.Failed():
                 found = len(job.canvas.table())
                 self._fail(end.message + (f" ({_nuclei(found)} found before are kept)" if found else ""))
@@ -179,6 +178,9 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         data, mpp = self._job.canvas.data, request.slide.mpp
         assert mpp is not None
         outline_px = outline_of(request.region, mpp)
+        for layer in self._viewer.layers:  # an older result of the same place would show through
+            if (layer.metadata.get("slide"), layer.metadata.get("region")) == (request.slide.name, request.region):
+                layer.visible = False
         self._layer = self._viewer.add_labels(
             data,
             name=f"nuclei ({self._model_name()})",

@@ -197,7 +197,7 @@ def _load_own(path: Path) -> Checkpoint:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a model file, or is truncated ({_first_line(error)})") from error
+        raise ValueError(f"{path} is not a model file, or is truncated") from error
     if HEADER_KEY not in metadata:
         raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
     try:
