@@ -7,7 +7,17 @@ import torch
 from cases import Cut, cpu_seconds
 from torch import Tensor, nn
 
-from napari_pathprune.pruning import PrunePlan, choose, compact, importance, iterative, mask, reshape, trace
+from napari_pathprune.pruning import (
+    PrunePlan,
+    choose,
+    compact,
+    identity_plan,
+    importance,
+    iterative,
+    mask,
+    reshape,
+    trace,
+)
 
 NAME = "pathprune"
 
@@ -21,8 +31,10 @@ def prune(model: nn.Module, example: Tensor, ratio: float, steps: int, heads: li
         if steps == 1:
             plan = choose(graph, importance(model, graph, "l2"), ratio)
             return plan, compact(model, graph, plan, verify=False)
-        *_, last = iterative(model, graph, ratio, ratio / steps, criterion="l2", verify=False)
-        return last.plan, last.model
+        plan, small = identity_plan(graph), model
+        for step in iterative(model, graph, ratio, ratio / steps, criterion="l2", verify=False):
+            plan, small = step.plan, step.model
+        return plan, small
 
     prune_s, (plan, small) = cpu_seconds(cut)
     content = safetensors.torch.save({name: t.contiguous() for name, t in small.state_dict().items()})

@@ -60,8 +60,9 @@ class Member:
 
     def positions(self, width: int) -> Indices:
         """Give the positions on the axis, (width, block)."""
-        order = np.arange(width * self.block) if self.order is None else np.asarray(self.order)
-        return (self.offset + order.astype(np.int64)).reshape(width, self.block)
+        if self.order is None:
+            return np.arange(self.offset, self.offset + width * self.block, dtype=np.int64).reshape(width, self.block)
+        return (self.offset + np.asarray(self.order, np.int64)).reshape(width, self.block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +254,14 @@ def _moved(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, i
     cut = gone.get((member.tensor, member.axis, member.splits))
     if cut is None:
         return member
+    at_start = member.offset == 0 and member.order is None and cut[-1] < width * member.block
+    if at_start and len(cut) == (width - len(kept)) * member.block:  # nothing lies before it, and nothing in between
+        return member
     old = member.positions(width)[kept].ravel()
     offset, order = stretch(old - np.searchsorted(cut, old))
-    return replace(member, offset=offset, order=order)
+    return Member(
+        member.module, member.parameter, member.axis, offset, member.role, member.block, member.splits, order
+    )
 
 
 def stretch(positions: Indices) -> tuple[int, tuple[int, ...] | None]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -43,11 +43,11 @@ class PrunePlan:
     ratio: float = 0.0
 
     def __post_init__(self) -> None:
-        keep = {str(name): tuple(int(index) for index in stay) for name, stay in self.keep.items()}
+        keep = {str(name): tuple(map(int, stay)) for name, stay in self.keep.items()}
         for name, stay in keep.items():
             if not stay:
                 raise ValueError(f"got a plan that keeps nothing of channel group {name!r}; keep at least one channel")
-            if stay[0] < 0 or any(a >= b for a, b in pairwise(stay)):
+            if stay[0] < 0 or any(map(operator.ge, stay, stay[1:])):
                 raise ValueError(f"got indices for channel group {name!r} that do not rise from 0 on; sort them")
         object.__setattr__(self, "keep", MappingProxyType(keep))
 

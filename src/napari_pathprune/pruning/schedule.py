@@ -236,10 +236,11 @@ def _steps(
     *,
     verify: bool,
 ) -> Iterator[Step]:
-    plan, now, now_graph = identity_plan(graph), model, graph
+    plan = step = identity_plan(graph)
+    now, now_graph = model, graph
     for number, ratio in enumerate(ratios, start=1):
+        now_graph = now_graph.after(step.keep)
         step = chosen(now, now_graph, ratio)
         now = compact(now, now_graph, step, verify=verify)
-        now_graph = now_graph.after(step.keep)
         plan = replace(compose(plan, step), criterion=criterion, ratio=ratio)
         yield Step(number, len(ratios), ratio, plan, now)
