@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from napari_pathprune.models.hovernet import HoVerNet
+
+# The same examples at every run; `pytest --hypothesis-profile=explore` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture

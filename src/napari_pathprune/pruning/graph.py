@@ -259,9 +259,7 @@ def _moved(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, i
         return member
     old = member.positions(width)[kept].ravel()
     offset, order = stretch(old - np.searchsorted(cut, old))
-    return Member(
-        member.module, member.parameter, member.axis, offset, member.role, member.block, member.splits, order
-    )
+    return Member(member.module, member.parameter, member.axis, offset, member.role, member.block, member.splits, order)
 
 
 def stretch(positions: Indices) -> tuple[int, tuple[int, ...] | None]:
