@@ -1,0 +1,50 @@
+"""Photograph the Segment dock after a run on the sample slide: python photograph_dock.py OUT.png.
+
+Without a display: ``xvfb-run -s '-screen 0 1600x1000x24' python photograph_dock.py OUT.png``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own
+
+from napari import Viewer
+from qtpy.QtWidgets import QApplication
+
+CENTRE_PX = (830, 1130)  # (y, x) of the sample slide
+VIEW_PX = 500
+
+
+def main() -> None:
+    """Open the sample, run the compact model on what is in view, photograph the window."""
+    viewer = Viewer(show=True)
+    viewer.window._qt_window.resize(1400, 880)  # noqa: SLF001 - napari has no public way
+    _, dock = viewer.window.add_plugin_dock_widget("napari-pathprune", "Segment nuclei")
+    [slide] = viewer.open_sample("napari-pathprune", "cmu_region")
+    wait_for(lambda: dock.run.isEnabled() and time.monotonic() > started + 3)
+    viewer.scene.camera.center = (0.0, *slide.data_to_world(CENTRE_PX))
+    viewer.scene.camera.zoom = min(viewer.canvas.size) / (VIEW_PX * slide.scale[0])
+    dock.run.click()
+    wait_for(lambda: not dock.is_running)
+    seen = time.monotonic()
+    wait_for(lambda: time.monotonic() > seen + 3)
+    viewer.screenshot(sys.argv[1], canvas_only=False, flash=False)
+    viewer.close()
+
+
+def wait_for(met: Callable[[], bool]) -> None:
+    """Let the window live until the condition is met."""
+    while not met():
+        QApplication.processEvents()
+        time.sleep(0.02)
+
+
+started = time.monotonic()
+if __name__ == "__main__":
+    main()
