@@ -59,6 +59,17 @@ def test_prune_writes_a_smaller_model(model: Path, tmp_path: Path, capsys: pytes
     assert told["params"][1] == load(out).params < told["params"][0] / 2
 
 
+def test_prune_says_when_the_limits_leave_nothing_to_cut(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run("prune", str(model), "-o", str(tmp_path / "s.safetensors"), "--ratio", "0.2", "--round-to", "100000") == 0
+    )
+    assert "nothing was cut" in capsys.readouterr().out
+    assert run("prune", str(model), "-o", str(tmp_path / "t.safetensors"), "--ratio", "0.2") == 0
+    assert "nothing was cut" not in capsys.readouterr().out
+
+
 def test_prune_takes_limits_by_name(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "small.safetensors"
     names = ("--keep", "d0.*", "--keep", "d3.shortcut", "--cap", "d1.*=0.25", "--first", "internal")

@@ -24,6 +24,8 @@ def line_of(error: Exception) -> str | None:
     """
     if isinstance(error, OSError):
         return " ".join(_told(error).split())
+    if isinstance(error, MemoryError):
+        return " ".join(f"there is not enough memory: {error}; take a smaller region, or close other programs".split())
     said = getattr(error, "format_message", None)  # typer's errors of usage, whichever parser it has inside
     if said is not None or isinstance(error, ValueError):
         return " ".join(str(said() if said is not None else error).split())

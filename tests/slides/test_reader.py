@@ -299,6 +299,8 @@ def test_arrays_with_alpha_are_read_on_white():
         ([RGB], 0.0, "positive"),
         ([RGB], (0.5, float("nan")), "positive"),
         ([RGB], "fine", "positive number of um"),
+        ([RGB], 1e-9, "wanted 0.01 to 100.0 um"),
+        ([RGB], (0.5, 500.0), "got a pixel size of 0.5 x 500 um"),
     ],
 )
 def test_bad_arrays(levels, mpp, message):

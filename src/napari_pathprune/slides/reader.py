@@ -28,6 +28,8 @@ __all__ = ["Box", "Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
 
 READABLE = "Aperio SVS, OME-TIFF, (pyramidal) TIFF, PNG and JPEG"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+MPP_LIMITS = (0.01, 100.0)
+"""Pixel sizes in um that a picture of tissue may have; others are a slip, and would ask for absurd memory."""
 BRING_BY_LAYER = "open it in napari with a reader for it (napari-wsi, say) and choose the layer"
 
 
@@ -227,6 +229,10 @@ def _given(mpp: float | Mpp | None) -> Mpp | None:
         raise ValueError(f"mpp is one positive number of um or two (y, x), got {mpp!r}") from None
     if not all(math.isfinite(size) and size > 0 for size in both):
         raise ValueError(f"mpp is one positive number of um or two (y, x), got {mpp!r}")
+    if not all(MPP_LIMITS[0] <= size <= MPP_LIMITS[1] for size in both):
+        raise ValueError(
+            f"got a pixel size of {both[0]:g} x {both[1]:g} um, wanted {MPP_LIMITS[0]} to {MPP_LIMITS[1]} um"
+        )
     return both
 
 

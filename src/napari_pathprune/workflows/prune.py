@@ -148,6 +148,8 @@ class PruneReport:
         if self.seconds is not None:
             slow, fast = self.seconds
             told = f"\nseconds for a patch, measured here, {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
+        if new.params == old.params:
+            told += "\nnothing was cut: the limits (caps, keep, round_to, the ratio) leave every layer whole"
         return (
             f"{self.model} -> {self.out}\n"
             f"parameters {old.params:,} -> {new.params:,} ({new.params / old.params:.1%} left), "
