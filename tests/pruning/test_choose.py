@@ -101,6 +101,8 @@ def test_wrong_scores_are_refused(narrow_graph, scores):
         choose(narrow_graph, {**scores, name: torch.ones(3)})
     with pytest.raises(ValueError, match="not finite"):
         choose(narrow_graph, {**scores, name: torch.full_like(scores[name], float("nan"))})
+    with pytest.raises(ValueError, match="load its weights"):
+        choose(narrow_graph, {**scores, name: scores[name].to("meta")}, ratio=0.5)
 
 
 def test_one_channel_for_each_of_several_positions():

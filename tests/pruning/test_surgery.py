@@ -25,6 +25,7 @@ from napari_pathprune.pruning import (
     reshape,
     trace,
 )
+from napari_pathprune.pruning.verify import verify_equal
 
 seeds = st.integers(0, 2**31)
 
@@ -253,3 +254,13 @@ def test_attributes_of_attention_and_of_modules_around_it_follow():
     assert (attention.embed_dim, attention.head_dim, attention.num_heads, attention.kdim) == (12, 3, 4, 12)
     assert small.encoder.ln.normalized_shape == (12,)
     assert small.train()(x).shape == (1, 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_compared_within_its_roundings(dtype):
+    model, x = torchvision.models.resnet18(num_classes=5).to(dtype).eval(), torch.rand(1, 3, 64, 64, dtype=dtype)
+    graph = trace(model, x)
+    plan = random_plan(graph, 3)
+    compact(model, graph, plan)
+    with pytest.raises(ValueError, match="differs from the masked one"):
+        verify_equal(mask(model, graph, plan), compact(model, graph, random_plan(graph, 4)), graph)

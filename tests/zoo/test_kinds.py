@@ -105,7 +105,7 @@ def test_other_floating_types(dtype, tolerance):
     model, x = net().to(dtype), IMAGE.to(dtype)
     graph = trace(model, x)
     plan = random_plan(graph, 4)
-    small = compact(model, graph, plan, verify=dtype == torch.float64)
+    small = compact(model, graph, plan)  # compared within the roundings of the type
     assert {p.dtype for p in small.parameters()} == {dtype}
     assert_same(mask(model, graph, plan), small, x, tolerance)
 

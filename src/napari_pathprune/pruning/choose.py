@@ -109,6 +109,10 @@ def check_scores(graph: ChannelGraph, scores: Mapping[str, Tensor]) -> None:
             raise ValueError(
                 f"got scores of shape {tuple(own.shape)} for channel group {group.name!r}, wanted ({group.width},)"
             )
+        if own.is_meta:
+            raise ValueError(
+                "got scores without values, of a model on device 'meta'; load its weights before scoring it"
+            )
         if not bool(torch.isfinite(own).all()):
             raise ValueError(f"got scores for channel group {group.name!r} that are not finite; check its weights")
 
