@@ -19,13 +19,15 @@ def line_of(error: Exception) -> str | None:
     --------
     >>> line_of(NotADirectoryError(20, "Not a directory", "result"))
     'result is a file; a folder is wanted there'
+    >>> line_of(MemoryError())
+    'not enough memory; take a smaller region'
     >>> line_of(ZeroDivisionError()) is None
     True
     """
     if isinstance(error, OSError):
         return " ".join(_told(error).split())
     if isinstance(error, MemoryError):
-        return " ".join(f"there is not enough memory: {error}; take a smaller region, or close other programs".split())
+        return f"{' '.join(str(error).split()) or 'not enough memory'}; take a smaller region"
     said = getattr(error, "format_message", None)  # typer's errors of usage, whichever parser it has inside
     if said is not None or isinstance(error, ValueError):
         return " ".join(str(said() if said is not None else error).split())

@@ -46,14 +46,23 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
             f"the compact model does not run ({error}): its code relies on the widths of its layers; "
             "leave the groups that it names out of the plan"
         ) from error
-    worst = max(map(difference, wanted, found), default=0.0) if len(wanted) == len(found) else float("inf")
-    tolerance = max([TOLERANCE, *(ROUNDINGS * torch.finfo(out.dtype).eps for out in wanted if out.is_floating_point())])
-    if not worst <= tolerance:
-        raise ValueError(
-            f"the compact model differs from the masked one by {worst:.1e} of the largest output, more than "
-            f"{tolerance:.1e}: its code relies on the widths of its layers; do not use it"
-        )
+    if len(wanted) != len(found):
+        raise ValueError(f"the compact model gives {len(found)} tensors, the masked one {len(wanted)}; do not use it")
+    worst = 0.0
+    for expected, got in zip(wanted, found, strict=True):
+        own, allowed = difference(expected, got), tolerance_of(expected.dtype)
+        if not own <= allowed:
+            raise ValueError(
+                f"the compact model differs from the masked one by {own:.1e} of the largest output, more than "
+                f"{allowed:.1e}: its code relies on the widths of its layers; do not use it"
+            )
+        worst = max(worst, own)
     return worst
+
+
+def tolerance_of(dtype: torch.dtype) -> float:
+    """Give what an output of this type may differ by, as a share of its largest value."""
+    return max(TOLERANCE, ROUNDINGS * torch.finfo(dtype).eps) if dtype.is_floating_point else TOLERANCE
 
 
 def outputs_of(model: nn.Module, given: Arguments) -> list[Tensor]:
