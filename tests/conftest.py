@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from napari_pathprune.models.hovernet import HoVerNet
 
-# The same examples at every run; `pytest --hypothesis-profile=explore` looks for new ones.
-hypothesis.settings.register_profile("same", derandomize=True)
-hypothesis.settings.register_profile("explore", print_blob=True)
+# The same examples at every run, without a deadline, since the machine may be busy;
+# `pytest --hypothesis-profile=explore` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", print_blob=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import numpy as np
 import torch
 
-from napari_pathprune.inference.allocator import keep_freed_memory
+from napari_pathprune.allocator import keep_freed_memory
+from napari_pathprune.exhausted import out_of_memory
 from napari_pathprune.inference.maps import NetworkMaps
 from napari_pathprune.inference.memory import tile_px_for
 
@@ -139,7 +140,7 @@ class Predictor:
             try:
                 return self._run(image)
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
             self._make_room(image)
         corners = self._quarters(image)
@@ -260,11 +261,4 @@ def _halves(length: int, side: int, margin: int) -> tuple[_Half, ...]:
     return (
         _Half(slice(0, side), slice(0, middle), slice(0, middle)),
         _Half(slice(lacks, length), slice(middle - lacks, out - lacks), slice(middle, out)),
-    )
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")
     )

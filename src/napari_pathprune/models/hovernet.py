@@ -165,11 +165,15 @@ class HoVerNet(nn.Module):
         d1 = self.d1(d0)
         d2 = self.d2(d1)
         bottom = self.conv_bot(self.d3(d2))
+        start = self.upsample2x(bottom)
+        start = start + crop_to(d2, start)
+        skips = {"u2": d1, "u1": d0}
         maps: dict[str, Tensor] = {}
         for name, branch in self.decoder.items():
-            up = self.upsample2x(bottom)
-            for level, skip in (("u3", d2), ("u2", d1), ("u1", d0)):
-                up = branch.get_submodule(level)(up + crop_to(skip, up))
-                up = up if level == "u1" else self.upsample2x(up)
+            up = branch.get_submodule("u3")(start)
+            for level, skip in skips.items():
+                up = self.upsample2x(up)
+                skips[level] = crop_to(skip, up)  # cut once: it has the same size in every branch
+                up = branch.get_submodule(level)(up + skips[level])
             maps[name] = branch.get_submodule("u0")(up)
         return maps

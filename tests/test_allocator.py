@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from napari_pathprune.inference.allocator import keep_freed_memory
+from napari_pathprune.allocator import keep_freed_memory
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
