@@ -21,6 +21,8 @@ def test_entries_are_counted_pixels(a, b):
     keys = zip(overlaps.ids_a[overlaps.row_a].tolist(), overlaps.ids_b[overlaps.row_b].tolist(), strict=True)
     assert dict(zip(keys, overlaps.shared.tolist(), strict=True)) == expected
     assert overlaps.area_a.tolist() == [int((a == i).sum()) for i in overlaps.ids_a]
+    for centre, id_ in zip(overlaps.centre_b, overlaps.ids_b, strict=True):
+        assert centre == pytest.approx(np.argwhere(b == id_).mean(axis=0))
     for (i, j), iou in zip(expected, overlaps.iou, strict=True):
         assert iou == pytest.approx(expected[i, j] / ((a == i) | (b == j)).sum())
 

@@ -1,4 +1,4 @@
-"""One-to-one assignment over sparse candidates: every cluster of candidates is solved by itself."""
+"""One-to-one assignment over sparse candidates: the undisputed are taken, each cluster of the others is solved."""
 
 from __future__ import annotations
 
@@ -44,10 +44,39 @@ def _assigned(
     rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """Candidates of the assignment with the greatest total gain; all gains are positive."""
-    chosen = [
-        _solved(cluster, rows[cluster], columns[cluster], gain[cluster]) for cluster in _clusters(rows, columns, shape)
-    ]
+    chosen = []
+    left = np.arange(len(rows))
+    while True:
+        row, column = rows[left], columns[left]
+        sure = _undisputed(row, column, gain[left])
+        if not sure.any():
+            break
+        chosen.append(left[sure])
+        left = left[~(np.isin(row, row[sure]) | np.isin(column, column[sure]))]
+    for part in _clusters(rows[left], columns[left], shape):
+        cluster = left[part]
+        chosen.append(_solved(cluster, rows[cluster], columns[cluster], gain[cluster]))
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+
+
+def _undisputed(rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Candidates that gain more than the two that they could drive out, and so are in every best assignment."""
+    return gain > _best_other(rows, gain) + _best_other(columns, gain)
+
+
+def _best_other(group: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each candidate the greatest gain among the others of its group, 0 if it is alone."""
+    if not len(group):
+        return np.zeros(0)
+    order = np.lexsort((-gain, group))
+    ordered = gain[order]
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    size = np.diff(first, append=len(order))
+    best_other = np.repeat(ordered[first], size)
+    best_other[first] = np.where(size > 1, ordered[np.minimum(first + 1, len(order) - 1)], 0.0)
+    result = np.empty_like(gain)
+    result[order] = best_other
+    return result
 
 
 def _clusters(

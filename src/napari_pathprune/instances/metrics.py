@@ -1,49 +1,32 @@
 """Scores of an instance map against the truth.
 
-Edge cases, the same for every score: two empty maps agree perfectly (1); if only one is empty, nothing agrees (0).
-Averages that leave out images without truth (as PanNuke's do) are taken by the caller, who sees ``tp + fn == 0``.
+Edge cases, the same for every score of one image: two empty maps agree perfectly (1); if only one is empty, nothing
+agrees (0). So it is for one type, with the nuclei of that type. Averages leave out what does not occur, each in its
+own way: bPQ and mPQ the images and classes without truth (as PanNuke's), mPQ+ and the scores by type the types
+without truth and prediction; an average over nothing is nan. See `instances.set_scores`.
+
+For all scores of one image at once, from one overlap table, see `instances.scores.image_scores`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from napari_pathprune.instances.assignment import best_overlaps, nearest_pairs
 from napari_pathprune.instances.matching import Matching, match
 from napari_pathprune.instances.overlaps import Overlaps, overlaps_of
+from napari_pathprune.instances.tallies import DetectionCounts, PanopticCounts, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, slots=True)
-class PanopticQuality:
-    """Detection quality, segmentation quality, their product, and the counts behind them."""
-
-    dq: float
-    sq: float
-    pq: float
-    tp: int
-    fp: int
-    fn: int
+SAME_CENTRE_UM: Final = 3.0
+"""Centres at most this far apart are those of one nucleus: 12 px at 0.25 um/px, as HoVer-Net's reference has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectionScore:
-    """F1, precision and recall of detected centres, and the counts behind them."""
-
-    f1: float
-    precision: float
-    recall: float
-    tp: int
-    fp: int
-    fn: int
-
-
-def panoptic_quality(truth: NDArray[Any], prediction: NDArray[Any]) -> PanopticQuality:
+def panoptic_quality(truth: NDArray[Any], prediction: NDArray[Any]) -> PanopticCounts:
     """Score detection and outline together: PQ = DQ * SQ (Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963).
 
     Pairs with IoU > 0.5 are the true positives; DQ = TP / (TP + FP / 2 + FN / 2), SQ = mean IoU of the pairs (0 if
@@ -53,6 +36,11 @@ def panoptic_quality(truth: NDArray[Any], prediction: NDArray[Any]) -> PanopticQ
     ----------
     truth, prediction
         (H, W) integers, 0 background.
+
+    Returns
+    -------
+    PanopticCounts
+        With ``pq``, ``dq``, ``sq``; counts of several images add up.
 
     Raises
     ------
@@ -70,12 +58,9 @@ def panoptic_quality(truth: NDArray[Any], prediction: NDArray[Any]) -> PanopticQ
     return panoptic_quality_of(match(truth, prediction))
 
 
-def panoptic_quality_of(matching: Matching) -> PanopticQuality:
+def panoptic_quality_of(matching: Matching) -> PanopticCounts:
     """Score a matching of the truth (a) and a prediction (b); see `panoptic_quality`."""
-    tp, fn, fp = len(matching.pairs), len(matching.only_a), len(matching.only_b)
-    dq = _ratio(tp, tp + fp / 2 + fn / 2)
-    sq = _ratio(float(matching.iou.sum()), tp) if tp or not (fp or fn) else 0.0
-    return PanopticQuality(dq, sq, dq * sq, tp, fp, fn)
+    return PanopticCounts(len(matching.pairs), len(matching.only_b), len(matching.only_a), float(matching.iou.sum()))
 
 
 def aggregated_jaccard_index(truth: NDArray[Any], prediction: NDArray[Any]) -> float:
@@ -94,8 +79,18 @@ def aggregated_jaccard_index(truth: NDArray[Any], prediction: NDArray[Any]) -> f
     ------
     ValueError
         If the maps differ in shape or are no instance maps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> aggregated_jaccard_index(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 1, 1]]))
+    0.5
     """
-    overlaps = overlaps_of(truth, prediction)
+    return aggregated_jaccard_index_of(overlaps_of(truth, prediction))
+
+
+def aggregated_jaccard_index_of(overlaps: Overlaps) -> float:
+    """Score the overlaps of the truth (a) and a prediction (b); see `aggregated_jaccard_index`."""
     order = np.lexsort((-overlaps.iou, overlaps.row_a))  # stable: the first of equals stays first
     _, first = np.unique(overlaps.row_a[order], return_index=True)
     return _aggregated(overlaps, order[first])
@@ -116,8 +111,18 @@ def aggregated_jaccard_index_plus(truth: NDArray[Any], prediction: NDArray[Any])
     ------
     ValueError
         If the maps differ in shape or are no instance maps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(aggregated_jaccard_index_plus(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 1, 1]])), 3)
+    0.333
     """
-    overlaps = overlaps_of(truth, prediction)
+    return aggregated_jaccard_index_plus_of(overlaps_of(truth, prediction))
+
+
+def aggregated_jaccard_index_plus_of(overlaps: Overlaps) -> float:
+    """Score the overlaps of the truth (a) and a prediction (b); see `aggregated_jaccard_index_plus`."""
     return _aggregated(overlaps, best_overlaps(overlaps))
 
 
@@ -133,16 +138,27 @@ def dice(truth: NDArray[Any], prediction: NDArray[Any]) -> float:
     ------
     ValueError
         If the maps differ in shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dice(np.array([[1, 1, 2, 0]]), np.array([[0, 0, 5, 0]]))
+    0.5
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"two maps of one image have one shape; got {truth.shape} and {prediction.shape}")
     a, b = truth > 0, prediction > 0
-    return _ratio(2.0 * np.count_nonzero(a & b), float(np.count_nonzero(a) + np.count_nonzero(b)))
+    return ratio(2.0 * np.count_nonzero(a & b), float(np.count_nonzero(a) + np.count_nonzero(b)))
+
+
+def dice_of(overlaps: Overlaps) -> float:
+    """Score the overlaps of the truth (a) and a prediction (b); see `dice`."""
+    return ratio(2.0 * overlaps.shared.sum(), float(overlaps.area_a.sum() + overlaps.area_b.sum()))
 
 
 def detection_score(
     truth: NDArray[np.float64], prediction: NDArray[np.float64], radius_px: float = 12.0
-) -> DetectionScore:
+) -> DetectionCounts:
     """Score centres: F1 = TP / (TP + FP / 2 + FN / 2), as F_d of Graham et al. 2019 (doi:10.1016/j.media.2019.101563).
 
     Centres at most a radius apart are paired one to one: as many as possible, and among those ways the one with the
@@ -154,32 +170,58 @@ def detection_score(
     truth, prediction
         (N, 2), (M, 2) float64, centroids (y, x) in pixels.
     radius_px
-        12 at 40x (0.25 um/px), 6 at 20x.
+        12 at 40x (0.25 um/px), 6 at 20x; see `radius_px_at`.
+
+    Returns
+    -------
+    DetectionCounts
+        With ``f1``, ``precision``, ``recall``; counts of several images add up.
 
     Raises
     ------
     ValueError
         If the radius is not positive, or the centres are not (N, 2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> detection_score(np.array([[5.0, 5.0], [90.0, 5.0]]), np.array([[5.0, 9.0]])).f1
+    0.6666666666666666
     """
-    if radius_px <= 0:
+    if not radius_px > 0:
         raise ValueError(f"got a radius of {radius_px} px; give a positive one (12 at 0.25 um/px)")
     for centres in (truth, prediction):
         if centres.ndim != 2 or centres.shape[1] != 2:
             raise ValueError(f"centres are (N, 2), (y, x); got {centres.shape}")
     tp = len(nearest_pairs(truth, prediction, radius_px))
-    fn, fp = len(truth) - tp, len(prediction) - tp
-    empty = not len(truth) and not len(prediction)
-    precision = 1.0 if empty else _ratio(tp, len(prediction)) if len(prediction) else 0.0
-    recall = 1.0 if empty else _ratio(tp, len(truth)) if len(truth) else 0.0
-    return DetectionScore(_ratio(tp, tp + fp / 2 + fn / 2), precision, recall, tp, fp, fn)
+    return DetectionCounts(tp, len(prediction) - tp, len(truth) - tp)
+
+
+def radius_px_at(mpp: float) -> float:
+    """Give the radius within which centres are those of one nucleus.
+
+    Parameters
+    ----------
+    mpp
+        Micrometres per pixel of the maps.
+
+    Raises
+    ------
+    ValueError
+        If the pixel size is not positive.
+
+    Examples
+    --------
+    >>> radius_px_at(0.25), radius_px_at(0.5)
+    (12.0, 6.0)
+    """
+    if not mpp > 0:
+        raise ValueError(f"got {mpp} um/px; a pixel size is positive, about 0.25 at 40x")
+    return SAME_CENTRE_UM / mpp
 
 
 def _aggregated(overlaps: Overlaps, chosen: NDArray[np.int64]) -> float:
     """Jaccard index of the chosen pairs; all that was not chosen adds to the denominator."""
     missed = np.delete(overlaps.area_a, overlaps.row_a[chosen]).sum()
     extra = np.delete(overlaps.area_b, overlaps.row_b[chosen]).sum()
-    return _ratio(float(overlaps.shared[chosen].sum()), float(overlaps.union[chosen].sum() + missed + extra))
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator else 1.0
+    return ratio(float(overlaps.shared[chosen].sum()), float(overlaps.union[chosen].sum() + missed + extra))

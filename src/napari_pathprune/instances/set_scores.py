@@ -1,0 +1,139 @@
+"""Scores of a set of images: means over the images, and scores of all their nuclei taken together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from itertools import zip_longest
+from operator import add
+
+from napari_pathprune.instances.scores import ImageScores
+from napari_pathprune.instances.tallies import DetectionCounts, PanopticCounts, TypeCounts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetScores:
+    """The scores of some images.
+
+    Means over images count every image the same; pooled scores count every nucleus the same. A mean over nothing
+    is nan.
+
+    Parameters
+    ----------
+    images
+        One or more.
+
+    Raises
+    ------
+    ValueError
+        If there are no images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_pathprune.instances.scores import image_scores
+    >>> types = np.array([0, 1, 2])
+    >>> one = image_scores(np.array([[1, 0, 2]]), np.array([[1, 0, 2]]), types, types, num_types=3)
+    >>> two = image_scores(np.array([[1, 0, 0]]), np.array([[1, 0, 2]]), types, types, num_types=3)
+    >>> scores = SetScores((one, two))
+    >>> round(scores.bpq, 3), scores.mpq, round(scores.mpq_plus, 3)  # mPQ does not mind the false 2, the others do
+    (0.833, 1.0, 0.833)
+    """
+
+    images: tuple[ImageScores, ...]
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise ValueError("got no images to score; give at least one")
+
+    @property
+    def pq(self) -> float:
+        """Mean PQ of the images, those without nuclei included; see `instances.metrics` for their PQ."""
+        return _mean(image.panoptic.pq for image in self.images)
+
+    @property
+    def dq(self) -> float:
+        """Mean DQ of the images."""
+        return _mean(image.panoptic.dq for image in self.images)
+
+    @property
+    def sq(self) -> float:
+        """Mean SQ of the images."""
+        return _mean(image.panoptic.sq for image in self.images)
+
+    @property
+    def aji(self) -> float:
+        """Mean AJI of the images."""
+        return _mean(image.aji for image in self.images)
+
+    @property
+    def aji_plus(self) -> float:
+        """Mean AJI+ of the images."""
+        return _mean(image.aji_plus for image in self.images)
+
+    @property
+    def dice(self) -> float:
+        """Mean Dice of the images."""
+        return _mean(image.dice for image in self.images)
+
+    @property
+    def bpq(self) -> float:
+        """PanNuke's bPQ (Gamper et al. 2020, doi:10.48550/arXiv.2003.10778).
+
+        The mean over the images with nuclei of each tissue, then over tissues; without tissues over the images.
+        """
+        return self._mean_over_tissues("bpq")
+
+    @property
+    def mpq(self) -> float:
+        """PanNuke's mPQ (Gamper et al. 2020, doi:10.48550/arXiv.2003.10778).
+
+        The mean over the types in the truth of each image, then over the images of each tissue, then over tissues;
+        without tissues over the images. Nuclei of a type that the truth of their image lacks cost nothing: see
+        `mpq_plus`.
+        """
+        return self._mean_over_tissues("mpq")
+
+    @property
+    def mpq_plus(self) -> float:
+        """CoNIC's mPQ+ (Graham et al. 2024, doi:10.1016/j.media.2023.103047).
+
+        PQ of each type from the counts of all images, then the mean over the types in truth or prediction.
+        """
+        return _mean(counts.pq for counts in self.panoptic_by_type if counts.truth or counts.found)
+
+    @property
+    def detection(self) -> DetectionCounts:
+        """Pairs of centres of all images."""
+        return reduce(add, (image.detection for image in self.images))
+
+    @property
+    def panoptic(self) -> PanopticCounts:
+        """Pairs with IoU > 0.5 of all images."""
+        return reduce(add, (image.panoptic for image in self.images))
+
+    @property
+    def panoptic_by_type(self) -> tuple[PanopticCounts, ...]:
+        """Counts of all images with types, by number of type; empty if no image has them."""
+        rows = (image.panoptic_by_type for image in self.images if image.panoptic_by_type is not None)
+        return tuple(reduce(add, column) for column in zip_longest(*rows, fillvalue=PanopticCounts()))
+
+    @property
+    def classified_by_type(self) -> tuple[TypeCounts, ...]:
+        """Counts of all images with types, by number of type; empty if no image has them."""
+        rows = (image.classified_by_type for image in self.images if image.classified_by_type is not None)
+        return tuple(reduce(add, column) for column in zip_longest(*rows, fillvalue=TypeCounts()))
+
+    def _mean_over_tissues(self, score: str) -> float:
+        tissues: dict[str | None, list[float]] = {}
+        for image in self.images:
+            tissues.setdefault(image.tissue, []).append(getattr(image, score))
+        return _mean(_mean(values) for values in tissues.values())
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Mean of the values that are not nan; nan if there are none."""
+    known = [value for value in values if not math.isnan(value)]
+    return math.fsum(known) / len(known) if known else math.nan
