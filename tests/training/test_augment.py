@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from napari_pathprune.training.augment import Augmentation, colour, restain, warp
+from napari_pathprune.training.augment import Augmentation, colour, warp
+from napari_pathprune.training.stain import look_of
 
 STILL = Augmentation(
     scale=(1.0, 1.0), stain=0, restain=0, hue=0, saturation=0, brightness=0, contrast=0, blur=0, blur_px=0.3, noise=0
@@ -18,6 +20,10 @@ STILL = Augmentation(
 def picture(instances):
     """Paint each nucleus in a grey of its own."""
     return np.repeat((instances * 20 + 30).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def as_patch(image):
+    return torch.from_numpy(image.transpose(2, 0, 1).copy()).float()
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +42,8 @@ def test_every_nucleus_of_a_patch_knows_where_it_came_from(seed, zoom, patch_px)
     patch, parts, source = warp(
         picture(instances), instances, patch_px, zoom, Augmentation(), np.random.default_rng(seed)
     )
-    assert patch.shape == (patch_px, patch_px, 3)
-    assert patch.dtype == np.uint8
+    assert patch.shape == (3, patch_px, patch_px)
+    assert 0 <= patch.min() <= patch.max() <= 255
     assert parts.shape == (patch_px, patch_px)
     ids = np.unique(parts[parts > 0])
     np.testing.assert_array_equal(ids, np.arange(1, len(source)))  # 1..n without a gap
@@ -47,8 +53,7 @@ def test_every_nucleus_of_a_patch_knows_where_it_came_from(seed, zoom, patch_px)
     for number in ids:  # one nucleus is one piece
         assert label(parts == number, connectivity=1).max() == 1
     # where the colour is that of a nucleus beyond doubt, the map says the same nucleus
-    painted = (source[parts] * 20 + 30).astype(int)
-    agree = np.abs(painted - patch[..., 0]) <= 1
+    agree = np.abs(source[parts] * 20 + 30 - patch[0].numpy()) <= 1
     assert agree.mean() > 0.6
     if inside.any():
         assert agree[inside].mean() > 0.5
@@ -78,13 +83,14 @@ def test_patches_are_turned_and_mirrored(two_discs):
     patches = [warp(marked, two_discs, 48, 1.0, STILL, np.random.default_rng(seed))[0] for seed in range(6)]
     for i, one in enumerate(patches):
         for other in patches[:i]:
-            assert np.abs(one.astype(int) - other).mean() > 1
+            assert (one - other).abs().mean() > 1
 
 
 @pytest.mark.parametrize("other", [False, True])
 def test_still_settings_leave_the_colours_as_they_are(tissue, other):
-    same = colour(tissue, tissue[::-1] if other else None, STILL, np.random.default_rng(0))
-    assert np.abs(same.astype(int) - tissue).max() <= 2  # rounding
+    patch = as_patch(tissue)
+    same = colour(patch.clone(), look_of(tissue[::-1]) if other else None, STILL, np.random.default_rng(0))
+    torch.testing.assert_close(same, patch, atol=0.1, rtol=0)
 
 
 @settings(max_examples=10, deadline=None)
@@ -92,9 +98,10 @@ def test_still_settings_leave_the_colours_as_they_are(tissue, other):
 def test_colours_stay_pixels(tissue, seed, grey):
     wild = Augmentation(stain=0.9, restain=1, hue=0.5, saturation=1, brightness=0.5, contrast=0.9, noise=40)
     image = tissue if grey is None else np.full_like(tissue, grey)
-    changed = colour(image, tissue, wild, np.random.default_rng(seed))
-    assert changed.shape == tissue.shape
-    assert changed.dtype == np.uint8
+    changed = colour(as_patch(image), look_of(tissue), wild, np.random.default_rng(seed))
+    assert (changed.shape, changed.dtype) == ((3, *tissue.shape[:2]), torch.float32)
+    assert changed.isfinite().all()
+    assert 0 <= changed.min() <= changed.max() <= 255
 
 
 @pytest.mark.parametrize(
@@ -106,22 +113,35 @@ def test_each_setting_changes_something(tissue, setting, least):
     moved = dataclasses.replace(STILL, **setting)
     other = np.clip(tissue.astype(int) // 2 + 90, 0, 255).astype(np.uint8)
     changes = [
-        np.abs(colour(tissue, other, moved, np.random.default_rng(seed)).astype(int) - tissue).mean()
+        (colour(as_patch(tissue), look_of(other), moved, np.random.default_rng(seed)) - as_patch(tissue)).abs().mean()
         for seed in range(5)
     ]
     assert max(changes) > least
 
 
-def test_restain_takes_over_mean_colours(tissue):
-    other = (tissue * 0.6 + 40).astype(np.uint8)
-    np.testing.assert_allclose(restain(tissue, other, 0.0), tissue, atol=1.0)
-    taken = restain(tissue, other, 1.0)
-    assert np.abs(taken.mean((0, 1)) - other.mean((0, 1))).max() < 4
-    halfway = restain(tissue, other, 0.5).mean((0, 1))
-    assert (np.abs(halfway - (tissue.mean((0, 1)) + other.mean((0, 1))) / 2) < 8).all()
+def test_a_generator_is_all_that_a_patch_depends_on(tissue, two_discs):
+    state = torch.get_rng_state()
+
+    def patch(seed):
+        rng = np.random.default_rng(seed)
+        cut, _, _ = warp(picture(two_discs), two_discs, 48, 1.0, Augmentation(), rng)
+        return colour(cut, look_of(tissue), Augmentation(restain=1.0, blur=1.0), rng)
+
+    first = patch(3)
+    torch.manual_seed(5)
+    assert torch.equal(patch(3), first)
+    assert not torch.equal(patch(4), first)
+    torch.manual_seed(5)
+    untouched = torch.get_rng_state()
+    patch(3)
+    assert torch.equal(torch.get_rng_state(), untouched)
+    torch.set_rng_state(state)
 
 
-def test_a_flat_image_can_be_restained(tissue):
-    white = np.full((8, 8, 3), 255, np.uint8)
-    for image, other in ((white, tissue), (tissue, white)):
-        assert np.isfinite(restain(image, other, 1.0)).all()
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("scale", (1.2, 1.1)), ("hue", 0.6), ("stain", -0.1), ("brightness", 1.5), ("blur_px", 0.1), ("noise", -1.0)],
+)
+def test_settings_out_of_range_are_refused_by_name(setting, value):
+    with pytest.raises(ValueError, match=f"got {setting} = "):
+        Augmentation(**{setting: value})

@@ -1,12 +1,21 @@
 """Annotated images on disk: read as they are, refused with a clear line; patches depend on their index alone."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
 import tifffile
 import torch
 
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares, names_in, read_folder
+from napari_pathprune.training.datasets import (
+    AnnotatedImage,
+    RandomPatches,
+    class_shares,
+    names_in,
+    read_folder,
+    read_images,
+)
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 
 NAMES = ("background", "neoplastic", "inflammatory")
@@ -85,6 +94,22 @@ def test_an_image_that_is_none_is_named(folder):
         read_folder(folder)
 
 
+def test_bad_files_can_be_skipped_and_are_named(folder, caplog):
+    (folder / "images" / "b.png").write_bytes(b"not a picture")
+    labels = folder / "labels" / "c.tif"
+    labels.write_bytes(labels.read_bytes()[:200])
+    with caplog.at_level(logging.WARNING):
+        (image,) = read_images(folder, weight=6.0, bad_files="skip")
+    assert (image.name, image.weight) == ("a", 6.0), "those that are left share the weight"
+    assert [part in caplog.text for part in ("b.png", "c.tif")] == [True, True]
+    with pytest.raises(ValueError, match=r"c\.tif is not a readable TIFF"):
+        read_images(folder, only=["c"])
+    with pytest.raises(ValueError, match=r"no image .* is left"):
+        read_images(folder, only=["b"], bad_files="skip")
+    with pytest.raises(ValueError, match="bad_files = 'ask'"):
+        read_images(folder, bad_files="ask")
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
@@ -93,10 +118,11 @@ def test_an_image_that_is_none_is_named(folder):
         ("label,class_id,class_name\n8,1,neoplastic\n", "nucleus 8 .* 1 to 7"),
         ("label,class_id,class_name\n0,1,neoplastic\n", "nucleus 0 "),
         ("label,class_id,class_name\n-1,1,neoplastic\n", "nucleus -1 "),
+        ("label,class_id,class_name\n3,1,\udcff\n", "expected columns"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(folder, table, words):
-    (folder / "classes" / "b.csv").write_text(table)
+    (folder / "classes" / "b.csv").write_text(table, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ValueError, match=rf"b\.csv .*{words}"):
         read_folder(folder, NAMES)
 

@@ -1,17 +1,26 @@
-"""Random views of an annotated image: one warp for the geometry, then the colours."""
+"""Random views of an annotated image: the geometry of picture and instance map at once, then the colours.
+
+What torchvision's transforms v2 has is taken from there, with parameters drawn here: the same generator gives the same
+patch, and torch's own random state stays as it is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
-import cv2
 import numpy as np
+import torch
+import torchvision.transforms.v2.functional as F
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
+from torch import Tensor
 
-_RGB_FROM_HED: Final = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-"""Optical density of haematoxylin, eosin and DAB (Ruifrok & Johnston 2001)."""
+from napari_pathprune.training.geometry import cut, random_view
+from napari_pathprune.training.stain import Look, jitter_stains, restain
+
+_SMALLEST_BLUR_PX: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,20 @@ class Augmentation:
         Largest relative change of each stain's optical density.
     restain
         Share of patches that take the colours (mean and spread in Lab) of another training image.
-    hue, saturation, brightness, contrast
-        Largest changes, as shares of the whole range.
+    hue
+        Largest shift, as a share of the whole circle.
+    saturation, brightness, contrast
+        Largest relative changes.
     blur
         Share of patches that are blurred, by up to `blur_px` (sigma).
     noise
         Largest standard deviation of added noise, in grey values.
+
+    Examples
+    --------
+    >>> Augmentation(hue=0.6)
+    Traceback (most recent call last):
+    ValueError: got hue = 0.6; give a share from 0 to 0.5
     """
 
     scale: tuple[float, float] = (0.75, 1.35)
@@ -48,6 +65,14 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not 0.0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"got scale = {self.scale}; give two magnifications above 0, the smaller one first")
+        for name in ("stain", "restain", "hue", "saturation", "brightness", "contrast", "blur"):
+            most = 0.5 if name == "hue" else 1.0
+            if not 0.0 <= getattr(self, name) <= most:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give a share from 0 to {most:g}")
+        if not self.blur_px >= _SMALLEST_BLUR_PX:
+            raise ValueError(f"got blur_px = {self.blur_px}; give {_SMALLEST_BLUR_PX} or more, or blur = 0 for none")
+        if not self.noise >= 0.0:
+            raise ValueError(f"got noise = {self.noise}; give 0 or more grey values")
 
 
 def warp(
@@ -57,7 +82,7 @@ def warp(
     zoom: float,
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[Tensor, NDArray[np.int32], NDArray[np.int32]]:
     """Cut a patch at a random place, rotated, mirrored and scaled, with its instance map.
 
     Where the patch reaches beyond the image both are mirrored; mirrored halves of a nucleus become nuclei of
@@ -75,85 +100,51 @@ def warp(
     Returns
     -------
     image, instances, source
-        (patch_px, patch_px, 3), (patch_px, patch_px) with ids 1..n, and (n + 1,) the id in the full image of each.
+        (3, patch_px, patch_px) float32, 0 to 255; (patch_px, patch_px) with ids 1..n; and (n + 1,) the id in the full
+        image of each.
     """
-    height, width = image.shape[:2]
-    scale = zoom * np.exp(rng.uniform(*np.log(augmentation.scale)))
-    angle = rng.uniform(0.0, 2.0 * np.pi)
-    cos, sin, mirror = np.cos(angle) / scale, np.sin(angle) / scale, rng.choice([-1.0, 1.0])
-    half = min(patch_px / scale, height, width) / 2.0
-    centre = np.array([rng.uniform(half, width - half), rng.uniform(half, height - half)])
-    turn = np.array([[mirror * cos, -sin], [mirror * sin, cos]])
-    inverse = np.column_stack([turn, centre - turn @ np.full(2, (patch_px - 1) / 2.0)])
-    flags, border, size = cv2.WARP_INVERSE_MAP, cv2.BORDER_REFLECT_101, (patch_px, patch_px)
-    patch = cv2.warpAffine(image, inverse, size, flags=flags | cv2.INTER_LINEAR, borderMode=border)
-    moved = cv2.warpAffine(
-        instances.astype(np.float32), inverse, size, flags=flags | cv2.INTER_NEAREST, borderMode=border
-    ).astype(np.int32)
-    parts = connected_components(moved, connectivity=1, background=0).astype(np.int32)
+    height, width = instances.shape
+    view = random_view((height, width), patch_px, zoom, augmentation.scale, rng)
+    patch, moved = cut(image, instances, patch_px, view)
+    assert moved is not None
+    parts = connected_components(moved.numpy(), connectivity=1, background=0).astype(np.int32)
     source = np.zeros(int(parts.max(initial=0)) + 1, np.int32)
-    source[parts.ravel()] = moved.ravel()
-    return patch.astype(np.uint8), parts, source
+    source[parts.ravel()] = moved.numpy().ravel()
+    return patch, parts, source
 
 
-def colour(
-    image: NDArray[np.uint8],
-    other: NDArray[np.uint8] | None,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> NDArray[np.uint8]:
+def colour(patch: Tensor, other: Look | None, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
     """Change stain, colours and sharpness of a patch.
 
     Parameters
     ----------
-    image
-        (H, W, 3) uint8.
+    patch
+        (3, H, W) float32, 0 to 255.
     other
-        An image whose colours may be taken over; None for none.
+        A look that may be taken over; None for none.
 
     Returns
     -------
-    ndarray
-        (H, W, 3) uint8.
+    Tensor
+        (3, H, W) float32, 0 to 255.
     """
-    result = image.astype(np.float32)
     if other is not None and rng.random() < augmentation.restain:
-        result = restain(image, other, strength=rng.uniform(0.4, 1.0))
-    density = -np.log(np.clip(result, 1.0, 255.0) / 255.0) @ np.linalg.inv(_RGB_FROM_HED).astype(np.float32)
-    density *= rng.uniform(1.0 - augmentation.stain, 1.0 + augmentation.stain, 3).astype(np.float32)
-    result = 255.0 * np.exp(-np.clip(density @ _RGB_FROM_HED.astype(np.float32), 0.0, 6.0))
-    hsv = cv2.cvtColor(np.clip(result / 255.0, 0.0, 1.0).astype(np.float32), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0] + 360.0 * rng.uniform(-augmentation.hue, augmentation.hue)) % 360.0
-    hsv[..., 1] = np.clip(hsv[..., 1] * (1.0 + rng.uniform(-1, 1) * augmentation.saturation), 0.0, 1.0)
-    result = 255.0 * cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    gain = 1.0 + rng.uniform(-1, 1) * augmentation.contrast
-    result = (result - 128.0) * gain + 128.0 + 255.0 * rng.uniform(-1, 1) * augmentation.brightness
+        patch = restain(patch, other, strength=rng.uniform(0.4, 1.0))
+    patch = jitter_stains(patch, 1.0 + augmentation.stain * rng.uniform(-1.0, 1.0, 3)) / 255.0
+    patch = F.adjust_hue(patch, augmentation.hue * rng.uniform(-1.0, 1.0))
+    patch = F.adjust_saturation(patch, 1.0 + augmentation.saturation * rng.uniform(-1.0, 1.0))
+    patch = F.adjust_contrast(patch, 1.0 + augmentation.contrast * rng.uniform(-1.0, 1.0))
+    patch = F.adjust_brightness(patch, 1.0 + augmentation.brightness * rng.uniform(-1.0, 1.0))
     if rng.random() < augmentation.blur:
-        result = cv2.GaussianBlur(result, (0, 0), rng.uniform(0.3, augmentation.blur_px))
-    result = result + rng.normal(0.0, rng.uniform(0.0, augmentation.noise), result.shape)
-    changed: NDArray[np.uint8] = np.clip(result, 0.0, 255.0).astype(np.uint8)
-    return changed
+        patch = _blurred(patch, rng.uniform(_SMALLEST_BLUR_PX, augmentation.blur_px))
+    spread = rng.uniform(0.0, augmentation.noise)
+    # torchvision's own noise draws from torch's global generator
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    noise = torch.randn(patch.shape, generator=generator)
+    return patch.mul(255.0).add_(noise, alpha=spread).clamp_(0.0, 255.0)
 
 
-def restain(image: NDArray[np.uint8], other: NDArray[np.uint8], strength: float) -> NDArray[np.float32]:
-    """Give an image the mean and spread of another one's colours in Lab (Reinhard et al. 2001).
-
-    Parameters
-    ----------
-    image, other
-        (H, W, 3) uint8; only their colours need to be comparable, not their sizes.
-    strength
-        0 leaves the image as it is, 1 takes the other's colours wholly.
-
-    Returns
-    -------
-    ndarray
-        (H, W, 3) float32, 0 to 255.
-    """
-    lab, reference = (cv2.cvtColor(i.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB) for i in (image, other))
-    mean, spread = lab.mean((0, 1)), lab.std((0, 1)) + 1e-3
-    wanted_mean = mean + strength * (reference.mean((0, 1)) - mean)
-    wanted_spread = spread + strength * (reference.std((0, 1)) - spread)
-    moved = ((lab - mean) / spread * wanted_spread + wanted_mean).astype(np.float32)
-    rgb: NDArray[np.float32] = np.clip(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), 0.0, 1.0) * 255.0
-    return rgb
+def _blurred(patch: Tensor, sigma: float) -> Tensor:
+    reach = min(ceil(3.0 * sigma), min(patch.shape[-2:]) - 1)
+    blurred: Tensor = F.gaussian_blur(patch, [2 * reach + 1] * 2, [sigma] * 2)
+    return blurred

@@ -1,0 +1,123 @@
+"""Measure the data pipeline against the network that it feeds, in CPU seconds of one thread.
+
+Usage: OMP_NUM_THREADS=1 python benchmarks/data_pipeline/measure.py [--data FOLDER] [--patches N] [--steps N]
+
+Without a folder of annotated images it draws some: any machine gives comparable figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from napari_pathprune.models import build
+from napari_pathprune.training.augment import Augmentation, colour, warp
+from napari_pathprune.training.backward import Batch
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, names_in, read_images
+from napari_pathprune.training.fit import fit
+from napari_pathprune.training.fit_events import StepDone
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.losses import hovernet_losses
+from napari_pathprune.training.stain import look_of
+from napari_pathprune.training.targets import targets_of
+
+PATCH_PX, BATCH, TYPES, WIDTH = 320, 2, 5, 0.25
+
+
+class Kept(Dataset[Batch]):
+    """The same few patches again and again: reading them costs nothing."""
+
+    def __init__(self, patches: Sequence[Batch]) -> None:
+        self.patches = patches
+
+    def __getitem__(self, index: int) -> Batch:
+        """Give a patch."""
+        return self.patches[index % len(self.patches)]
+
+
+def main() -> None:
+    """Print seconds of the pipeline, of its parts and of the network, and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of annotated images")
+    parser.add_argument("--patches", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=12)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    images = read_images(arguments.data, names_in(arguments.data)[:TYPES]) if arguments.data else drawn_images()
+    model = build("hovernet", mode="fast", num_types=TYPES, width=WIDTH)
+    output_px, _ = model.output_shape(PATCH_PX, PATCH_PX)
+    patches = RandomPatches(images, PATCH_PX, output_px, 10**6, seed=1)
+    pipeline = seconds(lambda turn: patches[turn], arguments.patches)
+    for name, part in parts(images[0], output_px).items():
+        print(f"{name:>28}: {1000 * seconds(part, arguments.patches):6.1f} ms a patch")
+    print(f"{'pipeline':>28}: {1000 * pipeline:6.1f} ms a patch")
+    network = step_seconds(model, [patches[index] for index in range(2 * BATCH)], arguments.steps) / BATCH
+    print(f"{'network, training':>28}: {1000 * network:6.1f} ms a patch")
+    print(f"{'ratio':>28}: {network / pipeline:6.1f}")
+
+
+def seconds(work: Callable[[int], object], times: int) -> float:
+    """Give the mean CPU time of a call, the first ones aside."""
+    turns = count()
+    for _ in range(10):
+        work(next(turns))
+    begin = time.thread_time()
+    for _ in range(times):
+        work(next(turns))
+    return (time.thread_time() - begin) / times
+
+
+def parts(image: AnnotatedImage, output_px: int) -> dict[str, Callable[[int], object]]:
+    """Give the parts of the pipeline, each to be called alone."""
+    rng, wide = np.random.default_rng(0), Augmentation()
+    look = look_of(image.image)
+    patch, instances, source = warp(image.image, image.instances, PATCH_PX, image.zoom, wide, rng)
+    types = None if image.types is None else image.types[source]
+
+    def cut(_: int) -> object:
+        return warp(image.image, image.instances, PATCH_PX, image.zoom, wide, rng)
+
+    def coloured(_: int) -> object:
+        return colour(patch, look, wide, rng)
+
+    def targets(_: int) -> object:
+        return targets_of(instances, types, (output_px, output_px))
+
+    return {"geometry": cut, "colours": coloured, "targets": targets}
+
+
+def step_seconds(model: torch.nn.Module, patches: Sequence[Batch], steps: int) -> float:
+    """Give the median CPU time of a training step, as `fit` makes it."""
+    settings = FitSettings(steps=steps + 2, batch=BATCH, accelerator="cpu")
+    events = fit(model, Kept(patches), hovernet_losses, settings)
+    marks = [time.process_time() for event in events if isinstance(event, StepDone)]
+    return median(np.diff(marks[1:]).tolist())
+
+
+def drawn_images(number: int = 4, side_px: int = 1000, nuclei: int = 600) -> list[AnnotatedImage]:
+    """Draw images of ellipses, about as dense as nuclei in a tumour."""
+    rng, images = np.random.default_rng(0), []
+    for index in range(number):
+        instances = np.zeros((side_px, side_px), np.int32)
+        for label in range(1, nuclei + 1):
+            centre, axes = rng.integers(0, side_px, 2).tolist(), rng.integers(7, 16, 2).tolist()
+            cv2.ellipse(instances, centre, axes, rng.uniform(0, 180), 0, 360, label, -1)
+        pixels = np.where(instances[..., None] > 0, (110, 70, 150), (225, 180, 210)) + rng.normal(0, 12, (1, 1, 3))
+        pixels = np.clip(pixels + rng.normal(0, 10, (side_px, side_px, 3)), 0, 255).astype(np.uint8)
+        types = np.append(0, rng.integers(1, TYPES, nuclei))
+        images.append(AnnotatedImage(f"drawn_{index}", pixels, instances, types))
+    return images
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""An image with its nuclei, and sequences of such images that are decoded only when asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedImage:
+    """An image with its nuclei.
+
+    Attributes
+    ----------
+    name
+        File name without its ending, or fold and number.
+    image
+        (H, W, 3) uint8, RGB.
+    instances
+        (H, W) int32, 0 is background.
+    types
+        Type of every instance id (``types[0] == 0``), or None where types are not known.
+    zoom
+        Magnification that brings the image to the model's mpp.
+    weight
+        How often patches are cut from it, relative to the others.
+    tissue
+        What it was taken from, such as "Colon"; empty where that is not known.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    instances: NDArray[np.int32]
+    types: NDArray[np.int64] | None = None
+    zoom: float = 1.0
+    weight: float = 1.0
+    tissue: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LazyImages(Sequence[AnnotatedImage]):
+    """Images that are made anew at each access, and of which none is kept.
+
+    Attributes
+    ----------
+    names
+        Of all images.
+    weights
+        (N,), of all images.
+    build
+        Makes the image of an index.
+
+    Examples
+    --------
+    >>> empty = np.zeros((8, 8), np.int32)
+    >>> def build(index: int) -> AnnotatedImage:
+    ...     return AnnotatedImage(f"fold1_{index}", np.zeros((8, 8, 3), np.uint8), empty)
+    >>> images = LazyImages(("fold1_0", "fold1_1", "fold1_2"), np.ones(3), build)
+    >>> [image.name for image in images[1:]]
+    ['fold1_1', 'fold1_2']
+    """
+
+    names: tuple[str, ...]
+    weights: NDArray[np.float64]
+    build: Callable[[int], AnnotatedImage]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> AnnotatedImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazyImages: ...
+    def __getitem__(self, index: int | slice) -> AnnotatedImage | LazyImages:
+        if isinstance(index, slice):
+            return self.pick(range(len(self))[index])
+        return self.build(range(len(self))[index])
+
+    def pick(self, indices: Iterable[int]) -> LazyImages:
+        """Give some of the images, still undecoded."""
+        kept = list(indices)
+        names = tuple(self.names[index] for index in kept)
+        return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]))
+
+
+def weights_of(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
+    """Give the weights of all images, without decoding lazy ones."""
+    return images.weights if isinstance(images, LazyImages) else np.array([image.weight for image in images])
+
+
+def pick(images: Sequence[AnnotatedImage], indices: Iterable[int]) -> Sequence[AnnotatedImage]:
+    """Give some of the images, without decoding lazy ones."""
+    return images.pick(indices) if isinstance(images, LazyImages) else [images[index] for index in indices]
+
+
+def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
+    """Put sets of images one after the other, without decoding lazy ones.
+
+    Examples
+    --------
+    >>> empty = AnnotatedImage("a", np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.int32))
+    >>> lazy = LazyImages(("b",), np.ones(1), lambda index: empty)
+    >>> len(join([[empty, empty], lazy]))
+    3
+    """
+    if not any(isinstance(images, LazyImages) for images in sets):
+        return [image for images in sets for image in images]
+    ends = list(accumulate(len(images) for images in sets))
+
+    def build(index: int) -> AnnotatedImage:
+        which = bisect_right(ends, index)
+        return sets[which][index - ends[which]]  # counted from the end of its set
+
+    names = tuple(name for images in sets for name in names_of(images))
+    return LazyImages(names, np.concatenate([weights_of(images) for images in sets]), build)
+
+
+def names_of(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
+    """Give the names of all images, without decoding lazy ones."""
+    return images.names if isinstance(images, LazyImages) else tuple(image.name for image in images)

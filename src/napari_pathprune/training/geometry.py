@@ -1,0 +1,113 @@
+"""Patches out of images: turned, mirrored and scaled by torchvision, the picture and its maps alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, cos, radians, sin
+
+import numpy as np
+import torch
+import torchvision.transforms.v2.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a patch is cut from an image, and how it is turned.
+
+    Attributes
+    ----------
+    centre
+        (y, x), in pixels of the image.
+    scale
+        Magnification.
+    degrees, mirrored
+        The patch is turned clockwise, then mirrored left to right.
+    """
+
+    centre: tuple[int, int]
+    scale: float = 1.0
+    degrees: float = 0.0
+    mirrored: bool = False
+
+
+def random_view(
+    shape: tuple[int, int], patch_px: int, zoom: float, scale: tuple[float, float], rng: np.random.Generator
+) -> View:
+    """Draw a view at any angle; it stays within the image where that is large enough.
+
+    Parameters
+    ----------
+    shape
+        Height and width of the image.
+    patch_px
+        Side of the patch.
+    zoom
+        Magnification that brings the image to the model's mpp.
+    scale
+        Smallest and largest extra magnification.
+    """
+    magnified = zoom * float(np.exp(rng.uniform(*np.log(scale))))
+    turn, mirrored = rng.uniform(0.0, 360.0), rng.choice([True, False])
+    half = min(patch_px / magnified, *shape) / 2.0
+    x, y = (int(rng.uniform(half, size - half)) for size in reversed(shape))
+    return View((y, x), magnified, -turn, bool(mirrored))
+
+
+def cut(
+    image: NDArray[np.uint8], instances: NDArray[np.integer] | None, patch_px: int, view: View
+) -> tuple[Tensor, Tensor | None]:
+    """Cut a patch, and the same of the instance map; beyond the image both are mirrored.
+
+    Parameters
+    ----------
+    image, instances
+        (H, W, 3) and (H, W).
+    patch_px
+        Side of the patch.
+    view
+        Where and how.
+
+    Returns
+    -------
+    image, instances
+        (3, patch_px, patch_px) float32, 0 to 255, and (patch_px, patch_px) int32.
+
+    Examples
+    --------
+    >>> image = np.zeros((9, 9, 3), np.uint8)
+    >>> image[4, 6] = 90
+    >>> patch, _ = cut(image, None, 5, View((4, 4), degrees=90.0))
+    >>> patch[0, 4, 2].round().item()  # what was on the right is below
+    90.0
+    """
+    # the square around the turned patch goes to torchvision, whose affine maps onto as many pixels as it is given
+    angle = radians(view.degrees)
+    reach = ceil(patch_px / view.scale * (abs(cos(angle)) + abs(sin(angle)))) + 3
+    side = max(reach, patch_px)
+    side += (side - patch_px) % 2  # so that the centre of the square is that of the patch
+    rows, columns = (
+        _mirrored(middle - side // 2, side, size) for middle, size in zip(view.centre, image.shape[:2], strict=True)
+    )
+    square = torch.from_numpy(np.ascontiguousarray(image[rows][:, columns].transpose(2, 0, 1)))
+    parts: list[Tensor] = [tv_tensors.Image(square.float())]
+    if instances is not None:
+        parts.append(tv_tensors.Mask(torch.from_numpy(instances[rows][:, columns].astype(np.float32))))
+    for place, part in enumerate(parts):
+        turned = F.affine(
+            part, view.degrees, [0, 0], view.scale, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR
+        )  # masks take the nearest pixel
+        turned = F.center_crop(turned, [patch_px, patch_px])
+        parts[place] = F.horizontal_flip(turned) if view.mirrored else turned
+    patch = parts[0].as_subclass(Tensor).contiguous()
+    return patch, None if instances is None else parts[1].as_subclass(Tensor).int()
+
+
+def _mirrored(start: int, length: int, size: int) -> NDArray[np.intp]:
+    """Give indices into an axis that is mirrored at both ends, as often as needed, its end pixels once."""
+    period = max(2 * (size - 1), 1)
+    steps = np.arange(start, start + length) % period
+    return np.minimum(steps, period - steps)

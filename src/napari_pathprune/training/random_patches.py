@@ -1,0 +1,91 @@
+"""Random patches, cut from annotated images on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from napari_pathprune.training.annotated_image import AnnotatedImage, weights_of
+from napari_pathprune.training.augment import Augmentation, colour, warp
+from napari_pathprune.training.stain import Look, look_of
+from napari_pathprune.training.targets import targets_of
+
+
+class RandomPatches(Dataset[Mapping[str, Tensor]]):
+    """Random patches; the same index gives the same patch, whatever was asked for before.
+
+    Targets are made after the augmentation. Of an image whose look is borrowed only the look is kept, so that lazy
+    images are decoded once for that.
+
+    Parameters
+    ----------
+    images
+        Where patches are cut from; which one is drawn by weight.
+    patch_px, output_px
+        Side of the network's input and of its maps.
+    length
+        Number of patches.
+    seed
+        Of everything that is random.
+    augmentation
+        How far patches may be changed.
+
+    Examples
+    --------
+    >>> image = AnnotatedImage("a", np.full((99, 99, 3), 200, np.uint8), np.ones((99, 99), np.int32))
+    >>> patches = RandomPatches([image], patch_px=96, output_px=4, length=10, seed=1)
+    >>> {name: tuple(value.shape) for name, value in patches[3].items()}
+    {'image': (3, 96, 96), 'nuclear': (4, 4), 'hv': (2, 4, 4), 'types': (4, 4)}
+    """
+
+    def __init__(
+        self,
+        images: Sequence[AnnotatedImage],
+        patch_px: int,
+        output_px: int,
+        length: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        if not images:
+            raise ValueError("got no images to train on; give at least one annotated image")
+        self.images = images
+        self.patch_px, self.output_px, self.length, self.seed = patch_px, output_px, length, seed
+        self.augmentation = augmentation or Augmentation()
+        weights = weights_of(images)
+        self._share = weights / weights.sum()
+        self._looks: dict[int, Look] = {}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Mapping[str, Tensor]:
+        """Cut, move and colour one patch and make its targets."""
+        if not 0 <= index < self.length:
+            raise IndexError(f"got index {index} of {self.length} patches")
+        rng = np.random.default_rng([self.seed, index])
+        one, other = rng.choice(len(self.images), 2, p=self._share).tolist()
+        chosen = self.images[one]
+        patch, instances, source = warp(
+            chosen.image, chosen.instances, self.patch_px, chosen.zoom, self.augmentation, rng
+        )
+        patch = colour(patch, self._look(other), self.augmentation, rng)
+        types = None if chosen.types is None else chosen.types[source]
+        targets = targets_of(instances, types, (self.output_px, self.output_px))
+        return {
+            "image": patch,
+            "nuclear": torch.from_numpy(targets.nuclear),
+            "hv": torch.from_numpy(targets.hv),
+            "types": torch.from_numpy(targets.types),
+        }
+
+    def _look(self, index: int) -> Look | None:
+        if not self.augmentation.restain:
+            return None
+        if index not in self._looks:
+            self._looks[index] = look_of(self.images[index].image)
+        return self._looks[index]
