@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import Dataset
 
 from napari_pathprune.models.hovernet import HoVerNet
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
-from napari_pathprune.training.fit import FitDone, FitSettings, StepDone, fit, learning_rate_at
+from napari_pathprune.training.fit import NotFinite, fit
+from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.learning_rate import learning_rate_at
 from napari_pathprune.training.losses import hovernet_losses
 
 SETTINGS = FitSettings(steps=8, batch=2, learning_rate=0.02, averaging=0.9, save_every=3, accelerator="cpu")
@@ -56,10 +57,10 @@ def model():
     return Small()
 
 
-def run(model, settings=SETTINGS, *, until=None, state=None, losses=squares):
+def run(model, settings=SETTINGS, *, until=None, state=None, losses=squares, **more):
     """Fit until the end, or leave after some steps as a user does who closes the window."""
     events = []
-    stream = fit(model, Points(settings.steps * settings.batch), losses, settings, state=state)
+    stream = fit(model, Points(settings.steps * settings.batch), losses, settings, state=state, **more)
     for event in stream:
         events.append(event)
         if until is not None and isinstance(event, StepDone) and event.step == until:
@@ -206,7 +207,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_state(model, tmp_path, ba
     def breaks(maps, batch):
         return {name: value * (bad if next(steps) == 4 else 1.0) for name, value in squares(maps, batch).items()}
 
-    with pytest.raises(ValueError, match=r"loss is not finite at step 5: .* lower learning rate.*fit\.state"):
+    with pytest.raises(NotFinite, match=r"loss is not finite at step 5: .* lower learning rate.*fit\.state"):
         run(model, state=state, losses=breaks)
     content = torch.load(state, weights_only=True)
     assert content["step"] == 3
@@ -230,6 +231,21 @@ def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(model,
     assert all(p.isfinite().all() for p in model.parameters())
 
 
+def test_after_a_loss_that_is_not_finite_the_model_has_the_last_good_average(model):
+    good, steps = copy.deepcopy(model), iter(range(100))
+    *_, done = run(good, dataclasses.replace(SETTINGS, steps=4, schedule="constant"))
+
+    def breaks(maps, batch):
+        bad = float("nan") if next(steps) == 4 else 1.0
+        return {name: value * bad for name, value in squares(maps, batch).items()}
+
+    with pytest.raises(NotFinite):
+        run(model, dataclasses.replace(SETTINGS, schedule="constant", warmup=0.01), losses=breaks)
+    assert done.steps == 4
+    assert not model.training
+    assert same_weights(model, good)
+
+
 def test_without_a_state_the_message_names_none(model):
     with pytest.raises(ValueError, match="not finite") as caught:
         run(model, losses=lambda maps, _: {"x": maps["np"].sum() * float("nan")})
@@ -250,38 +266,6 @@ def test_the_model_ends_with_the_average_of_its_weights(model):
     assert not torch.equal(now, average)
 
 
-def test_a_rate_rises_and_falls():
-    settings = FitSettings(steps=100, learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate_at(step, settings) for step in range(100)]
-    assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)
-    assert rates[10] == pytest.approx(1.0)
-    assert all(np.diff(rates[10:]) < 0)
-    assert rates[-1] == pytest.approx(0.01)
-
-
-@given(steps=st.integers(1, 99), warmup=st.floats(0, 1), step=st.integers(0, 98))
-def test_a_rate_is_always_positive_and_at_most_the_highest(steps, warmup, step):
-    settings = FitSettings(steps=steps, learning_rate=2.0, warmup=warmup)
-    assert 0 < learning_rate_at(min(step, steps - 1), settings) <= 2.0
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"steps": 0}, "steps = 0; give 1 or more"),
-        ({"batch": -1}, "batch = -1"),
-        ({"save_every": 0}, "save_every = 0"),
-        ({"learning_rate": 0.0}, "learning_rate = 0.0; give a number above 0"),
-        ({"learning_rate": float("nan")}, "learning_rate = nan"),
-        ({"warmup": 1.5}, "warmup = 1.5; give a share"),
-        ({"averaging": -0.1}, "averaging"),
-    ],
-)
-def test_settings_out_of_range_are_named(change, words):
-    with pytest.raises(ValueError, match=words):
-        FitSettings(**change)
-
-
 def test_a_hovernet_learns_two_discs(two_discs):
     """The whole training side together: patches, targets, losses and the loop, on one picture."""
     torch.manual_seed(0)
@@ -297,3 +281,106 @@ def test_a_hovernet_learns_two_discs(two_discs):
     assert list(losses[0]) == ["np_ce", "np_dice", "hv_mse", "hv_msge", "tp_ce", "tp_dice"]
     for name in ("np_ce", "tp_ce"):
         assert losses[-1][name] < 0.9 * losses[0][name], name
+
+
+class Marks:
+    """Gives the scores of an examination in turn, and remembers who sat it."""
+
+    def __init__(self, *marks):
+        self.marks, self.seen = list(marks), []
+
+    def __call__(self, model):
+        assert not model.training
+        self.seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return {"pq": self.marks[len(self.seen) - 1], "other": -1.0}
+
+
+def test_the_best_validation_is_kept_and_the_last_told(model):
+    marks = Marks(0.2, 0.6, 0.5, 0.4)
+    events = run(model, dataclasses.replace(SETTINGS, validate_every=2), validate=marks)
+    validations = [e for e in events if isinstance(e, Validated)]
+    assert [(e.step, e.scores["pq"], e.best) for e in validations] == [
+        (2, 0.2, True),
+        (4, 0.6, True),
+        (6, 0.5, False),
+        (8, 0.4, False),
+    ]
+    done = events[-1]
+    assert (done.steps, done.best_step) == (8, 4)
+    assert all(torch.equal(model.state_dict()[name], marks.seen[1][name]) for name in marks.seen[1])
+    assert all(torch.equal(done.last[name], marks.seen[3][name]) for name in marks.seen[3])
+
+
+def test_a_validation_does_not_change_the_training(model):
+    alone, judged = copy.deepcopy(model), model
+
+    def spoils(scored):
+        for tensor in scored.state_dict().values():
+            tensor.zero_()
+        return {"pq": 0.0}
+
+    expected = values(run(alone))
+    assert values(run(judged, dataclasses.replace(SETTINGS, validate_every=2), validate=spoils)) == expected
+
+
+def test_without_validate_every_it_is_validated_once_at_the_end(model):
+    marks = Marks(0.3)
+    events = run(model, validate=marks)
+    assert [e.step for e in events if isinstance(e, Validated)] == [8]
+
+
+def test_it_stops_early_when_nothing_gets_better(model, tmp_path):
+    settings = dataclasses.replace(SETTINGS, validate_every=1, patience=2)
+    state, marks = tmp_path / "fit.state", Marks(0.5, 0.4, 0.6, 0.6, 0.1)
+    events = run(model, settings, validate=marks, state=state)
+    assert (events[-1].steps, events[-1].best_step) == (5, 3)
+    again = run(Small(), settings, validate=Marks(), state=state)
+    assert [type(e) for e in again] == [FitDone]
+    assert again[0].best_step == 3
+
+
+@pytest.mark.parametrize("until", [3, 5, 6])
+def test_a_resumed_run_remembers_its_best(model, tmp_path, until):
+    settings = dataclasses.replace(SETTINGS, validate_every=2, save_every=1)
+
+    def score(scored):  # rises to step 4 or so and falls
+        return {"pq": -abs(float(scored.layers[0].weight.detach().std()) - 0.19)}
+
+    straight, state = copy.deepcopy(model), tmp_path / "fit.state"
+    expected = run(straight, settings, validate=score)
+    run(model, settings, validate=score, state=state, until=until)
+    fresh = Small()
+    events = run(fresh, settings, validate=score, state=state)
+    assert events[-1].best_step == expected[-1].best_step
+    assert same_weights(fresh, straight)
+
+
+def test_frozen_parameters_stay_and_their_norms_follow(model):
+    before = copy.deepcopy(model)
+    settings = dataclasses.replace(SETTINGS, frozen=("layers.0.*", "layers.1.*"))
+    run(model, settings)
+    after, old = model.state_dict(), before.state_dict()
+    assert torch.equal(after["layers.0.weight"], old["layers.0.weight"])
+    assert torch.equal(after["layers.1.weight"], old["layers.1.weight"])
+    assert not torch.equal(after["layers.1.running_mean"], old["layers.1.running_mean"])
+    assert not torch.equal(after["layers.3.weight"], old["layers.3.weight"])
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_pattern_that_freezes_nothing_is_named(model):
+    with pytest.raises(ValueError, match=r"frozen = 'encoder\.\*', which no parameter"):
+        run(model, dataclasses.replace(SETTINGS, frozen=("encoder.*",)))
+
+
+def test_a_penalty_shrinks_what_it_is_on(model):
+    plain, shrunk = copy.deepcopy(model), model
+    settings = dataclasses.replace(SETTINGS, steps=30)
+    run(plain, settings)
+    events = run(shrunk, settings, penalty=lambda: 0.5 * shrunk.layers[1].weight.abs().sum())
+    assert events[0].losses["penalty"] == pytest.approx(0.5 * 4)
+    assert shrunk.layers[1].weight.abs().sum() < 0.95 * plain.layers[1].weight.abs().sum()
+
+
+def test_patches_made_beside_the_training_are_the_same(model):
+    alone, helped = copy.deepcopy(model), model
+    assert values(run(alone)) == values(run(helped, dataclasses.replace(SETTINGS, workers=1)))

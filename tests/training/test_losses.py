@@ -2,11 +2,19 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from napari_pathprune.training.losses import SMOOTH, cross_entropy, dice_loss, gradient_loss, hovernet_losses
+from napari_pathprune.training.losses import (
+    SMOOTH,
+    cross_entropy,
+    dice_loss,
+    gradient_loss,
+    hovernet_losses,
+    rarity_weights,
+)
 from napari_pathprune.training.targets import UNKNOWN_TYPE, targets_of
 
 
@@ -139,3 +147,31 @@ def test_every_term_falls_on_the_way_to_the_truth(truth):
         way = [start | {name: torch.lerp(start[name], goal[name], t)} for t in (0.0, 0.3, 0.6, 1.0)]
         values = [float(hovernet_losses(maps, truth)[term]) for maps in way]
         assert values == sorted(values, reverse=True), term
+
+
+def test_weighted_cross_entropy_by_hand():
+    """Two pixels of class 0 and 1 at even odds cost log 2 each, whatever the weights; a third unknown one nothing."""
+    logits, target = torch.zeros(1, 2, 1, 3), torch.tensor([[[0, 1, UNKNOWN_TYPE]]])
+    logits[0, 1, 0, 1] = 2.0  # the pixel of class 1 is nearly right
+    costs = torch.tensor([2.0, 1.0]).log(), (1 + torch.tensor(-2.0).exp()).log()
+    weights = torch.tensor([1.0, 3.0])
+    expected = (1.0 * costs[0][0] + 3.0 * costs[1]) / 4.0
+    assert cross_entropy(logits, target, weights).item() == pytest.approx(expected.item())
+
+
+def test_weighted_cross_entropy_of_nothing_known_is_nothing():
+    target = torch.full((1, 2, 2), UNKNOWN_TYPE)
+    assert cross_entropy(torch.randn(1, 3, 2, 2), target, torch.ones(3)).item() == 0.0
+
+
+def test_even_weights_change_nothing():
+    logits, target = torch.randn(2, 3, 4, 4), torch.randint(0, 3, (2, 4, 4))
+    assert cross_entropy(logits, target, torch.ones(3)).item() == pytest.approx(cross_entropy(logits, target).item())
+
+
+@pytest.mark.parametrize("rarity", [0.0, 0.5, 1.0])
+def test_rare_types_weigh_more(rarity):
+    shares = np.array([0.7, 0.2, 0.1])
+    weights = rarity_weights(shares, rarity).double().numpy()
+    assert (weights * shares).sum() == pytest.approx(1.0)
+    assert weights[2] / weights[0] == pytest.approx(7.0**rarity)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
-import math
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -18,183 +16,187 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
-from napari_pathprune.atomic import whole_file
+from napari_pathprune.allocator import keep_freed_memory
+from napari_pathprune.training.averaging import averaged
+from napari_pathprune.training.backward import Backward, Batch, Losses
+from napari_pathprune.training.fit_events import BatchSplit, FitDone, FitEvent, StepDone, Validated
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.fit_state import FitState, restored, write_state
+from napari_pathprune.training.layout import layout_for
+from napari_pathprune.training.learning_rate import learning_rate_at
 
 SAVE_AFTER_S: Final = 60.0
 """A state is written at least this often: a stopped fit loses no more."""
 
-Losses = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Mapping[str, Tensor]]
+Validate = Callable[[nn.Module], Mapping[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class FitSettings:
-    """How long and how fast to learn.
-
-    Attributes
-    ----------
-    steps
-        Optimiser steps in all.
-    batch
-        Patches a step.
-    learning_rate
-        Highest rate of AdamW; it rises over `warmup` and falls by a cosine to a hundredth.
-    warmup
-        Share of the steps over which the rate rises.
-    weight_decay
-        Of AdamW.
-    averaging
-        Decay of the moving average of the weights (Polyak averaging), which is what is kept in the end.
-    clip
-        Largest norm of the gradient.
-    save_every
-        Steps between two states from which a stopped fit resumes.
-    accelerator, precision
-        Of Lightning Fabric.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-    """
-
-    steps: int = 1000
-    batch: int = 2
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    weight_decay: float = 1e-4
-    averaging: float = 0.995
-    clip: float = 10.0
-    save_every: int = 50
-    accelerator: str = "auto"
-    precision: str = "32-true"
-
-    def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch", 1), ("save_every", 1), ("learning_rate", 0.0), ("clip", 0.0)):
-            value = getattr(self, name)
-            if not value >= least or value == 0:
-                raise ValueError(f"got {name} = {value}; give {'a number above 0' if least == 0 else '1 or more'}")
-        for name in ("warmup", "averaging"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give a share between 0 and 1")
-
-
-@dataclass(frozen=True, slots=True)
-class StepDone:
-    """One optimiser step: its number (from 1), all steps, the loss' terms, the rate and the time it took."""
-
-    step: int
-    steps: int
-    losses: Mapping[str, float]
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FitDone:
-    """The end: the model now carries the averaged weights."""
-
-    steps: int
-    seconds: float
-
-
-FitEvent = StepDone | FitDone
-
-
-def learning_rate_at(step: int, settings: FitSettings) -> float:
-    """Give the rate of a step: a linear rise, then half a cosine down to a hundredth of the highest.
-
-    Examples
-    --------
-    >>> settings = FitSettings(steps=100, learning_rate=1.0, warmup=0.1)
-    >>> [round(learning_rate_at(step, settings), 2) for step in (0, 9, 55, 99)]
-    [0.1, 1.0, 0.5, 0.01]
-    """
-    rise = max(1, round(settings.warmup * settings.steps))
-    if step < rise:
-        return settings.learning_rate * (step + 1) / rise
-    share = (step - rise) / max(1, settings.steps - 1 - rise)
-    return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share))))
+class NotFinite(ValueError):  # noqa: N818 - what happened is the error
+    """The loss or its gradient is not finite; the model carries the last good averaged weights."""
 
 
 def fit(
     model: nn.Module,
-    patches: Dataset[Mapping[str, Tensor]],
+    patches: Dataset[Batch],
     losses: Losses,
     settings: FitSettings,
     *,
+    penalty: Callable[[], Tensor] | None = None,
+    validate: Validate | None = None,
     state: Path | None = None,
     about: Mapping[str, str] | None = None,
 ) -> Iterator[FitEvent]:
     """Train a model in place.
 
+    With several devices the same program runs once for each; only the first one yields events and writes files.
+
     Parameters
     ----------
     model
-        Returns named maps. It ends with the moving average of its weights, in eval mode, on the CPU.
+        Returns named maps. It ends with the moving average of its weights (that of the best validation, if there is
+        one), in eval mode, on the CPU.
     patches
-        Item ``i`` belongs to step ``i // batch``, and always is the same: that makes resuming exact.
+        Item ``i`` belongs to step ``i // batch``, and always is the same: that makes resuming exact. The model is
+        given its ``image``.
     losses
-        Maps and targets to scalar terms; their sum is minimised.
+        Maps and patches to scalar terms; their sum is minimised.
     settings
         See `FitSettings`.
+    penalty
+        A term on the weights alone, added once a step, such as that of network slimming.
+    validate
+        Scores the averaged model, in eval mode; the first score counts, and higher is better.
     state
         File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. The
-        learning rate may differ from before, nothing else.
+        learning rate may differ from before, and the device, nothing else.
     about
         What the fit depends on beside the settings, by name: the first weights, the data. A state of something else is
         refused.
 
     Yields
     ------
-    StepDone, FitDone
+    StepDone, BatchSplit, Validated, FitDone
 
     Raises
     ------
+    NotFinite
+        If the loss or its gradient is not finite; the last good state is kept.
     ValueError
-        If the state is none, or belongs to other settings or another model, or if the loss or its gradient is not
-        finite; in that case the last good state is kept.
+        If the state is none, or belongs to other settings or another model; or if memory runs out with one patch.
     OSError
         If the state cannot be written, such as on a full disk.
     """
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
-    model.train().to(memory_format=torch.channels_last)
-    average = AveragedModel(model, multi_avg_fn=_polyak(settings.averaging), use_buffers=True)
-    optimizer: Optimizer = AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    fabric = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
+    fabric.launch()
+    keep_freed_memory()
+    _freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
+    average = averaged(model, settings.averaging)
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer: Optimizer = AdamW(learnt, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     wrapped, optimizer = fabric.setup(model, optimizer)
     average.to(fabric.device)
     about = dict(about or {})
-    start = _restore(state, settings, about, model, average, optimizer)
-    steps = range(start * settings.batch, settings.steps * settings.batch)
-    loader = fabric.setup_dataloaders(DataLoader(patches, settings.batch, sampler=steps))
+    now = restored(state, settings, about, model, average, optimizer)
+    batches = fabric.setup_dataloaders(
+        DataLoader(
+            patches,
+            settings.batch // settings.devices,
+            sampler=_turns(now.step, settings, fabric.global_rank),
+            num_workers=settings.workers,
+        ),
+        use_distributed_sampler=False,
+    )
+    backward = Backward(fabric, wrapped, losses)
     begin = last = saved = time.perf_counter()
-    for step, batch in enumerate(loader, start):
-        rate = learning_rate_at(step, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        image = batch["image"].contiguous(memory_format=torch.channels_last)
-        terms = losses(wrapped(image), batch)
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            raise ValueError(_not_finite("loss", step, rate, state))
-        optimizer.zero_grad()
-        fabric.backward(total)
-        norm = fabric.clip_gradients(wrapped, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
-        # in 16-mixed such steps are usual: the gradient scaler leaves them out
-        if not (torch.isfinite(norm) or settings.precision == "16-mixed"):
-            raise ValueError(_not_finite("gradient", step, rate, state))
+    stop = _waited_enough(now, settings)
+    for batch in () if stop else batches:
+        rate, pieces = learning_rate_at(now.step, settings), backward.pieces
+        _set_rate(optimizer, rate)
+        terms = backward(optimizer, batch)
+        terms |= _penalised(fabric, penalty)
+        broken = _broken(fabric, wrapped, optimizer, terms, settings)
+        if broken:
+            _end(model, average.module.state_dict())
+            raise NotFinite(_not_finite(broken, now.step, rate, state))
         optimizer.step()
         average.update_parameters(model)
-        now = time.perf_counter()
-        due = (step + 1) % settings.save_every == 0 or step + 1 == settings.steps or now - saved > SAVE_AFTER_S
-        if state is not None and due:
-            _save(state, step + 1, settings, about, model, average, optimizer)
-            saved = now
-        values = {name: float(term.detach()) for name, term in terms.items()}
-        yield StepDone(step + 1, settings.steps, values, rate, now - last)
-        last = now
-    model.load_state_dict(average.module.state_dict())
+        now.step += 1
+        events: list[FitEvent] = [StepDone(now.step, settings.steps, terms, rate, time.perf_counter() - last)]
+        if backward.pieces != pieces:
+            events.insert(0, BatchSplit(now.step, backward.pieces))
+        if validate is not None and _validation_due(now.step, settings):
+            if fabric.is_global_zero:
+                events.append(_validated(validate, average, now, settings))
+            stop = fabric.broadcast(_waited_enough(now, settings))
+        last = time.perf_counter()
+        if state is not None and fabric.is_global_zero and (stop or _state_due(now.step, last - saved, settings)):
+            write_state(state, now, settings, about, model, average, optimizer)
+            saved = last
+        if fabric.is_global_zero:
+            yield from events
+        if stop:
+            break
+    end = _copied(average.module)
+    _end(model, now.best_weights or end)
+    if fabric.is_global_zero:
+        yield FitDone(now.step, now.best_step or now.step, time.perf_counter() - begin, end)
+
+
+def _end(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    model.load_state_dict(weights)
+    _freeze(model, ())
     model.eval().to("cpu")
-    yield FitDone(settings.steps, time.perf_counter() - begin)
+
+
+def _set_rate(optimizer: Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _validation_due(step: int, settings: FitSettings) -> bool:
+    return step == settings.steps or (settings.validate_every > 0 and step % settings.validate_every == 0)
+
+
+def _state_due(step: int, seconds: float, settings: FitSettings) -> bool:
+    return step == settings.steps or step % settings.save_every == 0 or seconds > SAVE_AFTER_S
+
+
+def _penalised(fabric: Fabric, penalty: Callable[[], Tensor] | None) -> dict[str, float]:
+    """Add the gradient of the term on the weights alone."""
+    if penalty is None:
+        return {}
+    term = penalty()
+    fabric.backward(term)
+    return {"penalty": float(term.detach())}
+
+
+def _freeze(model: nn.Module, patterns: tuple[str, ...]) -> None:
+    found = dict.fromkeys(patterns, False)
+    for name, parameter in model.named_parameters():
+        hits = [pattern for pattern in patterns if fnmatchcase(name, pattern)]
+        parameter.requires_grad_(not hits)
+        found |= dict.fromkeys(hits, True)
+    unused = [pattern for pattern, used in found.items() if not used]
+    if unused:
+        raise ValueError(f"got frozen = {unused[0]!r}, which no parameter of the model matches; correct or remove it")
+
+
+def _turns(start: int, settings: FitSettings, rank: int) -> list[int]:
+    """Give the patches that one of the devices sees, in their order."""
+    own = settings.batch // settings.devices
+    return [step * settings.batch + rank * own + place for step in range(start, settings.steps) for place in range(own)]
+
+
+def _broken(
+    fabric: Fabric, model: nn.Module, optimizer: Optimizer, terms: Mapping[str, float], settings: FitSettings
+) -> str:
+    """Name what is not finite, if anything; clip the gradient."""
+    if not torch.tensor(list(terms.values())).isfinite().all():
+        return "loss"
+    norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+    # in 16-mixed such steps are usual: the gradient scaler leaves them out
+    fine = settings.precision == "16-mixed" or norm is None or bool(torch.isfinite(norm))
+    return "" if fine else "gradient"
 
 
 def _not_finite(what: str, step: int, rate: float, state: Path | None) -> str:
@@ -202,74 +204,22 @@ def _not_finite(what: str, step: int, rate: float, state: Path | None) -> str:
     return f"the {what} is not finite at step {step + 1}: start again with a lower learning rate than {rate:g}{kept}"
 
 
-Tensors = tuple[Tensor, ...] | list[Tensor]
+def _validated(validate: Validate, average: AveragedModel, now: FitState, settings: FitSettings) -> Validated:
+    scored = copy.deepcopy(average.module).eval()  # who scores may move it to where it likes
+    scores = dict(validate(scored))
+    weights = _copied(scored)
+    score = next(iter(scores.values()))
+    best = score > now.best_score
+    if best:
+        now.best_score, now.best_step, now.best_weights, now.waited = score, now.step, weights, 0
+    else:
+        now.waited += 1
+    return Validated(now.step, settings.steps, scores, best, weights)
 
 
-def _polyak(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Average with a decay that starts low, so that the first weights are soon forgotten."""
-
-    @torch.no_grad()
-    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
-        share = 1.0 - min(decay, (1.0 + int(count)) / (10.0 + int(count)))
-        for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
-                old.lerp_(new.to(old.dtype), share)
-            else:
-                old.copy_(new)
-
-    return update
+def _waited_enough(now: FitState, settings: FitSettings) -> bool:
+    return 0 < settings.patience <= now.waited
 
 
-def _save(
-    path: Path,
-    step: int,
-    settings: FitSettings,
-    about: Mapping[str, str],
-    model: nn.Module,
-    average: AveragedModel,
-    optimizer: Optimizer,
-) -> None:
-    content = {
-        "step": step,
-        "settings": dataclasses.asdict(settings),
-        "about": dict(about),
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
-    torch.save(content, file)
-    with whole_file(path) as part:
-        part.write_bytes(file.getbuffer())
-
-
-def _restore(
-    path: Path | None,
-    settings: FitSettings,
-    about: Mapping[str, str],
-    model: nn.Module,
-    average: AveragedModel,
-    optimizer: Optimizer,
-) -> int:
-    if path is None or not path.exists():
-        return 0
-    try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        before = {**content["settings"], **content["about"]}
-    except Exception as error:  # a file of another kind can raise anything
-        raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
-    now = {**dataclasses.asdict(settings), **about}
-    # the learning rate may change: a fit that was stopped since it became unstable goes on with a lower one
-    other = sorted(name for name in now.keys() - {"learning_rate"} if before.get(name) != now[name])
-    if other:
-        raise ValueError(
-            f"{path} was written with {other[0]} = {before.get(other[0])}, but it is {now[other[0]]} now: "
-            "use the same settings, or remove the file to start again"
-        )
-    try:
-        model.load_state_dict(content["model"])
-        average.load_state_dict(content["average"])
-    except RuntimeError as error:
-        raise ValueError(f"{path} belongs to another model: remove it to start again") from error
-    optimizer.load_state_dict(content["optimizer"])
-    return int(content["step"])
+def _copied(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pathprune.training.targets import UNKNOWN_TYPE
@@ -13,7 +15,7 @@ from napari_pathprune.training.targets import UNKNOWN_TYPE
 SMOOTH = 1e-3
 
 
-def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy over the pixels with a known class.
 
     Parameters
@@ -22,10 +24,13 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         (N, C, H, W).
     target
         (N, H, W) int64; `UNKNOWN_TYPE` is left out.
+    weights
+        (C,), how much a pixel of each class counts; None if all count the same.
     """
-    known = (target != UNKNOWN_TYPE).sum().clamp(min=1)
-    total = F.cross_entropy(logits, target, ignore_index=UNKNOWN_TYPE, reduction="sum")
-    return total / known
+    known = target != UNKNOWN_TYPE
+    count = known.sum() if weights is None else weights[target[known]].sum()
+    total = F.cross_entropy(logits, target, weights, ignore_index=UNKNOWN_TYPE, reduction="sum")
+    return total / count.clamp(min=1e-6 if weights is not None else 1)
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -62,7 +67,28 @@ def gradient_loss(hv: Tensor, target: Tensor, nuclear: Tensor) -> Tensor:
     return (difference.square() * inside).sum() / (2.0 * inside.sum() + 1e-8)
 
 
-def hovernet_losses(maps: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rarity_weights(shares: NDArray[np.float64], rarity: float) -> Tensor:
+    """Give rare classes a greater weight in the cross-entropy: share^-rarity, with mean 1 over the pixels.
+
+    Parameters
+    ----------
+    shares
+        (C,), share of the pixels of each class, above 0.
+    rarity
+        0 for none, 1 lets every class count the same in all, 0.5 is half way.
+
+    Examples
+    --------
+    >>> rarity_weights(np.array([0.8, 0.2]), 1.0).tolist()
+    [0.625, 2.5]
+    """
+    weights = shares**-rarity
+    return torch.from_numpy(weights / (weights * shares).sum()).float()
+
+
+def hovernet_losses(
+    maps: Mapping[str, Tensor], targets: Mapping[str, Tensor], *, type_weights: Tensor | None = None
+) -> dict[str, Tensor]:
     """Give each term of HoVer-Net's loss; their sum is what is minimised.
 
     Parameters
@@ -71,6 +97,8 @@ def hovernet_losses(maps: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -
         What the network returns: ``np``, ``hv`` and, if typed, ``tp``.
     targets
         ``nuclear`` (N, H, W), ``hv`` (N, 2, H, W) and ``types`` (N, H, W).
+    type_weights
+        (num_types,), as in `cross_entropy`.
 
     Returns
     -------
@@ -85,6 +113,7 @@ def hovernet_losses(maps: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -
         "hv_msge": gradient_loss(maps["hv"], hv, nuclear),
     }
     if "tp" in maps:
-        terms["tp_ce"] = cross_entropy(maps["tp"], targets["types"])
+        weights = None if type_weights is None else type_weights.to(maps["tp"])
+        terms["tp_ce"] = cross_entropy(maps["tp"], targets["types"], weights)
         terms["tp_dice"] = dice_loss(maps["tp"], targets["types"])
     return terms

@@ -1,0 +1,119 @@
+"""The state from which a stopped training goes on, exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from napari_pathprune.atomic import whole_file
+from napari_pathprune.training.fit_settings import FitSettings
+
+MAY_CHANGE = frozenset({"learning_rate", "accelerator", "devices", "save_every", "workers"})
+"""A fit that was stopped since it became unstable goes on with a lower rate; where it runs does not matter."""
+
+
+@dataclass(slots=True)
+class FitState:
+    """How far a fit is, beside the weights.
+
+    Attributes
+    ----------
+    step
+        Steps that are done.
+    best_score, best_step, best_weights
+        Of the best validation; none before the first.
+    waited
+        Validations since then.
+    """
+
+    step: int = 0
+    best_score: float = float("-inf")
+    best_step: int = 0
+    best_weights: Mapping[str, Tensor] = field(default_factory=dict)
+    waited: int = 0
+
+
+def write_state(
+    path: Path,
+    state: FitState,
+    settings: FitSettings,
+    about: Mapping[str, str],
+    model: nn.Module,
+    average: AveragedModel,
+    optimizer: Optimizer,
+) -> None:
+    """Write a state; an older one stays until the new one is whole."""
+    content = {
+        **{f.name: getattr(state, f.name) for f in dataclasses.fields(FitState)},
+        "settings": dataclasses.asdict(settings),
+        "about": dict(about),
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
+    torch.save(content, file)
+    with whole_file(path) as part:
+        part.write_bytes(file.getbuffer())
+
+
+def restored(
+    path: Path | None,
+    settings: FitSettings,
+    about: Mapping[str, str],
+    model: nn.Module,
+    average: AveragedModel,
+    optimizer: Optimizer,
+) -> FitState:
+    """Load weights, average and optimiser of a stopped fit; without a file nothing is changed.
+
+    Raises
+    ------
+    ValueError
+        If the file is no state, or one of other settings, other data or another model.
+    """
+    if path is None or not path.exists():
+        return FitState()
+    content = _read(path)
+    before = {**content["settings"], **content["about"]}
+    now = {**dataclasses.asdict(settings), **about}
+    other = sorted(name for name in now.keys() - MAY_CHANGE if before.get(name) != now[name])
+    if other:
+        raise ValueError(
+            f"{path} was written with {other[0]} = {before.get(other[0])}, but it is {now[other[0]]} now: "
+            "use the same settings, or remove the file to start again"
+        )
+    try:
+        model.load_state_dict(content["model"])
+        average.load_state_dict(content["average"])
+    except RuntimeError as error:
+        raise ValueError(f"{path} belongs to another model: remove it to start again") from error
+    optimizer.load_state_dict(content["optimizer"])
+    return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState)})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        for name in (
+            "settings",
+            "about",
+            "model",
+            "average",
+            "optimizer",
+            *(f.name for f in dataclasses.fields(FitState)),
+        ):
+            content[name]
+    except Exception as error:  # a file of another kind can raise anything
+        raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
+    found: dict[str, Any] = content
+    return found

@@ -1,0 +1,25 @@
+"""Settings say which number is out of range."""
+
+import pytest
+
+from napari_pathprune.training.fit_settings import FitSettings
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "steps = 0; give 1 or more"),
+        ({"batch": -1}, "batch = -1"),
+        ({"save_every": 0}, "save_every = 0"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0; give a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan"),
+        ({"warmup": 1.5}, "warmup = 1.5; give a share"),
+        ({"averaging": -0.1}, "averaging"),
+        ({"patience": -1}, "patience = -1; give 0 or more"),
+        ({"schedule": "cosin"}, "'cosin'; the schedules are cosine, one-cycle"),
+        ({"batch": 3, "devices": 2}, "batch of 3 for 2 devices"),
+    ],
+)
+def test_settings_out_of_range_are_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        FitSettings(**change)
