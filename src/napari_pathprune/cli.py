@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from napari_pathprune import cli_training
 from napari_pathprune.arguments import cap_of, folders_of, region_of
 from napari_pathprune.mistakes import MISTAKE, STOPPED, line_of
 from napari_pathprune.progress import err, followed
+from napari_pathprune.terminal import Json, Model, Out, say, say_json, table_of
 
 app = typer.Typer(
     help="Prune nuclei networks until they are interactive, and see what was lost.",
@@ -25,11 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-out_console = Console()
-
-Model = Annotated[str, typer.Argument(help="A model file, or the name of a packaged model.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Where the result is written.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,10 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
-def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, indent=2))
-
-
 @app.command()
 def demo(
     out: Out = Path("pathprune-demo"),
@@ -76,10 +67,10 @@ def demo(
             done = event
     assert done is not None
     if as_json:
-        _print_json(done.to_dict())
+        say_json(done.to_dict())
     else:
-        out_console.print(_table(COLUMNS, done.rows, "Dense and compact on the same tissue"))
-        out_console.print(f"Look at {out / 'side-by-side.png'}; everything else lies beside it.", highlight=False)
+        say(table_of(COLUMNS, done.rows, "Dense and compact on the same tissue"))
+        say(f"Look at {out / 'side-by-side.png'}; everything else lies beside it.")
     if viewer:
         _show(out)
 
@@ -96,15 +87,6 @@ def _show(folder: Path) -> None:
     show_results(packaged_slide(), folder)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
-    table = Table(title=title)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
 @app.command()
 def info(model: Model, as_json: Json = False) -> None:
     """Tell what a model is, what it costs, what happened to it, and its channel groups.
@@ -115,10 +97,10 @@ def info(model: Model, as_json: Json = False) -> None:
 
     description = describe(model)
     if as_json:
-        _print_json(description.to_dict())
+        say_json(description.to_dict())
         return
-    out_console.print(_table(("", "value"), description.facts(), str(model)))
-    out_console.print(_table(description.GROUP_COLUMNS, description.group_rows(), "Channel groups"))
+    say(table_of(("", "value"), description.facts(), str(model)))
+    say(table_of(description.GROUP_COLUMNS, description.group_rows(), "Channel groups"))
 
 
 @app.command()
@@ -170,59 +152,14 @@ def prune(
         min_channels=min_channels,
     )
     if as_json:
-        _print_json(report.to_dict())
+        say_json(report.to_dict())
     else:
-        out_console.print(report.summary(), highlight=False, soft_wrap=True)
+        say(report.summary())
 
 
-@app.command()
-def train(
-    source: Annotated[Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images.")],
-    out: Out,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of the config's.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Train a fresh model. A run that was stopped goes on where it was when started again.
-
-    Example: `pathprune train train.toml -o model.safetensors`
-    """
-    _train(source, out, steps=steps, start=None, as_json=as_json)
-
-
-@app.command()
-def finetune(
-    model: Model,
-    source: Annotated[Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images.")],
-    out: Out,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of the config's.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Train a model on, a compact one for instance.
-
-    Example: `pathprune finetune small.safetensors data/ -o tuned.safetensors --steps 200`
-    """
-    _train(source, out, steps=steps, start=model, as_json=as_json)
-
-
-def _train(source: Path, out: Path, *, steps: int | None, start: str | None, as_json: bool) -> None:
-    import dataclasses
-
-    from napari_pathprune.training.fit import StepDone
-    from napari_pathprune.workflows.checkpoint import load
-    from napari_pathprune.workflows.train import read_config
-    from napari_pathprune.workflows.train import train as run
-
-    config = read_config(source)
-    if steps is not None:
-        config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, steps=steps))
-    last = None
-    for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
-        last = event if isinstance(event, StepDone) else last
-    result = {"model": str(out), "steps": config.fit.steps, "losses": dict(last.losses) if last else {}}
-    if as_json:
-        _print_json(result)
-    else:
-        out_console.print(f"wrote {out} after {config.fit.steps} steps", highlight=False)
+app.command()(cli_training.train)
+app.command()(cli_training.finetune)
+app.command()(cli_training.compress)
 
 
 @app.command()
@@ -268,26 +205,27 @@ def segment(
                     err.print(note, highlight=False)
             results.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
     if as_json:
-        _print_json({"results": results})
+        say_json({"results": results})
         return
     for result in results:
-        out_console.print(
+        say(
             f"{result['slide']}: {result['nuclei']} nuclei in {result['megapixels']:.1f} megapixels of "
             f"{result['model_mpp']:g} um, {result['seconds']:.0f} s; see {result['folder']}",
-            highlight=False,
-            soft_wrap=True,
         )
 
 
 @app.command()
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Model files or packaged names.")],
-    data: Annotated[Path, typer.Option(help="A folder with images and labels.")],
+    data: Annotated[Path, typer.Option(help="Annotated images: a labelled folder, a PanNuke fold, or CoNSeP.")],
     only: Annotated[list[str] | None, typer.Option(help="Names of the images to score; all if not given.")] = None,
     zoom: Annotated[float, typer.Option(help="Magnification that brings the images to the model's mpp.")] = 1.0,
     as_json: Json = False,
 ) -> None:
-    """Score models on annotated images: PQ, DQ, SQ, AJI and Dice, averaged over images.
+    """Score models on annotated images.
+
+    PQ, DQ, SQ, AJI and Dice are means over images; mPQ+ (over types) and F1 (of centres) are pooled over nuclei. With
+    `--json` all scores, by type and by image.
 
     Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
     """
@@ -295,9 +233,9 @@ def evaluate(
 
     scores = evaluate_models(models, data, only=tuple(only or ()), zoom=zoom)
     if as_json:
-        _print_json({"scores": [score.to_dict() for score in scores]})
+        say_json({"scores": [score.to_dict() for score in scores]})
     else:
-        out_console.print(_table(COLUMNS, [score.row() for score in scores], f"{data}"))
+        say(table_of(COLUMNS, [score.row() for score in scores], f"{data}"))
 
 
 if __name__ == "__main__":

@@ -33,24 +33,28 @@ def followed(events: Iterable[Event], label: str) -> Iterator[Event]:
     with _progress() as progress:
         task = progress.add_task(label, total=None, note="")
         begin = shown = time.monotonic()
-        first = 0  # how far it was at `begin`: the first step warms up, and a resumed run does not start at nothing
+        first = before = 0  # how far it was at `begin`: the first step warms up, a resumed run starts further on
         for event in events:
             done, total, note = _position(event)
             if total is not None:
                 progress.update(task, completed=done, total=total, note=note)
                 now = time.monotonic()
-                if not first and done:
+                if (not first and done) or done < before:
                     first, begin = done, now
+                before = done
                 if not err.is_terminal and (now - shown > 10.0 or done == total):
                     pace = (now - begin) / (done - first) if done > first else None
                     left = "" if pace is None else f"about {pace * (total - done):.0f} s left "
                     err.print(f"{label}: {done}/{total}, {left}{note}", highlight=False, soft_wrap=True)
                     shown = now
+            line = _line(event)
+            if line:
+                err.print(line, highlight=False, soft_wrap=True)
             yield event
 
 
 def _position(event: object) -> tuple[int, int | None, str]:
-    from napari_pathprune.training.fit import StepDone
+    from napari_pathprune.training.fit_events import StepDone
     from napari_pathprune.workflows.segment import SegmentStarted, TileDone
 
     match event:
@@ -62,3 +66,22 @@ def _position(event: object) -> tuple[int, int | None, str]:
             return step, steps, f"loss {sum(event.losses.values()):.2f}"
         case _:
             return 0, None, ""
+
+
+def _line(event: object) -> str:
+    """Tell what deserves a line of its own."""
+    from napari_pathprune.training.fit_events import BatchSplit, Validated
+    from napari_pathprune.workflows.compress import StageDone, StageStarted
+
+    match event:
+        case BatchSplit(step=step, pieces=pieces):
+            return f"memory ran out at step {step}: batches are computed in {pieces} pieces from here on"
+        case Validated(step=step, scores=scores, best=best):
+            told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+            return f"validated at step {step}: {told}{', the best so far' if best else ''}"
+        case StageStarted(number=number, stages=stages, params=params, dense_params=dense):
+            return f"stage {number} of {stages}: {params:,} parameters, {params / dense:.1%} of the dense model's"
+        case StageDone(stage=stage, within=False):
+            return f"stage {stage.number} lost more than is allowed: the one before it is kept"
+        case _:
+            return ""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
+from torch import nn
 
-from napari_pathprune.training.fit import FitDone, StepDone
+from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
-from napari_pathprune.workflows.train import read_config, train
+from napari_pathprune.workflows.train import train
+from napari_pathprune.workflows.train_config import LossSettings, TrainConfig, read_config
 
 CONFIG = """
 [model]
@@ -79,44 +84,6 @@ def test_fine_tuning_keeps_the_model_and_adds_to_its_lineage(
     assert not torch.equal(tuned.weights[name], checkpoint.weights[name])
 
 
-def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None:
-    config = read_config(annotated_folder)
-    assert config.model.type_names == ("background", "neoplastic", "inflammatory")
-    assert config.data[0].folder == "."
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[model]\nwidht = 1\n[[data]]\nfolder = '.'", "'widht'; those known here are architecture"),
-        ("[modle]\n", r"table \[modle\]"),
-        ("[model]\n", "names no data"),
-        ("[[data]]\nzoom = 2.0", "folder is missing; give a text"),
-        ("[data]\nfolder = '.'", r"write \[\[data\]\]"),
-        ("fit = 3\n[[data]]\nfolder = '.'", "3 where a table is wanted"),
-        ("[[data]]\nfolder = '.'\nzoom = 0", "zoom = 0; give a number above 0"),
-        ("[[data]]\nfolder = '.'\nweight = 0.0", "weight = 0.0; give a number above 0"),
-        ("[fit]\nsteps = 2.5\n[[data]]\nfolder = '.'", "steps = 2.5; give a whole number"),
-        ("[patches]\npatch_px = '320'\n[[data]]\nfolder = '.'", "patch_px = '320'; give a whole number"),
-        ("[model]\ntype_names = 'abc'\n[[data]]\nfolder = '.'", "type_names = 'abc'; give a list of texts"),
-        ("[model]\nmpp = -1\n[[data]]\nfolder = '.'", "mpp = -1; give the pixel size"),
-        ("[augmentation]\nscale = [0, 1]\n[[data]]\nfolder = '.'", r"scale = \(0, 1\); give two magnifications"),
-        ("[augmentation]\nscale = [1]\n[[data]]\nfolder = '.'", "give two numbers"),
-        ("= 3", "not a TOML file"),
-    ],
-)
-def test_a_wrong_config_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "train.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        read_config(path)
-
-
-def test_a_missing_config_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"nowhere\.toml does not exist"):
-        read_config(tmp_path / "nowhere.toml")
-
-
 def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     config = read_config(config_file)
@@ -138,3 +105,158 @@ def test_the_folder_of_the_model_must_exist(config_file: Path, tmp_path: Path) -
 def test_out_must_be_a_model_file(config_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"name it model\.safetensors"):
         next(iter(train(read_config(config_file), tmp_path / "model.pth")))
+
+
+def with_validation(config: TrainConfig, **phase: object) -> TrainConfig:
+    """Let the image that is left out judge."""
+    only = dataclasses.replace(config.data[0], leave_out=(), only=("two",))
+    fit = dataclasses.replace(config.fit[0], **phase)  # type: ignore[arg-type]
+    return dataclasses.replace(config, fit=(fit,), validation=(only,))
+
+
+def marks(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> None:
+    """Let validations give these scores in turn."""
+    turn: Iterator[float] = iter(scores)
+    monkeypatch.setattr("napari_pathprune.workflows.train.scores_of", lambda *_a, **_k: {"pq": next(turn)})
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_validation_is_real_and_by_image(config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    events = list(train(with_validation(read_config(config_file)), out))
+    (validated,) = [event for event in events if isinstance(event, Validated)]
+    assert list(validated.scores)[:3] == ["pq", "aji", "dice"]
+    assert all(0.0 <= score <= 1.0 for score in validated.scores.values())
+
+
+def test_the_best_is_kept_and_the_last_lies_beside_it(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks(monkeypatch, [0.1, 0.7, 0.3])
+    out = tmp_path / "model.safetensors"
+    seen = {}
+    for event in train(with_validation(read_config(config_file), steps=3, validate_every=1), out):
+        if isinstance(event, Validated):
+            seen[event.step] = load(out).weights if event.best else None
+    best, last = load(out), load(tmp_path / "model.last.safetensors")
+    assert (best.lineage[-1]["steps"], last.lineage[-1]["steps"]) == (2, 3)
+    assert seen[3] is None
+    name = "decoder.np.u0.conv.weight"
+    assert torch.equal(best.weights[name], seen[2][name])  # type: ignore[index]
+    assert not torch.equal(best.weights[name], last.weights[name])
+    assert [(row["step"], row["pq"], row["best"]) for row in rows(tmp_path / "model.validation.csv")] == [
+        ("1", "0.1", "1"),
+        ("2", "0.7", "1"),
+        ("3", "0.3", "0"),
+    ]
+    assert cv2.imread(str(tmp_path / "model.curves.png")).std() > 1
+
+
+def test_the_log_of_a_resumed_run_is_that_of_a_whole_one(config_file: Path, tmp_path: Path) -> None:
+    config = read_config(config_file)
+    config = dataclasses.replace(config, fit=(dataclasses.replace(config.fit[0], steps=4, save_every=2),))
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(train(config, whole))
+    stopped = train(config, parts)
+    for _ in range(3):  # the third step is logged, but not in the state
+        next(stopped)
+    stopped.close()
+    list(train(config, parts))
+    one, other = (rows(path.with_name(f"{path.stem}.log.csv")) for path in (whole, parts))
+    assert [row["step"] for row in one] == ["1", "2", "3", "4"]
+    for row in (*one, *other):
+        del row["seconds"]
+    assert other == one
+
+
+def phases(config: TrainConfig) -> TrainConfig:
+    """Train the decoder first, then all, as HoVer-Net was trained."""
+    first = dataclasses.replace(config.fit[0], frozen=("d[0-3].*", "conv0.*"))
+    return dataclasses.replace(config, fit=(first, config.fit[0]))
+
+
+def test_two_phases_follow_each_other(config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    config = phases(read_config(config_file))
+    events = list(train(config, out))
+    assert [type(event) for event in events] == 2 * [StepDone, StepDone, FitDone]
+    assert load(out).lineage[-1]["steps"] == 4
+    assert [(row["phase"], row["step"]) for row in rows(tmp_path / "model.log.csv")] == [
+        ("1", "1"),
+        ("1", "2"),
+        ("2", "1"),
+        ("2", "2"),
+    ]
+    only = dataclasses.replace(config, fit=config.fit[:1])
+    list(train(only, tmp_path / "first.safetensors"))
+    list(train(dataclasses.replace(config, fit=config.fit[1:]), tmp_path / "second.safetensors"))
+    first, second = (load(tmp_path / f"{name}.safetensors").weights for name in ("first", "second"))
+    encoder, decoder = "d2.units.0.conv1.weight", "decoder.np.u0.conv.weight"
+    assert not torch.equal(first[decoder], torch.zeros_like(first[decoder]))
+    assert torch.equal(first[encoder], fresh_weights(config_file, tmp_path)[encoder])
+    assert not torch.equal(second[encoder], first[encoder])
+
+
+def fresh_weights(config_file: Path, tmp_path: Path) -> dict[str, torch.Tensor]:
+    """Give the weights that training begins with: those after a step whose rate is as good as nothing."""
+    config = read_config(config_file)
+    still = dataclasses.replace(config.fit[0], steps=1, learning_rate=1e-30, weight_decay=0.0)
+    list(train(dataclasses.replace(config, fit=(still,)), tmp_path / "still.safetensors"))
+    return dict(load(tmp_path / "still.safetensors").weights)
+
+
+@pytest.mark.parametrize("events_before", [1, 3, 4])
+def test_a_run_stopped_in_either_phase_goes_on_exactly(config_file: Path, tmp_path: Path, events_before: int) -> None:
+    config = phases(read_config(config_file))
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(train(config, whole))
+    stopped = train(config, parts)
+    for _ in range(events_before):
+        next(stopped)
+    stopped.close()
+    list(train(config, parts))
+    expected, given = load(whole).weights, load(parts).weights
+    assert all(torch.equal(expected[name], given[name]) for name in expected)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_good_weights(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pathprune.training.losses import hovernet_losses
+
+    turn = iter(range(9))
+
+    def breaks(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        bad = float("nan") if next(turn) == 1 else 1.0
+        return {name: term * bad for name, term in hovernet_losses(maps, batch).items()}
+
+    monkeypatch.setattr("napari_pathprune.workflows.train.hovernet_losses", breaks)
+    out = tmp_path / "model.safetensors"
+    with pytest.raises(ValueError, match=r"not finite at step 2: .*last good weights are in .*model\.last-good"):
+        list(train(read_config(config_file), out))
+    good = load(tmp_path / "model.last-good.safetensors")
+    assert all(tensor.isfinite().all() for tensor in good.weights.values())
+    assert not out.exists()
+
+
+def test_a_teacher_teaches(config_file: Path, checkpoint: Checkpoint, model_file: Path, tmp_path: Path) -> None:
+    config = read_config(config_file)
+    taught = dataclasses.replace(config, losses=LossSettings(teacher=str(model_file), teacher_share=0.9))
+    first = next(event for event in train(taught, tmp_path / "a.safetensors") if isinstance(event, StepDone))
+    assert {"np_teacher", "tp_teacher", "hv_teacher"} < set(first.losses)
+    same = next(
+        event for event in train(taught, tmp_path / "b.safetensors", start=checkpoint) if isinstance(event, StepDone)
+    )
+    assert same.losses["np_teacher"] < first.losses["np_teacher"]
+
+
+def test_slimming_adds_its_penalty(config_file: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
+    config = dataclasses.replace(read_config(config_file), losses=LossSettings(slimming=1e-3))
+    first = next(event for event in train(config, tmp_path / "a.safetensors") if isinstance(event, StepDone))
+    norms = [module for module in checkpoint.model().modules() if isinstance(module, nn.BatchNorm2d)]
+    most = 1e-3 * sum(norm.num_features for norm in norms)  # each weight begins at 1
+    assert 0.5 * most < first.losses["penalty"] <= most

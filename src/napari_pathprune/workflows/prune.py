@@ -205,15 +205,30 @@ def prune_checkpoint(
 def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
     """Cut a model by a plan; the checkpoint's lineage tells what was cut."""
     small = compact(model, graph, plan)
-    step = {
+    return dense.changed(small.state_dict(), pruned_step(dense, graph, plan))
+
+
+def pruned_step(dense: Checkpoint, graph: ChannelGraph, plan: PrunePlan, between: int = 0) -> dict[str, Any]:
+    """Tell, for a lineage, what was cut from a dense model.
+
+    Parameters
+    ----------
+    dense, graph
+        The dense model and its channel graph.
+    plan
+        In the indices of the dense model.
+    between
+        Steps of fine-tuning between the cuts that make up the plan; 0 if it was one cut.
+    """
+    return {
         "step": "pruned",
         "params_before": dense.params,
+        **({"fine_tuning_steps_between": between} if between else {}),
         "widths": {
             group.name: [group.width, len(plan.keep[group.name])] for group in graph.groups if group.name in plan.keep
         },
         "plan": json.loads(plan.to_json()),
     }
-    return dense.changed(small.state_dict(), step)
 
 
 def cut_as(dense: Checkpoint, compact_one: Checkpoint) -> tuple[Checkpoint, PrunePlan]:

@@ -64,6 +64,7 @@ _KINDS: Final[Mapping[object, tuple[Callable[[Any], bool], str]]] = MappingProxy
     {
         int: (lambda value: type(value) is int, "a whole number"),
         float: (_number, "a number"),
+        bool: (lambda value: isinstance(value, bool), "true or false"),
         str: (lambda value: isinstance(value, str), 'a text, "..."'),
         tuple[str, ...]: (
             lambda value: isinstance(value, tuple) and all(isinstance(part, str) for part in value),

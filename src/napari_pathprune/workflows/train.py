@@ -1,161 +1,47 @@
-"""Train a model from scratch, or train one on, as a config file or a folder of annotated images says."""
+"""Train a model from scratch, or train one on, as a config says."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_pathprune.models import build
-from napari_pathprune.training.augment import Augmentation
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares, names_in, read_folder
-from napari_pathprune.training.fit import FitDone, FitEvent, FitSettings, fit
-from napari_pathprune.training.losses import hovernet_losses
-from napari_pathprune.workflows.checkpoint import Checkpoint, save
-from napari_pathprune.workflows.settings import settings_from
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """The network to train, and what its file says of it.
-
-    Attributes
-    ----------
-    architecture, mode, width
-        See `models.build`.
-    mpp
-        Pixel size of the training images after their ``zoom``, in um.
-    type_names
-        Background first; empty for an untyped model.
-    licence
-        Of the weights.
-    seed
-        Of the initial weights.
-    """
-
-    architecture: str = "hovernet"
-    mode: str = "fast"
-    width: float = 0.25
-    mpp: float = 0.25
-    type_names: tuple[str, ...] = ()
-    licence: str = "not stated"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.mpp > 0.0:
-            raise ValueError(f"got mpp = {self.mpp}; give the pixel size in um, above 0")
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What `models.build` takes."""
-        return {"mode": self.mode, "num_types": len(self.type_names) or None, "width": self.width}
-
-
-@dataclass(frozen=True, slots=True)
-class DataSettings:
-    """A folder of annotated images; see `training.datasets.read_folder`."""
-
-    folder: str
-    zoom: float = 1.0
-    weight: float = 1.0
-    leave_out: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("zoom", "weight"):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give a number above 0")
-
-
-@dataclass(frozen=True, slots=True)
-class PatchSettings:
-    """Side of the patches, and the seed of where they are cut and how they are changed."""
-
-    patch_px: int = 320
-    seed: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """Everything that a training run depends on; folders are relative to `base`."""
-
-    base: Path
-    model: ModelSettings
-    fit: FitSettings
-    patches: PatchSettings
-    augmentation: Augmentation
-    data: tuple[DataSettings, ...]
-
-
-def read_config(source: Path) -> TrainConfig:
-    """Read a config file, or make one for a folder of annotated images.
-
-    Parameters
-    ----------
-    source
-        A ``.toml`` with the tables ``[model]``, ``[fit]``, ``[patches]``, ``[augmentation]`` and one or more
-        ``[[data]]``, or a folder with ``images``, ``labels`` and perhaps ``classes``.
-
-    Raises
-    ------
-    ValueError
-        If it does not exist, is no TOML, or has a key that is not known.
-    """
-    if source.is_dir():
-        model = ModelSettings(type_names=names_in(source))
-        return TrainConfig(source, model, FitSettings(), PatchSettings(), Augmentation(), (DataSettings("."),))
-    if not source.exists():
-        raise ValueError(f"{source} does not exist: give a config file (.toml) or a folder of annotated images")
-    try:
-        tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{source} is not a TOML file: {error}") from error
-    strangers = sorted(set(tables) - {"model", "fit", "patches", "augmentation", "data"})
-    if strangers:
-        raise ValueError(
-            f"{source} has a table [{strangers[0]}]; those known are model, fit, patches, augmentation and data"
-        )
-    if not isinstance(tables.get("data", []), list):
-        raise ValueError(f"{source} has a table [data]; write [[data]], since there may be several")  # noqa: TRY004 - the user's
-    if not tables.get("data"):
-        raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
-    return TrainConfig(
-        base=source.parent,
-        model=settings_from(ModelSettings, tables.get("model", {}), source),
-        fit=settings_from(FitSettings, tables.get("fit", {}), source),
-        patches=settings_from(PatchSettings, tables.get("patches", {}), source),
-        augmentation=settings_from(Augmentation, tables.get("augmentation", {}), source),
-        data=tuple(settings_from(DataSettings, table, source) for table in tables["data"]),
-    )
-
-
-def training_images(config: TrainConfig, type_names: Sequence[str]) -> list[AnnotatedImage]:
-    """Read all images that the config trains on."""
-    return [
-        image
-        for data in config.data
-        for image in read_folder(
-            config.base / data.folder, type_names, zoom=data.zoom, weight=data.weight, leave_out=data.leave_out
-        )
-    ]
+from napari_pathprune.pruning import slimming_penalty, trace
+from napari_pathprune.training.annotated_image import names_of, weights_of
+from napari_pathprune.training.backward import Losses
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares
+from napari_pathprune.training.distill import Distillation
+from napari_pathprune.training.fit import NotFinite, fit
+from napari_pathprune.training.fit_events import FitDone, FitEvent, Validated
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.losses import hovernet_losses, rarity_weights
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, packaged_models, save
+from napari_pathprune.workflows.curves import draw_curves
+from napari_pathprune.workflows.fit_log import FitLog
+from napari_pathprune.workflows.judging import scores_of
+from napari_pathprune.workflows.prune import example_for
+from napari_pathprune.workflows.train_config import LossSettings, ModelSettings, TrainConfig
+from napari_pathprune.workflows.training_images import training_images
 
 
 def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) -> Iterator[FitEvent]:
     """Train a model and write it.
 
-    Beside the model file lies its state while it trains (``<out>.state``): a stopped run resumes from there, exactly.
+    Beside the model file (``model.safetensors``) lie the state of each phase while it trains
+    (``model.safetensors.state``), from which a stopped run resumes exactly, its log (``model.log.csv``,
+    ``model.validation.csv``), a picture of it (``model.curves.png``), and, where the best validation was not the last
+    one, ``model.last.safetensors``. The best model so far is written at each validation.
 
     Parameters
     ----------
     config
-        See `read_config`.
+        See `train_config.read_config`.
     out
         The model file to write, ``.safetensors``.
     start
@@ -163,46 +49,113 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
 
     Yields
     ------
-    StepDone, FitDone
+    StepDone, BatchSplit, Validated, FitDone
+        Of one phase after the other.
 
     Raises
     ------
     ValueError
-        If data or settings are not usable, or the loss becomes NaN.
+        If data or settings are not usable, or the loss becomes NaN; then ``model.last-good.safetensors`` holds the
+        average of the weights before.
     """
     if out.suffix != ".safetensors":
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent} is not a folder; make it first")
-    images = training_images(config, start.type_names if start else config.model.type_names)
-    before = start or _fresh(config.model, images)
+    type_names = start.type_names if start else config.model.type_names
+    images, judged = training_images(config, type_names)
+    phases = len(config.fit)
+    before = start or fresh(config.model, images)
     model = before.model()
-    output_px, _ = model.output_shape(config.patches.patch_px, config.patches.patch_px)  # type: ignore[operator]
-    length = config.fit.steps * config.fit.batch
-    patches = RandomPatches(
-        images, config.patches.patch_px, output_px, length, config.patches.seed, config.augmentation
-    )
-    state = out.with_name(out.name + ".state")
-    for event in fit(model, patches, hovernet_losses, config.fit, state=state, about=_about(config, before, images)):
-        if isinstance(event, FitDone):
-            save(_trained(before, model, config, images), out)
-            state.unlink(missing_ok=True)
-        yield event
+    validate = partial(scores_of, images=judged, checkpoint=before) if judged else None
+    losses = losses_for(config, len(type_names), images)
+    log, about = FitLog(out), _about(config, before, images)
+    states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
+    reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
+    for phase, settings in enumerate(config.fit, 1):
+        if phase < reached:
+            continue
+        events = fit(
+            model,
+            _patches(config, settings, phase, model, images),
+            losses,
+            settings,
+            penalty=_penalty(config.losses, model),
+            validate=validate,
+            state=states[phase - 1],
+            about={"phase": str(phase), **about},
+        )
+        try:
+            for event in events:
+                log.write(phase, event)
+                if isinstance(event, Validated) and event.best:
+                    save(_trained(before, event.weights, config, phase, event.step, images), out)
+                if isinstance(event, FitDone) and phase == phases:
+                    _finish(before, model, event, config, images, out, log)
+                    for state in states:
+                        state.unlink(missing_ok=True)
+                yield event
+        except NotFinite as error:
+            good = out.with_name(f"{out.stem}.last-good.safetensors")
+            save(_trained(before, model.state_dict(), config, phase, 0, images), good)
+            raise NotFinite(f"{error}; the last good weights are in {good}") from error
 
 
-def _fresh(settings: ModelSettings, images: Sequence[AnnotatedImage]) -> Checkpoint:
-    """Make a model that begins with the best guess that knows no image: no distances, each class at its share.
+def _finish(
+    before: Checkpoint,
+    model: nn.Module,
+    done: FitDone,
+    config: TrainConfig,
+    images: Sequence[AnnotatedImage],
+    out: Path,
+    log: FitLog,
+) -> None:
+    phase = len(config.fit)
+    save(_trained(before, model.state_dict(), config, phase, done.best_step, images), out)
+    if done.best_step != done.steps:
+        last = _trained(before, done.last, config, phase, done.steps, images)
+        save(last, out.with_name(f"{out.stem}.last.safetensors"))
+    if log.steps.exists():
+        validations = log.validations if log.validations.exists() else None
+        draw_curves(log.steps, out.with_name(f"{out.stem}.curves.png"), validation_csv=validations)
 
-    With biases at zero too, the first thing that every feature learns is that background is more frequent, and
-    features that fire inside nuclei hardly arise any more (Lin et al. 2017, doi:10.1109/ICCV.2017.324, section 3.3).
-    """
+
+def _patches(
+    config: TrainConfig, settings: FitSettings, phase: int, model: nn.Module, images: Sequence[AnnotatedImage]
+) -> RandomPatches:
+    """Give the patches of a phase; every phase sees others."""
+    size_px = config.patches.patch_px
+    output_px, _ = model.output_shape(size_px, size_px)  # type: ignore[operator]
+    seed, length = config.patches.seed + 1000 * (phase - 1), settings.steps * settings.batch
+    return RandomPatches(images, size_px, output_px, length, seed, config.augmentation)
+
+
+def losses_for(config: TrainConfig, num_types: int, images: Sequence[AnnotatedImage]) -> Losses:
+    """Give HoVer-Net's losses as the config wants them: rare types weighted, a teacher beside the truth."""
+    wanted = config.losses
+    losses: Losses = hovernet_losses
+    if wanted.rarity and num_types:
+        weights = rarity_weights(class_shares(images, num_types)["tp"], wanted.rarity)
+        losses = partial(hovernet_losses, type_weights=weights)
+    if wanted.teacher:
+        named = wanted.teacher in packaged_models()
+        teacher = load(wanted.teacher if named else config.base / wanted.teacher).model()
+        losses = Distillation(losses, teacher, share=wanted.teacher_share, temperature=wanted.temperature)
+    return losses
+
+
+def _penalty(wanted: LossSettings, model: nn.Module) -> Callable[[], Tensor] | None:
+    if not wanted.slimming:
+        return None
+    graph = trace(model, example_for(model))
+    return lambda: wanted.slimming * slimming_penalty(model, graph)
+
+
+def fresh(settings: ModelSettings, images: Sequence[AnnotatedImage]) -> Checkpoint:
+    """Make a model that knows nothing yet but how frequent each class is; see `first_guess`."""
     torch.manual_seed(settings.seed)
     model = build(settings.architecture, **settings.config)
-    shares = class_shares(images, settings.config["num_types"])
-    for name, layer in model.output_layers().items():  # type: ignore[operator]
-        nn.init.zeros_(layer.weight)
-        if name in shares:
-            layer.bias.data.copy_(torch.from_numpy(shares[name]).log())
+    first_guess(model, images)
     return Checkpoint(
         architecture=settings.architecture,
         config=settings.config,
@@ -213,24 +166,57 @@ def _fresh(settings: ModelSettings, images: Sequence[AnnotatedImage]) -> Checkpo
     )
 
 
-def _trained(before: Checkpoint, model: nn.Module, config: TrainConfig, images: Sequence[AnnotatedImage]) -> Checkpoint:
-    step = {
+def first_guess(model: nn.Module, images: Sequence[AnnotatedImage]) -> None:
+    """Let a model begin with the best guess that sees nothing: no distances, each class at its share.
+
+    With biases at zero too, the first thing that every feature learns is that background is more frequent, and
+    features that fire inside nuclei hardly arise any more (Lin et al. 2017, doi:10.1109/ICCV.2017.324, section 3.3).
+
+    Parameters
+    ----------
+    model
+        Its last convolutions are changed in place.
+    images
+        Give the shares.
+    """
+    layers = model.output_layers()  # type: ignore[operator]
+    shares = class_shares(images, layers["tp"].out_channels if "tp" in layers else None)
+    for name, layer in layers.items():
+        nn.init.zeros_(layer.weight)
+        if name in shares:
+            layer.bias.data.copy_(torch.from_numpy(shares[name]).log())
+
+
+def _trained(
+    before: Checkpoint,
+    weights: Mapping[str, Tensor],
+    config: TrainConfig,
+    phase: int,
+    step: int,
+    images: Sequence[AnnotatedImage],
+) -> Checkpoint:
+    """Give the model after a step of a phase; its lineage tells how it was trained."""
+    last = config.fit[phase - 1]
+    told = {
         "step": "fine-tuned" if before.lineage else "trained",
-        "steps": config.fit.steps,
-        "batch": config.fit.batch,
+        "steps": sum(settings.steps for settings in config.fit[: phase - 1]) + step,
+        "batch": last.batch,
         "patch_px": config.patches.patch_px,
-        "learning_rate": config.fit.learning_rate,
+        "learning_rate": last.learning_rate,
         "seed": config.patches.seed,
         "images": len(images),
     }
-    return before.changed(model.state_dict(), step)
+    if config.losses.teacher:
+        told["teacher"] = Path(config.losses.teacher).name
+    return before.changed(weights, told)
 
 
 def _about(config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage]) -> dict[str, str]:
     """Say what a run depends on, so that a stopped one does not go on as another."""
     return {
         "start": before.fingerprint(),
+        "losses": json.dumps(dataclasses.asdict(config.losses)),
         "patches": json.dumps(dataclasses.asdict(config.patches)),
         "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),
-        "data": json.dumps([[image.name, *image.image.shape, image.zoom, image.weight] for image in images]),
+        "data": json.dumps([names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]]),
     }

@@ -1,0 +1,250 @@
+"""Compress a model: cut, re-estimate the batch norms, fine-tune, judge, and again; one-shot is one such stage."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.atomic import whole_file
+from napari_pathprune.pruning import ChannelGraph, gradual, recalibrate, taylor, trace
+from napari_pathprune.pruning.importance import Scores
+from napari_pathprune.pruning.schedule import Measure, Scorer, Step
+from napari_pathprune.training.annotated_image import names_of
+from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
+from napari_pathprune.training.fit_events import FitDone, FitEvent, Validated
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+from napari_pathprune.workflows.compression import CompressReport, Stage, Width
+from napari_pathprune.workflows.judging import examples_of, scores_of
+from napari_pathprune.workflows.prune import cost_per_patch, example_for, pruned_step
+from napari_pathprune.workflows.report import write_report
+from napari_pathprune.workflows.stages import StageFolder
+from napari_pathprune.workflows.train import losses_for, train
+from napari_pathprune.workflows.train_config import TrainConfig
+from napari_pathprune.workflows.training_images import training_images
+
+PARENT: Final = "parent"
+"""As the teacher's name: the dense model itself."""
+_TAYLOR_BATCHES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A cut was made: its number of how many, and what is left."""
+
+    number: int
+    stages: int
+    params: int
+    dense_params: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageDone:
+    """A stage is through; ``within`` tells whether its score is within the allowed drop."""
+
+    stage: Stage
+    stages: int
+    within: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompressDone:
+    """The end; if ``report.kept`` is 0, no stage was within the allowed drop and no model was written."""
+
+    report: CompressReport
+
+
+CompressEvent = StageStarted | FitEvent | StageDone | CompressDone
+
+
+def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[CompressEvent]:
+    """Compress a model and write the smallest one that is good enough.
+
+    Beside it (``small.safetensors``) lie the report (``small.report.html``, and its figures in ``small.report.json``)
+    and the models of all stages (``small.stages/``), from which a stopped compression resumes.
+
+    Parameters
+    ----------
+    model_name
+        File or packaged name of the dense model.
+    config
+        ``compress`` tells how far, ``fit`` how long in all, ``data`` and ``validation`` on what. Without validation
+        images all stages are made, and the last is kept. A teacher named ``"parent"`` is the dense model.
+    out
+        The ``.safetensors`` to write.
+
+    Yields
+    ------
+    StageStarted, the events of `train`, StageDone, CompressDone
+
+    Raises
+    ------
+    ValueError
+        If a setting is not usable, or a compression with other settings was stopped here before.
+    """
+    if out.suffix != ".safetensors":
+        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
+    if len(config.fit) != 1:
+        raise ValueError(f"got {len(config.fit)} phases of [[fit]]; a compression takes one [fit], its steps shared")
+    settings = config.compress
+    dense = load(model_name)
+    model = dense.model()
+    graph = trace(model, example_for(model))
+    images, judged = training_images(config, dense.type_names)
+    folder = StageFolder(out.with_name(f"{out.stem}.stages"), _facts(dense, config))
+    config = find_parent(config, model_name)
+    stages = [_dense_stage(folder, dense, judged)]
+    cuts = gradual(
+        model,
+        graph,
+        settings.removed(),
+        cast("Measure", settings.measure),
+        criterion=_scorer(config, dense, images) or settings.criterion,
+        decider=settings.by,
+        seed=settings.seed,
+        **settings.options,
+    )
+    kept, widths = 0, {group.name: group.width for group in graph.groups}
+    for step, fit_steps in zip(cuts, settings.fit_steps(config.fit[0].steps), strict=True):
+        stage = folder.kept(step.number)
+        if stage is None:
+            yield StageStarted(step.number, step.total, sum(p.numel() for p in step.model.parameters()), dense.params)
+            begin, done = time.perf_counter(), 0
+            _recalibrate(step, config, images)
+            cut_scores = scores_of(step.model, judged, dense) if settings.judge_cuts and judged else {}
+            between = sum(one.fit_steps for one in stages)
+            start = dense.changed(step.model.state_dict(), pruned_step(dense, graph, step.plan, between))
+            scores: Mapping[str, float] = {}
+            file = folder.model(step.number)
+            for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
+                if isinstance(event, Validated) and event.best:
+                    scores = dict(event.scores)
+                if isinstance(event, FitDone):
+                    done = event.steps
+                yield event
+            cost = cost_per_patch(load(file)).cost
+            seconds = time.perf_counter() - begin
+            stage = Stage(step.number, step.ratio, cost.params, cost.macs, scores, cut_scores, done, seconds, file.name)
+            folder.keep(stage)
+        step.model.load_state_dict(dict(load(folder.model(step.number)).weights))
+        stages.append(stage)
+        within = _within(stage, stages[0], settings.allowed_drop)
+        yield StageDone(stage, step.total, within)
+        if not within:
+            break
+        kept, widths = stage.number, widths | {name: len(stay) for name, stay in step.plan.keep.items()}
+    small = load(folder.model(kept)) if kept else dense
+    if kept:
+        save(small, out)
+    report = CompressReport(
+        model=model_name,
+        out=out.name,
+        settings={
+            **dataclasses.asdict(settings),
+            "fine-tuning steps": config.fit[0].steps,
+            "learning rate": config.fit[0].learning_rate,
+            "teacher": Path(config.losses.teacher).name or "none",
+        },
+        stages=tuple(stages),
+        kept=kept,
+        input_px=example_for(model).shape[-1],
+        widths=tuple(Width(group.name, group.kind, group.width, widths[group.name]) for group in graph.groups),
+        examples=examples_of(judged, dense, small) if kept else (),
+        train_images=names_of(images),
+        validation_images=names_of(judged),
+    )
+    with whole_file(out.with_name(f"{out.stem}.report.json")) as part:
+        part.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
+    write_report(report, out.with_name(f"{out.stem}.report.html"))
+    yield CompressDone(report)
+
+
+def find_parent(config: TrainConfig, model_name: str) -> TrainConfig:
+    """Put the dense model in the place of a teacher named ``"parent"``."""
+    if config.losses.teacher != PARENT:
+        return config
+    teacher = model_name if not Path(model_name).exists() else str(Path(model_name).resolve())
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=teacher))
+
+
+def _facts(dense: Checkpoint, config: TrainConfig) -> dict[str, Any]:
+    """Say what a compression depends on."""
+    names = ("compress", "losses", "patches", "augmentation")
+    return {
+        "model": dense.fingerprint(),
+        **{name: dataclasses.asdict(getattr(config, name)) for name in names},
+        "fit": dataclasses.asdict(config.fit[0]),
+        "data": [dataclasses.asdict(data) for data in config.data],
+        "validation": [dataclasses.asdict(data) for data in config.validation],
+    }
+
+
+def _dense_stage(folder: StageFolder, dense: Checkpoint, judged: Sequence[AnnotatedImage]) -> Stage:
+    stage = folder.kept(0)
+    if stage is None:
+        begin = time.perf_counter()
+        scores = scores_of(dense.model(), judged, dense) if judged else {}
+        cost = cost_per_patch(dense).cost
+        stage = Stage(0, 0.0, cost.params, cost.macs, scores, {}, 0, time.perf_counter() - begin)
+        folder.keep(stage)
+    return stage
+
+
+def _within(stage: Stage, dense: Stage, allowed_drop: float) -> bool:
+    if not stage.scores:
+        return True
+    name = next(iter(stage.scores))
+    return stage.scores[name] >= dense.scores[name] - allowed_drop
+
+
+def _stage_config(config: TrainConfig, number: int, fit_steps: int) -> TrainConfig:
+    """Give what one stage trains by: its share of the steps, and patches of its own."""
+    return dataclasses.replace(
+        config,
+        fit=(dataclasses.replace(config.fit[0], steps=fit_steps),),
+        patches=dataclasses.replace(config.patches, seed=config.patches.seed + 100 * number),
+    )
+
+
+def _batches(
+    config: TrainConfig, model: nn.Module, images: Sequence[AnnotatedImage], count: int
+) -> list[dict[str, Tensor]]:
+    """Give some batches of training patches, always the same."""
+    size_px, batch = config.patches.patch_px, config.fit[0].batch
+    output_px, _ = model.output_shape(size_px, size_px)  # type: ignore[operator]
+    patches = RandomPatches(images, size_px, output_px, count * batch, config.patches.seed - 1, config.augmentation)
+    return [
+        {name: torch.stack([patches[index + i][name] for i in range(batch)]) for name in patches[0]}
+        for index in range(0, count * batch, batch)
+    ]
+
+
+def _recalibrate(step: Step, config: TrainConfig, images: Sequence[AnnotatedImage]) -> None:
+    if config.compress.recalibrate:
+        batches = _batches(config, step.model, images, config.compress.recalibrate)
+        fresh = recalibrate(step.model, [batch["image"] for batch in batches])
+        step.model.load_state_dict(fresh.state_dict())
+
+
+def _scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer | None:
+    """Give the scorer of a criterion that looks at data; None for the others."""
+    if config.compress.criterion != "taylor":
+        return None
+    truth = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
+    losses = losses_for(truth, len(dense.type_names), images)
+
+    def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        return torch.stack(list(losses(model(batch["image"]), batch).values())).sum()
+
+    def scorer(model: nn.Module, graph: ChannelGraph) -> Scores:
+        return taylor(model, graph, _batches(config, model, images, _TAYLOR_BATCHES), loss, decider=config.compress.by)
+
+    scorer.__name__ = "taylor"
+    return scorer

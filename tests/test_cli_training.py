@@ -1,0 +1,125 @@
+"""The verbs that learn, from a shell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from napari_pathprune.cli import main
+from napari_pathprune.models import build
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+
+CONFIG = {"mode": "fast", "num_types": None, "width": 0.0625}
+SETTINGS = """
+[model]
+width = 0.0625
+[fit]
+steps = 1
+batch = 1
+[patches]
+patch_px = 96
+[compress]
+recalibrate = 1
+[[data]]
+folder = "data"
+only = ["image-0"]
+[[validation]]
+folder = "data"
+only = ["image-1"]
+"""
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(2)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save(Checkpoint("hovernet", CONFIG, build("hovernet", **CONFIG).state_dict()), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures with a nucleus each, and a config beside them."""
+    for part in ("images", "labels"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    for number in range(2):
+        labels = np.zeros((110, 120), np.uint16)
+        cv2.circle(labels, (60, 50), 12, 1, -1)
+        picture = np.where(labels[..., None] > 0, (120, 50, 90), (230, 220, 235)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "data" / "images" / f"image-{number}.png"), picture)
+        tifffile.imwrite(tmp_path / "data" / "labels" / f"image-{number}.tif", labels)
+    (tmp_path / "train.toml").write_text(SETTINGS, encoding="utf-8")
+    return tmp_path
+
+
+def test_train_tells_scores_and_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "model.safetensors"
+    assert run("train", folder / "train.toml", "-o", out, "--steps", 2, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["steps"], told["best_step"]) == (2, 2)
+    assert set(told["losses"]) == {"np_ce", "np_dice", "hv_mse", "hv_msge"}
+    assert 0.0 <= told["scores"]["pq"] <= 1.0
+    assert load(out).lineage[-1]["steps"] == 2
+
+
+def test_finetune_takes_a_rate_and_a_teacher(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "tuned.safetensors"
+    arguments = ("--learning-rate", 1e-4, "--teacher", model, "--json")
+    assert run("finetune", model, folder / "train.toml", "-o", out, *arguments) == 0
+    assert "np_teacher" in json.loads(capsys.readouterr().out)["losses"]
+    last = load(out).lineage[-1]
+    assert (last["learning_rate"], last["teacher"]) == (1e-4, "tiny.safetensors")
+
+
+def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "small.safetensors"
+    arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent", "--json")
+    assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["kept"] == 2
+    assert told["stages"][2]["params"] == load(out).params < 0.55 * load(model).params
+    assert told["settings"]["criterion"] == "l1"
+    assert told["settings"]["teacher"] == "tiny.safetensors"
+    page = (folder / "small.report.html").read_text(encoding="utf-8")
+    assert "small.safetensors" in page
+    assert run("compress", model, folder / "train.toml", "-o", out, *arguments[:-1]) == 0
+    assert "small.report.html" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--params", 0.1, "--macs", 0.1), "give one of --params, --macs and --ratio"),
+        (("--params", 1.5), "left = 1.5; give the share of the params to keep"),
+        (("--ratio", 0.5, "--steps", 2, "--step-ratio", 0.05), "both steps and step_ratio"),
+        (("--criterion", "l7"), "got criterion 'l7'"),
+        (("--teacher", "nobody"), "there is no model"),
+        (("--fit-steps", 0), "steps = 0; give 1 or more"),
+    ],
+)
+def test_mistakes_have_one_line(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...], words: str
+) -> None:
+    assert run("compress", model, folder / "train.toml", "-o", folder / "small.safetensors", *arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said.splitlines()[-1]
+    assert said.splitlines()[-1].startswith("pathprune: ")
+    assert not (folder / "small.safetensors").exists()
+
+
+def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("train", "finetune", "compress"):
+        assert run(verb, "--help") == 0
+        assert "Example: pathprune " + verb in " ".join(capsys.readouterr().out.replace("│", " ").split())
