@@ -1,0 +1,98 @@
+"""The runs of the study, as its config file combines them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One compression, or one control; see ``[defaults]`` in study.toml for what the fields mean."""
+
+    start: str
+    criterion: str
+    measure: str
+    left: float
+    scope: str
+    step_ratio: float
+    max_skip_ratio: float
+    round_to: int
+    recalibrate: int
+    teacher_share: float
+    fit_steps: int
+    learning_rate: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A file name that says everything."""
+        parts = [
+            self.start,
+            self.criterion,
+            self.scope,
+            f"{self.measure}{self.left:g}",
+            f"by{self.step_ratio:g}",
+            f"cap{self.max_skip_ratio:g}",
+            f"round{self.round_to}",
+            f"norms{self.recalibrate}",
+            f"teacher{self.teacher_share:g}",
+            f"steps{self.fit_steps}",
+            f"rate{self.learning_rate:g}",
+            f"seed{self.seed}",
+        ]
+        return "_".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A question and the runs that answer it."""
+
+    name: str
+    question: str
+    factors: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The whole grid, and the sets it is scored on: name, folder, images."""
+
+    parts: tuple[Part, ...]
+    sets: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, each once, in order."""
+        return tuple(dict.fromkeys(run for part in self.parts for run in part.runs))
+
+
+def read_study(path: Path) -> Study:
+    """Read the grid.
+
+    Raises
+    ------
+    ValueError
+        If a part has a key that is no field of `Run`.
+    """
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    defaults: dict[str, Any] = content["defaults"]
+    fields = {field.name for field in dataclasses.fields(Run)}
+    parts = []
+    for table in content["part"]:
+        told = {key: value for key, value in table.items() if key not in {"name", "question"}}
+        strangers = sorted(told.keys() - fields)
+        if strangers:
+            raise ValueError(f"{path}: part {table['name']!r} has {strangers[0]!r}; those known are {sorted(fields)}")
+        factors = {key: value for key, value in told.items() if isinstance(value, list)}
+        runs = tuple(
+            Run(**{**defaults, **told, **dict(zip(factors, values, strict=True))})
+            for values in itertools.product(*factors.values())
+        )
+        parts.append(Part(table["name"], table["question"], tuple(factors), runs))
+    sets = tuple((one["name"], one["folder"], tuple(one["only"])) for one in content["set"])
+    return Study(tuple(parts), sets)

@@ -1,0 +1,59 @@
+"""Score a model of the study on the validation images and on those set aside, and say what it costs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from grid import Study
+
+from napari_pathprune.training.datasets import AnnotatedImage, read_images
+from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.evaluate import score_images
+from napari_pathprune.workflows.prune import cost_per_patch
+from napari_pathprune.workflows.train_config import read_config
+from napari_pathprune.workflows.training_images import training_images
+
+HERE: Final = Path(__file__).parent
+
+
+def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
+    """Tell what a model costs, and how good it is; the study's choices look at ``validation`` alone."""
+    cost = cost_per_patch(checkpoint)
+    model, types = checkpoint.model(), len(checkpoint.type_names)
+    _, validation = training_images(read_config(HERE / "train.toml"), checkpoint.type_names)
+    sets: dict[str, Sequence[AnnotatedImage]] = {"validation": validation}
+    for name, folder, only in study.sets:
+        sets[name] = read_images(HERE / folder, checkpoint.type_names, only=only)
+    begin, cpu = time.perf_counter(), time.process_time()
+    scores = {
+        name: score_images(
+            model, images, mpp=checkpoint.mpp or 0.25, num_types=types, type_names=checkpoint.type_names
+        ).to_dict()
+        for name, images in sets.items()
+    }
+    return {
+        "params": cost.cost.params,
+        "macs": cost.cost.macs,
+        "macs_per_megapixel": cost.macs_per_megapixel,
+        "scores": scores,
+        "scoring": {
+            "seconds": round(time.perf_counter() - begin, 1),
+            "cpu_seconds": round(time.process_time() - cpu, 1),
+        },
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {processor()}, torch {torch.__version__}",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def processor() -> str:
+    """Name the processor, as far as the system tells."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "processor not told")

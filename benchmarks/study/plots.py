@@ -1,0 +1,96 @@
+"""Plots of the study: one a part, a panel for each set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from grid import Part
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from outcome import Row
+
+ENOUGH: Final = 3
+"""So many values make a curve; fewer are points."""
+
+
+def draw(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], sets: Sequence[str], out: Path) -> None:
+    """Draw PQ of a part's runs: over its longest numeric factor as curves, else as points by name."""
+    figure = Figure(figsize=(11.0, 4.4), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = main_axis(rows)
+    for axes, images in zip(figure.subplots(1, len(sets), sharey=False), sets, strict=True):
+        level = dense["scores"][images]["pq"]
+        axes.axhline(level, color="0.4", linestyle="--", linewidth=1.0, label="dense")
+        if axis:
+            curves(axes, rows, axis, images, dense)
+        else:
+            points(axes, rows, images)
+        axes.set_title(f"PQ on {images}, images set aside", fontsize=10)
+        axes.grid(color="0.92", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(handles)), frameon=False, fontsize=9)
+    figure.suptitle(part.question, fontsize=11)
+    figure.savefig(out, format="png")
+
+
+def main_axis(rows: Sequence[Row]) -> str:
+    """Name what the curves go over; empty if nothing has enough values."""
+    for name in ("fit_steps", "learning_rate", "left"):
+        if len({row.factors.get(name) for row in rows}) >= ENOUGH:
+            return name
+    return ""
+
+
+def curves(axes: Any, rows: Sequence[Row], axis: str, images: str, dense: Mapping[str, Any]) -> None:  # noqa: ANN401 - matplotlib is untyped
+    """Draw a curve for each combination of the other factors; bars are standard deviations."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(named(row, leave_out=axis) or "all", []).append(row)
+    for number, (label, group) in enumerate(groups.items()):
+        x = [100 * row.cost("params", dense) if axis == "left" else float(row.factors[axis]) for row in group]
+        found = [row.score(images, "pq") for row in group]
+        order = np.argsort(x)
+        axes.errorbar(
+            np.array(x)[order],
+            np.array([one.mean for one in found])[order],
+            yerr=np.array([one.deviation for one in found])[order],
+            marker="o",
+            markersize=4,
+            linewidth=1.4,
+            capsize=2,
+            color=mpl.colormaps["tab10"](number % 10),
+            label=label,
+        )
+    axes.set_xscale("log")
+    ticks = sorted({round(100 * row.cost("params", dense), 1) if axis == "left" else row.factors[axis] for row in rows})
+    axes.set_xticks(ticks if axis != "left" else [2, 5, 10, 25, 50])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("parameters left, %" if axis == "left" else axis.replace("_", " "))
+
+
+def points(axes: Any, rows: Sequence[Row], images: str) -> None:  # noqa: ANN401 - matplotlib is untyped
+    """Draw every seed as a point and the mean as a bar, one place for each setting."""
+    for place, row in enumerate(rows):
+        found = row.score(images, "pq")
+        axes.plot([place] * len(found.values), found.values, "o", color="#2f6690", markersize=5, alpha=0.8)
+        axes.plot([place - 0.2, place + 0.2], [found.mean] * 2, color="#c8553d", linewidth=2.0)
+    axes.set_xticks(range(len(rows)), [named(row).replace(", ", "\n") for row in rows], fontsize=8)
+    axes.set_xlim(-0.6, len(rows) - 0.4)
+
+
+def named(row: Row, leave_out: str = "") -> str:
+    """Name a setting by its factors."""
+    told = (
+        (name, f"{value:g}" if isinstance(value, float) else str(value))
+        for name, value in row.factors.items()
+        if name != leave_out
+    )
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told)

@@ -1,0 +1,80 @@
+"""Work through the study: every run whose result is missing, in the order of study.toml, several side by side.
+
+Usage: python benchmarks/study/run.py [--part NAME]... [--workers N] [--seconds S] [--list]
+
+Started again, it goes on where it was stopped, also within a run. Results are written to results/, one JSON a run; the
+models and a log of each run stay in work/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from grid import read_study
+from make import RESULTS, WORK, dense_model, make, result_of, slimmed_model
+
+HERE: Final = Path(__file__).parent
+
+
+def main() -> None:
+    """Do what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", help="only the runs of this part; repeatable")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs side by side")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no run after so many seconds")
+    parser.add_argument("--list", action="store_true", help="tell which runs are missing, and stop")
+    parser.add_argument("--run", metavar="NAME", help="do this one run here and now")
+    arguments = parser.parse_args()
+    study = read_study(HERE / "study.toml")
+    if arguments.run:
+        make(next(run for run in study.runs if run.name == arguments.run), study)
+        return
+    wanted = [run for part in study.parts if part.name in (arguments.part or [part.name]) for run in part.runs]
+    missing = [run for run in dict.fromkeys(wanted) if not result_of(run.name).exists()]
+    if arguments.list:
+        print(*(run.name for run in missing), f"{len(missing)} of {len(study.runs)} are missing", sep="\n")
+        return
+    WORK.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    dense_model(study)
+    if any(run.start == "slim" for run in missing):
+        slimmed_model(study)
+    begin = time.monotonic()
+    alive: dict[str, subprocess.Popen[bytes]] = {}
+    failed: list[str] = []
+    for number, run in enumerate(missing, 1):
+        while len(alive) >= arguments.workers:
+            failed += ended(alive)
+        if time.monotonic() - begin > arguments.seconds:
+            break
+        print(f"{time.strftime('%H:%M:%S')} {number} of {len(missing)}: {run.name}", flush=True)
+        alive[run.name] = started(run.name, max(1, (os.cpu_count() or 1) // arguments.workers))
+    while alive:
+        failed += ended(alive)
+    if failed:
+        sys.exit(f"{len(failed)} runs failed, see their logs in {WORK}: {', '.join(failed)}")
+
+
+def started(name: str, threads: int) -> subprocess.Popen[bytes]:
+    """Begin a run in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    with (WORK / f"{name}.log").open("ab") as log:
+        command = [sys.executable, __file__, "--run", name]
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+
+def ended(alive: dict[str, subprocess.Popen[bytes]]) -> list[str]:
+    """Wait a little, take out the runs that are through, and name those that failed."""
+    time.sleep(1.0)
+    through = [name for name, process in alive.items() if process.poll() is not None]
+    return [name for name in through if alive.pop(name).returncode]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Write tables.md and plots/ from the results that are there.
+
+Usage: python benchmarks/study/tables.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from grid import Part, Study, read_study
+from outcome import Row, read_result, rows_of
+from plots import draw
+
+HERE: Final = Path(__file__).parent
+RESULTS: Final = HERE / "results"
+PLOTS: Final = HERE / "plots"
+WORDS: Final = {
+    "left": "left to keep",
+    "fit_steps": "fine-tuning steps",
+    "learning_rate": "learning rate",
+    "teacher_share": "teacher's share",
+    "recalibrate": "batches for the norms",
+    "step_ratio": "removed a cut",
+    "max_skip_ratio": "cap on skip groups",
+    "round_to": "multiples of",
+}
+
+
+def main() -> None:
+    """Write them."""
+    study = read_study(HERE / "study.toml")
+    dense = read_result(RESULTS, "dense")
+    if dense is None:
+        raise SystemExit(f"{RESULTS} has no dense.json yet: run run.py first")
+    PLOTS.mkdir(exist_ok=True)
+    pages = ["\n".join(head(study, dense))]
+    for part in study.parts:
+        rows = list(rows_of(part, RESULTS))
+        if rows:
+            name = f"{part.name.replace(', ', '-').replace(' ', '-')}.png"
+            draw(part, rows, dense, [name for name, _, _ in study.sets], PLOTS / name)
+            pages.append("\n".join([*section(part, rows, dense, study), "", f"![{part.question}](plots/{name})"]))
+    (HERE / "tables.md").write_text("\n\n".join(pages) + "\n", encoding="utf-8")
+
+
+def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what the tables show, and the dense model's own figures."""
+    runs = study.runs
+    results = [result for run in runs if (result := read_result(RESULTS, run.name))]
+    hours = sum(result["making"]["seconds"] + result["scoring"]["seconds"] for result in results) / 3600
+    machines = sorted({result["machine"] for result in (dense, *results)})
+    yield "# Tables of the study"
+    yield ""
+    yield "Written by tables.py from results/; README.md says what they mean. Choices were made on the validation"
+    yield "images; the other columns are scores on the images set aside. PQ is the mean over images, mPQ+ is pooled"
+    yield "over the set."
+    yield "Where a setting was run with several seeds: mean ± standard deviation."
+    yield f"{len(results)} of {len(runs)} runs are there; they took {hours:.1f} hours of run time, side by side on"
+    yield f"{'; '.join(machines)}."
+    yield ""
+    yield "| | parameters | MACs a megapixel | " + " | ".join(titles(study)) + " |"
+    yield "|---|" + "---|" * (2 + len(titles(study)))
+    for name in ("dense", "slim"):
+        result = read_result(RESULTS, name)
+        if result:
+            scores = " | ".join(Row({}, [result]).score(images, score).text() for images, score in columns(study))
+            yield f"| {name} | {result['params']:,} | {result['macs_per_megapixel'] / 1e9:.0f} G | {scores} |"
+
+
+def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: Study) -> Iterator[str]:
+    """Give a part's table."""
+    factors = list(rows[0].factors)
+    base = Row({}, [dense])
+    yield f"## {part.question}"
+    yield ""
+    heads = [*(WORDS.get(name, name) for name in factors), "parameters left", "MACs left"]
+    for title in titles(study):
+        heads += [title, "to dense"] if title.startswith("PQ") else [title]
+    yield "| " + " | ".join([*heads, "seeds", "CPU s"]) + " |"
+    yield "|---" * (len(heads) + 2) + "|"
+    for row in rows:
+        cells = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.factors.values()]
+        cells += [f"{row.cost(name, dense):.1%}" for name in ("params", "macs")]
+        for images, name in columns(study):
+            found = row.score(images, name)
+            cells.append(found.text())
+            if name == "pq":
+                cells.append(f"{found.mean - base.score(images, name).mean:+.3f}")
+        seconds = sum(result["making"]["cpu_seconds"] for result in row.results) / len(row.results)
+        yield "| " + " | ".join([*cells, str(len(row.results)), f"{seconds:.0f}"]) + " |"
+
+
+def columns(study: Study) -> list[tuple[str, str]]:
+    """Name the sets and scores that are shown."""
+    shown = [("validation", "pq"), *((name, "pq") for name, _, _ in study.sets)]
+    return [*shown, (study.sets[-1][0], "mpq_plus")]  # types are known in the last set alone
+
+
+def titles(study: Study) -> list[str]:
+    """Give the heads of `columns`."""
+    words = {"pq": "PQ", "mpq_plus": "mPQ+"}
+    return [f"{words[score]} {images}" for images, score in columns(study)]
+
+
+if __name__ == "__main__":
+    main()
