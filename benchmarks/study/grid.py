@@ -16,6 +16,7 @@ class Run:
 
     start: str
     criterion: str
+    decider: str
     measure: str
     left: float
     scope: str
@@ -34,6 +35,7 @@ class Run:
         parts = [
             self.start,
             self.criterion,
+            self.decider,
             self.scope,
             f"{self.measure}{self.left:g}",
             f"by{self.step_ratio:g}",

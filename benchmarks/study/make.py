@@ -84,6 +84,7 @@ def make(run: Run, study: Study) -> None:
             left=run.left,
             step_ratio=run.step_ratio,
             criterion=run.criterion,
+            decider=run.decider,
             scope=run.scope,
             max_skip_ratio=run.max_skip_ratio,
             round_to=run.round_to,

@@ -1,0 +1,93 @@
+"""The study's grid is what its file says, and its tables show what its results say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from napari_pathprune.workflows.compress_settings import CompressSettings
+from napari_pathprune.workflows.train_config import read_config
+
+STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
+MODULES = ("grid", "judge", "make", "outcome", "plots", "tables")
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
+    """Give the study's scripts, imported as they import each other."""
+    monkeypatch.syspath_prepend(str(STUDY))
+    yield {name: import_module(name) for name in MODULES}
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def test_every_run_of_the_grid_is_possible(modules: dict[str, ModuleType]) -> None:
+    study = modules["grid"].read_study(STUDY / "study.toml")
+    assert len({run.name for run in study.runs}) == len(study.runs)
+    fields = {field.name for field in dataclasses.fields(CompressSettings)}
+    for run in study.runs:
+        told = {name: value for name, value in dataclasses.asdict(run).items() if name in fields}
+        assert CompressSettings(**told).removed()[-1] == pytest.approx(1.0 - run.left)
+    criteria = {run.criterion for run in study.runs}
+    assert criteria == {"l1", "l2", "taylor", "fpgm", "random", "bn_scale"}
+
+
+def test_no_image_that_is_set_aside_is_learnt_from(modules: dict[str, ModuleType]) -> None:
+    study = modules["grid"].read_study(STUDY / "study.toml")
+    config = read_config(STUDY / "train.toml")
+    for _, folder, aside in study.sets:
+        (learnt,) = (data for data in config.data if data.folder == folder)
+        judged = [name for data in config.validation if data.folder == folder for name in data.only]
+        assert set(aside) <= set(learnt.leave_out)
+        assert set(judged) <= set(learnt.leave_out)
+        assert not set(judged) & set(aside)
+
+
+def test_a_wrong_factor_is_named(modules: dict[str, ModuleType], tmp_path: Path) -> None:
+    wrong = (STUDY / "study.toml").read_text(encoding="utf-8") + '\n[[part]]\nname = "x"\nquestion = "?"\nwidht = [1]\n'
+    (tmp_path / "study.toml").write_text(wrong, encoding="utf-8")
+    with pytest.raises(ValueError, match="part 'x' has 'widht'"):
+        modules["grid"].read_study(tmp_path / "study.toml")
+
+
+def result(pq: float, params: int) -> dict[str, Any]:
+    sets = ("validation", "kumar_monuseg", "consep")
+    return {
+        "params": params,
+        "macs": 10 * params,
+        "macs_per_megapixel": 1e9 * params,
+        "scores": {name: {"pq": pq, "mpq_plus": pq / 2} for name in sets},
+        "making": {"seconds": 60, "cpu_seconds": 50},
+        "scoring": {"seconds": 1, "cpu_seconds": 1},
+        "machine": "2 cores",
+    }
+
+
+def test_tables_show_means_over_seeds_and_the_loss(
+    modules: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, study = modules["tables"], modules["grid"].read_study(STUDY / "study.toml")
+    for name, folder in (("HERE", tmp_path), ("RESULTS", tmp_path / "results"), ("PLOTS", tmp_path / "plots")):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(tables, name, folder)
+    (tmp_path / "study.toml").write_text((STUDY / "study.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"no dense\.json yet"):
+        tables.main()
+    (part,) = (part for part in study.parts if part.name == "schedule")
+    made = {run.name: result(0.4 + 0.01 * run.seed + 0.05 * (run.step_ratio > 0), 100) for run in part.runs}
+    for name, content in {"dense": result(0.5, 1000), **made}.items():
+        (tmp_path / "results" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    tables.main()
+    page = (tmp_path / "tables.md").read_text(encoding="utf-8")
+    assert f"6 of {len(study.runs)} runs are there" in page
+    assert "| 0.05 | 10.0% | 10.0% | 0.460 ± 0.010 | -0.040 |" in page
+    assert "| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |" in page
+    assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000
