@@ -87,8 +87,9 @@ def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pyt
     out = folder / "small.safetensors"
     arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent", "--json")
     assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # Infinity is no JSON
     assert told["kept"] == 2
+    assert told["settings"]["allowed_drop"] is None
     assert told["stages"][2]["params"] == load(out).params < 0.55 * load(model).params
     assert told["settings"]["criterion"] == "l1"
     assert told["settings"]["teacher"] == "tiny.safetensors"
@@ -103,10 +104,11 @@ def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pyt
     [
         (("--params", 0.1, "--macs", 0.1), "give one of --params, --macs and --ratio"),
         (("--params", 1.5), "left = 1.5; give the share of the params to keep"),
-        (("--ratio", 0.5, "--steps", 2, "--step-ratio", 0.05), "both steps and step_ratio"),
+        (("--ratio", 0.5, "--steps", 2, "--step-ratio", 0.05), "give one of --steps and --step-ratio"),
         (("--criterion", "l7"), "got criterion 'l7'"),
         (("--teacher", "nobody"), "there is no model"),
         (("--fit-steps", 0), "steps = 0; give 1 or more"),
+        (("--scope", "everywhere"), "got scope 'everywhere'"),
     ],
 )
 def test_mistakes_have_one_line(
@@ -117,6 +119,22 @@ def test_mistakes_have_one_line(
     assert words in said.splitlines()[-1]
     assert said.splitlines()[-1].startswith("pathprune: ")
     assert not (folder / "small.safetensors").exists()
+    assert not (folder / "small.stages").exists()  # the corrected command is not held to the wrong one
+
+
+def test_steps_put_a_step_ratio_of_the_config_out_of_force(folder: Path, model: Path) -> None:
+    config, out = folder / "train.toml", folder / "small.safetensors"
+    config.write_text(SETTINGS.replace("[compress]", "[compress]\nstep_ratio = 0.2"), encoding="utf-8")
+    assert run("compress", model, config, "-o", out, "--params", 0.5, "--steps", 1) == 0
+    assert len(json.loads((folder / "small.report.json").read_text(encoding="utf-8"))["stages"]) == 2
+
+
+def test_a_model_is_not_written_over_itself(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = model.read_bytes()
+    for verb, words in (("finetune", "is the model to start from"), ("compress", "is the dense model itself")):
+        assert run(verb, model, folder / "train.toml", "-o", model) == 2
+        assert words in capsys.readouterr().err
+    assert model.read_bytes() == before
 
 
 def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,6 +75,7 @@ def make(run: Run, study: Study) -> None:
     if run.teacher_share:
         taught = dataclasses.replace(config.losses, teacher=PARENT, teacher_share=run.teacher_share)
         config = dataclasses.replace(config, losses=taught)
+    resumed = bool([path for path in WORK.glob(f"{run.name}.*") if path.suffix != ".log"])
     begin, cpu = time.perf_counter(), time.process_time()
     if run.start == "scratch":
         exhaust(train(config, out, start=with_new_weights(dense, run, config)))
@@ -93,6 +94,7 @@ def make(run: Run, study: Study) -> None:
         )
         exhaust(compress(str(dense), dataclasses.replace(config, compress=settings), out))
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
+    spent["resumed"] = resumed  # the times are those since then
     write(result_of(run.name), {"run": dataclasses.asdict(run), "making": spent, **judged(load(out), study)})
     shutil.rmtree(WORK / f"{run.name}.stages", ignore_errors=True)
 
@@ -100,7 +102,7 @@ def make(run: Run, study: Study) -> None:
 def short(config: TrainConfig, *, steps: int, rate: float, seed: int) -> TrainConfig:
     """Give the config of a run of the grid: no validation, since it is scored when it is through."""
     phase = dataclasses.replace(config.fit[0], steps=steps, learning_rate=rate, validate_every=0)
-    patches = dataclasses.replace(config.patches, seed=1000 * seed)
+    patches = dataclasses.replace(config.patches, seed=100_000 * seed)
     return dataclasses.replace(config, fit=(phase,), patches=patches, validation=())
 
 

@@ -69,8 +69,7 @@ def curves(axes: Any, rows: Sequence[Row], axis: str, images: str, dense: Mappin
             label=label,
         )
     axes.set_xscale("log")
-    ticks = sorted({round(100 * row.cost("params", dense), 1) if axis == "left" else row.factors[axis] for row in rows})
-    axes.set_xticks(ticks if axis != "left" else [2, 5, 10, 25, 50])
+    axes.set_xticks(sorted({100 * row.factors[axis] if axis == "left" else row.factors[axis] for row in rows}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("parameters left, %" if axis == "left" else axis.replace("_", " "))

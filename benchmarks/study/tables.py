@@ -88,8 +88,9 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
             cells.append(found.text())
             if name == "pq":
                 cells.append(f"{found.mean - base.score(images, name).mean:+.3f}")
-        seconds = sum(result["making"]["cpu_seconds"] for result in row.results) / len(row.results)
-        yield "| " + " | ".join([*cells, str(len(row.results)), f"{seconds:.0f}"]) + " |"
+        seconds = [one["making"]["cpu_seconds"] for one in row.results if not one["making"]["resumed"]]
+        told = f"{sum(seconds) / len(seconds):.0f}" if seconds else "stopped between"
+        yield "| " + " | ".join([*cells, str(len(row.results)), told]) + " |"
 
 
 def columns(study: Study) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Source = Annotated[
     Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images (every fifth judges).")
 ]
-Steps = Annotated[int | None, typer.Option(help="Optimiser steps in all, instead of the config's.")]
-Rate = Annotated[float | None, typer.Option(help="Highest learning rate, instead of the config's.")]
+Steps = Annotated[int | None, typer.Option(help="Optimiser steps, of the last phase, instead of the config's.")]
+Rate = Annotated[float | None, typer.Option(help="Highest learning rate, of every phase, instead of the config's.")]
 Devices = Annotated[int | None, typer.Option(help="How many GPUs (or processes) share every batch.")]
 Teacher = Annotated[
     str | None, typer.Option(metavar="MODEL", help="A model to learn from beside the truth; in compress, 'parent'.")
@@ -94,9 +94,11 @@ def compress(
             if wanted:
                 raise ValueError("give one of --params, --macs and --ratio")
             wanted = {"measure": measure, "left": left}
-    wanted |= {
-        "steps": steps,
-        "step_ratio": step_ratio,
+    if steps is not None and step_ratio is not None:
+        raise ValueError("give one of --steps and --step-ratio")
+    wanted |= {  # one of them puts the config's other one out of force
+        "steps": 1 if step_ratio is not None else steps,
+        "step_ratio": 0.0 if steps is not None else step_ratio,
         "criterion": criterion,
         "scope": scope,
         "max_skip_ratio": max_skip_ratio,
@@ -129,10 +131,11 @@ def _config(
     from napari_pathprune.workflows.train_config import read_config
 
     config = read_config(source)
-    changes = _given({"steps": steps, "learning_rate": learning_rate, "devices": devices})
-    if changes:
-        last = dataclasses.replace(config.fit[-1], **changes)
-        config = dataclasses.replace(config, fit=(*config.fit[:-1], last))
+    changes = _given({"learning_rate": learning_rate, "devices": devices})
+    phases = [dataclasses.replace(phase, **changes) for phase in config.fit]
+    if steps is not None:
+        phases[-1] = dataclasses.replace(phases[-1], steps=steps)
+    config = dataclasses.replace(config, fit=tuple(phases))
     if teacher is not None:
         near = str(Path(teacher).resolve()) if Path(teacher).exists() else teacher
         config = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=near))
@@ -140,24 +143,25 @@ def _config(
 
 
 def _train(config: TrainConfig, out: Path, *, start: str | None, as_json: bool) -> None:
-    from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
-    from napari_pathprune.workflows.checkpoint import load
+    from napari_pathprune.training.fit_events import FitDone, StepDone
+    from napari_pathprune.workflows.checkpoint import find, load
     from napari_pathprune.workflows.train import train as run
 
-    losses, scores, done = {}, {}, None
+    if start is not None and find(start).resolve() == out.resolve():
+        raise ValueError(f"{out} is the model to start from; give another file to write")
+    losses, done = {}, None
     for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
         match event:
             case StepDone():
                 losses = dict(event.losses)
-            case Validated(best=True):
-                scores = dict(event.scores)
             case FitDone():
                 done = event
     if done is None:  # one of several processes, of which the first one tells
         return
     if as_json:
-        told = {"model": str(out), "steps": done.steps, "best_step": done.best_step, "losses": losses, "scores": scores}
+        told = {"model": str(out), "steps": done.steps, "best_step": done.best_step}
+        told |= {"losses": losses, "scores": dict(done.scores)}
         say_json(told)
     else:
-        known = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        known = ", ".join(f"{name} {value:.3f}" for name, value in done.scores.items())
         say(f"wrote {out} after {done.steps} steps{f': {known} at step {done.best_step}' if known else ''}")

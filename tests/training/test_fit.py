@@ -384,3 +384,18 @@ def test_a_penalty_shrinks_what_it_is_on(model):
 def test_patches_made_beside_the_training_are_the_same(model):
     alone, helped = copy.deepcopy(model), model
     assert values(run(alone)) == values(run(helped, dataclasses.replace(SETTINGS, workers=1)))
+
+
+def test_half_precision_learns_nearly_the_same(model):
+    whole, half = copy.deepcopy(model), model
+    *first, _ = run(whole)
+    *second, _ = run(half, dataclasses.replace(SETTINGS, precision="bf16-mixed"))
+    expected, given = ([event.losses["np_mse"] for event in events] for events in (first, second))
+    assert given != expected
+    assert given == pytest.approx(expected, rel=0.1)
+    assert all(parameter.dtype == torch.float32 for parameter in half.parameters())
+
+
+def test_an_accelerator_that_is_not_there_is_named(model):
+    with pytest.raises(ValueError, match=r"got accelerator 'tpu'.*which this machine does not have"):
+        run(model, dataclasses.replace(SETTINGS, accelerator="tpu"))

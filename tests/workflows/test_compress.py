@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_pathprune.training.augment import Augmentation
-from napari_pathprune.training.fit_events import StepDone
+from napari_pathprune.training.fit_events import StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
 from napari_pathprune.workflows.compress import PARENT, CompressDone, StageDone, StageStarted, compress
@@ -136,6 +136,35 @@ def test_if_even_the_first_cut_loses_too_much_nothing_is_written(
     assert report.kept == 0
     assert not out.exists()
     assert (tmp_path / "small.report.html").exists()
+
+
+def test_a_score_from_before_a_stop_counts(
+    config: TrainConfig, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = judged(settings(config, steps=1), monkeypatch, [0.6, 0.5, 0.4, 0.3, 0.2])
+    config = dataclasses.replace(config, fit=(dataclasses.replace(config.fit[0], validate_every=1),))
+    out = tmp_path / "small.safetensors"
+    stopped = compress(str(model_file), config, out)
+    next(event for event in stopped if isinstance(event, Validated))
+    stopped.close()
+    report = report_of(list(compress(str(model_file), config, out)))
+    assert report.compact.scores == {"pq": 0.5}
+    assert load(out).lineage[-1]["steps"] == 1
+
+
+def test_a_drop_that_nothing_can_tell_is_refused(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no validation images to tell it by"):
+        list(compress(str(model_file), settings(config, allowed_drop=0.1), tmp_path / "small.safetensors"))
+
+
+def test_a_lower_rate_goes_on_with_what_was_begun(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    stopped = compress(str(model_file), config, out)
+    next(event for event in stopped if isinstance(event, StageDone))
+    stopped.close()
+    slower = dataclasses.replace(config, fit=(dataclasses.replace(config.fit[0], learning_rate=1e-4),))
+    events = list(compress(str(model_file), slower, out))
+    assert [event.number for event in events if isinstance(event, StageStarted)] == [2]
 
 
 @pytest.mark.parametrize("events_before", [1, 2, 5, 7])

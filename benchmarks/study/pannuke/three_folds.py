@@ -29,7 +29,7 @@ from napari_pathprune.workflows.train import train
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig, read_config
 
 HERE: Final = Path(__file__).parent
-SCORES: Final = ("pq", "mpq", "mpq_plus", "aji", "dice")
+SCORES: Final = ("bpq", "pq", "mpq", "mpq_plus", "aji", "dice")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -104,7 +104,7 @@ def scored(path: Path, fold: Path) -> dict[str, Any]:
 
 def over_splits(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Give the means over the splits, and the standard deviations."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {}  # a score that is None, such as mPQ without any truth, would be the data's fault
     for model in ("dense", "compact"):
         values = {name: [result[model]["scores"][name] for result in results] for name in SCORES}
         found[model] = {

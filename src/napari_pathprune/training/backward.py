@@ -30,6 +30,8 @@ class Backward:
         As `fabric.setup` gave it.
     losses
         Maps and batch to terms.
+    pieces
+        To begin with.
 
     Attributes
     ----------
@@ -37,10 +39,10 @@ class Backward:
         In how many a batch is computed.
     """
 
-    def __init__(self, fabric: Fabric, model: nn.Module, losses: Losses) -> None:
+    def __init__(self, fabric: Fabric, model: nn.Module, losses: Losses, pieces: int = 1) -> None:
         self._fabric, self._model, self._losses = fabric, model, losses
         self._layout = layout_for(model)
-        self.pieces = 1
+        self.pieces = pieces
 
     def __call__(self, optimizer: Optimizer, batch: Batch) -> dict[str, float]:
         """Leave the gradients at the parameters and give the mean of each term.
@@ -55,9 +57,10 @@ class Backward:
             try:
                 return self._added(batch)
             except (RuntimeError, MemoryError) as error:
-                # devices wait for each other: one alone cannot try again
-                if not out_of_memory(error) or self._fabric.world_size > 1:
+                if not out_of_memory(error):
                     raise
+                if self._fabric.world_size > 1:  # devices wait for each other: one alone cannot try again
+                    raise ValueError("memory ran out on one of several devices; take a smaller batch") from error
                 if self.pieces >= len(batch["image"]):
                     side = batch["image"].shape[-1]
                     raise ValueError(f"memory ran out with one patch of {side} px; take smaller patches") from error

@@ -86,9 +86,7 @@ def fit(
     OSError
         If the state cannot be written, such as on a full disk.
     """
-    fabric = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
-    fabric.launch()
-    keep_freed_memory()
+    fabric = _fabric(settings)
     _freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
     average = averaged(model, settings.averaging)
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -96,41 +94,44 @@ def fit(
     wrapped, optimizer = fabric.setup(model, optimizer)
     average.to(fabric.device)
     about = dict(about or {})
-    now = restored(state, settings, about, model, average, optimizer)
+    precision = fabric.strategy.precision
+    now = restored(state, settings, about, model, average, optimizer, precision)
     batches = fabric.setup_dataloaders(
         DataLoader(
             patches,
             settings.batch // settings.devices,
             sampler=_turns(now.step, settings, fabric.global_rank),
             num_workers=settings.workers,
+            multiprocessing_context="fork" if settings.workers else None,  # images are mapped, not sent
         ),
         use_distributed_sampler=False,
     )
-    backward = Backward(fabric, wrapped, losses)
+    backward = Backward(fabric, wrapped, losses, now.pieces)
     begin = last = saved = time.perf_counter()
     stop = _waited_enough(now, settings)
     for batch in () if stop else batches:
-        rate, pieces = learning_rate_at(now.step, settings), backward.pieces
+        rate = learning_rate_at(now.step, settings)
         _set_rate(optimizer, rate)
         terms = backward(optimizer, batch)
         terms |= _penalised(fabric, penalty)
         broken = _broken(fabric, wrapped, optimizer, terms, settings)
         if broken:
             _end(model, average.module.state_dict())
-            raise NotFinite(_not_finite(broken, now.step, rate, state))
+            raise NotFinite(_not_finite(broken, now.step, settings, state))
         optimizer.step()
         average.update_parameters(model)
         now.step += 1
         events: list[FitEvent] = [StepDone(now.step, settings.steps, terms, rate, time.perf_counter() - last)]
-        if backward.pieces != pieces:
-            events.insert(0, BatchSplit(now.step, backward.pieces))
+        if backward.pieces != now.pieces:
+            now.pieces = backward.pieces
+            events.insert(0, BatchSplit(now.step, now.pieces))
         if validate is not None and _validation_due(now.step, settings):
             if fabric.is_global_zero:
                 events.append(_validated(validate, average, now, settings))
             stop = fabric.broadcast(_waited_enough(now, settings))
         last = time.perf_counter()
         if state is not None and fabric.is_global_zero and (stop or _state_due(now.step, last - saved, settings)):
-            write_state(state, now, settings, about, model, average, optimizer)
+            write_state(state, now, settings, about, model, average, optimizer, precision)
             saved = last
         if fabric.is_global_zero:
             yield from events
@@ -139,7 +140,21 @@ def fit(
     end = _copied(average.module)
     _end(model, now.best_weights or end)
     if fabric.is_global_zero:
-        yield FitDone(now.step, now.best_step or now.step, time.perf_counter() - begin, end)
+        yield FitDone(now.step, now.best_step or now.step, now.best_scores, time.perf_counter() - begin, end)
+
+
+def _fabric(settings: FitSettings) -> Fabric:
+    """Begin on the devices that are asked for."""
+    try:
+        fabric = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"got accelerator {settings.accelerator!r}, {settings.devices} devices, precision {settings.precision!r}, "
+            f"which this machine does not have: {error}"
+        ) from error
+    fabric.launch()
+    keep_freed_memory()
+    return fabric
 
 
 def _end(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -191,16 +206,19 @@ def _broken(
     fabric: Fabric, model: nn.Module, optimizer: Optimizer, terms: Mapping[str, float], settings: FitSettings
 ) -> str:
     """Name what is not finite, if anything; clip the gradient."""
-    if not torch.tensor(list(terms.values())).isfinite().all():
+    finite = torch.tensor(list(terms.values())).isfinite().all()
+    # if one device has to stop, all of them do: they would wait for it for ever
+    if float(fabric.all_reduce(finite.float().to(fabric.device), reduce_op="sum")) < fabric.world_size:
         return "loss"
     norm = fabric.clip_gradients(model, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
-    # in 16-mixed such steps are usual: the gradient scaler leaves them out
-    fine = settings.precision == "16-mixed" or norm is None or bool(torch.isfinite(norm))
-    return "" if fine else "gradient"
+    # with a gradient scaler such steps are usual: it leaves them out
+    scaled = getattr(fabric.strategy.precision, "scaler", None) is not None
+    return "" if scaled or norm is None or bool(torch.isfinite(norm)) else "gradient"
 
 
-def _not_finite(what: str, step: int, rate: float, state: Path | None) -> str:
+def _not_finite(what: str, step: int, settings: FitSettings, state: Path | None) -> str:
     kept = f"; it goes on from the last good state, {state}" if state is not None and state.exists() else ""
+    rate = settings.learning_rate
     return f"the {what} is not finite at step {step + 1}: start again with a lower learning rate than {rate:g}{kept}"
 
 
@@ -211,7 +229,8 @@ def _validated(validate: Validate, average: AveragedModel, now: FitState, settin
     score = next(iter(scores.values()))
     best = score > now.best_score
     if best:
-        now.best_score, now.best_step, now.best_weights, now.waited = score, now.step, weights, 0
+        now.best_score, now.best_scores, now.best_step, now.best_weights = score, scores, now.step, weights
+        now.waited = 0
     else:
         now.waited += 1
     return Validated(now.step, settings.steps, scores, best, weights)

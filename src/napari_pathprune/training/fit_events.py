@@ -60,6 +60,8 @@ class FitDone:
         How many were done; fewer than asked for if it stopped early.
     best_step
         The step that the model's weights are of.
+    scores
+        Of that step, also if it was validated before a stop; empty without a validation.
     seconds
         Since this run began.
     last
@@ -68,6 +70,7 @@ class FitDone:
 
     steps: int
     best_step: int
+    scores: Mapping[str, float]
     seconds: float
     last: Mapping[str, Tensor]
 

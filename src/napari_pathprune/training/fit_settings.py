@@ -40,7 +40,8 @@ class FitSettings:
     save_every
         Steps between two states from which a stopped fit resumes.
     workers
-        Processes that make patches beside the training; 0 makes them in between, which is enough for a CPU.
+        Processes that make patches beside the training, on Linux; 0 makes them in between, which is enough for a
+        CPU.
     accelerator, devices, precision
         Of Lightning Fabric: such as ``"cuda"``, 2 and ``"16-mixed"``.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.precision import Precision
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -29,17 +30,21 @@ class FitState:
     ----------
     step
         Steps that are done.
-    best_score, best_step, best_weights
+    best_score, best_scores, best_step, best_weights
         Of the best validation; none before the first.
     waited
         Validations since then.
+    pieces
+        In how many a batch is computed, since memory ran out.
     """
 
     step: int = 0
     best_score: float = float("-inf")
+    best_scores: Mapping[str, float] = field(default_factory=dict)
     best_step: int = 0
     best_weights: Mapping[str, Tensor] = field(default_factory=dict)
     waited: int = 0
+    pieces: int = 1
 
 
 def write_state(
@@ -50,8 +55,9 @@ def write_state(
     model: nn.Module,
     average: AveragedModel,
     optimizer: Optimizer,
+    precision: Precision,
 ) -> None:
-    """Write a state; an older one stays until the new one is whole."""
+    """Write a state, the scale of the gradients of mixed precision included; an older one stays until it is whole."""
     content = {
         **{f.name: getattr(state, f.name) for f in dataclasses.fields(FitState)},
         "settings": dataclasses.asdict(settings),
@@ -59,6 +65,7 @@ def write_state(
         "model": model.state_dict(),
         "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
+        "precision": precision.state_dict(),
     }
     file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
     torch.save(content, file)
@@ -73,8 +80,9 @@ def restored(
     model: nn.Module,
     average: AveragedModel,
     optimizer: Optimizer,
+    precision: Precision,
 ) -> FitState:
-    """Load weights, average and optimiser of a stopped fit; without a file nothing is changed.
+    """Load weights, average, optimiser and precision of a stopped fit; without a file nothing is changed.
 
     Raises
     ------
@@ -89,8 +97,8 @@ def restored(
     other = sorted(name for name in now.keys() - MAY_CHANGE if before.get(name) != now[name])
     if other:
         raise ValueError(
-            f"{path} was written with {other[0]} = {before.get(other[0])}, but it is {now[other[0]]} now: "
-            "use the same settings, or remove the file to start again"
+            f"{path} was written with {other[0]} = {_short(before.get(other[0]))}, but it is "
+            f"{_short(now[other[0]])} now: use the same settings, or remove the file to start again"
         )
     try:
         model.load_state_dict(content["model"])
@@ -98,7 +106,14 @@ def restored(
     except RuntimeError as error:
         raise ValueError(f"{path} belongs to another model: remove it to start again") from error
     optimizer.load_state_dict(content["optimizer"])
+    if content["precision"]:
+        precision.load_state_dict(content["precision"])
     return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState)})
+
+
+def _short(value: object, most: int = 80) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -110,6 +125,7 @@ def _read(path: Path) -> dict[str, Any]:
             "model",
             "average",
             "optimizer",
+            "precision",
             *(f.name for f in dataclasses.fields(FitState)),
         ):
             content[name]

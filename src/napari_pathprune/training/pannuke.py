@@ -139,7 +139,7 @@ def _image_files(folder: Path) -> list[Path]:
 
 
 def _name_of(images: Path) -> str:
-    return images.resolve().parent.name.lower().replace(" ", "")
+    return images.absolute().parent.name.lower().replace(" ", "")
 
 
 def _open(name: str, path: Path) -> _Fold:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +14,18 @@ from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from napari_pathprune.atomic import whole_file
+from napari_pathprune.inference.predict import device_named
 from napari_pathprune.pruning import ChannelGraph, gradual, recalibrate, taylor, trace
 from napari_pathprune.pruning.importance import Scores
 from napari_pathprune.pruning.schedule import Measure, Scorer, Step
-from napari_pathprune.training.annotated_image import names_of
+from napari_pathprune.training.annotated_image import names_of, weights_of
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
-from napari_pathprune.training.fit_events import FitDone, FitEvent, Validated
-from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+from napari_pathprune.training.fit_events import FitDone, FitEvent
+from napari_pathprune.training.fit_state import MAY_CHANGE
+from napari_pathprune.workflows.checkpoint import Checkpoint, find, load, save
 from napari_pathprune.workflows.compression import CompressReport, Stage, Width
 from napari_pathprune.workflows.judging import examples_of, scores_of
 from napari_pathprune.workflows.prune import cost_per_patch, example_for, pruned_step
@@ -89,17 +94,15 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     ValueError
         If a setting is not usable, or a compression with other settings was stopped here before.
     """
-    if out.suffix != ".safetensors":
-        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
-    if len(config.fit) != 1:
-        raise ValueError(f"got {len(config.fit)} phases of [[fit]]; a compression takes one [fit], its steps shared")
+    _check(model_name, config, out)
     settings = config.compress
     dense = load(model_name)
     model = dense.model()
     graph = trace(model, example_for(model))
-    images, judged = training_images(config, dense.type_names)
-    folder = StageFolder(out.with_name(f"{out.stem}.stages"), _facts(dense, config))
-    config = find_parent(config, model_name)
+    images, judged = _images(config, dense)
+    facts, config = _facts(dense, config, images, judged), find_parent(config, model_name)
+    losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun
+    folder = StageFolder(out.with_name(f"{out.stem}.stages"), facts)
     stages = [_dense_stage(folder, dense, judged)]
     cuts = gradual(
         model,
@@ -118,16 +121,14 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
             yield StageStarted(step.number, step.total, sum(p.numel() for p in step.model.parameters()), dense.params)
             begin, done = time.perf_counter(), 0
             _recalibrate(step, config, images)
-            cut_scores = scores_of(step.model, judged, dense) if settings.judge_cuts and judged else {}
+            cut_scores = scores_of(copy.deepcopy(step.model), judged, dense) if settings.judge_cuts and judged else {}
             between = sum(one.fit_steps for one in stages)
             start = dense.changed(step.model.state_dict(), pruned_step(dense, graph, step.plan, between))
             scores: Mapping[str, float] = {}
             file = folder.model(step.number)
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
-                if isinstance(event, Validated) and event.best:
-                    scores = dict(event.scores)
                 if isinstance(event, FitDone):
-                    done = event.steps
+                    done, scores = event.steps, dict(event.scores)
                 yield event
             cost = cost_per_patch(load(file)).cost
             seconds = time.perf_counter() - begin
@@ -166,6 +167,28 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     yield CompressDone(report)
 
 
+def _check(model_name: str, config: TrainConfig, out: Path) -> None:
+    """Refuse what cannot be done before anything is read or written."""
+    if out.suffix != ".safetensors":
+        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
+    if find(model_name).resolve() == out.resolve():
+        raise ValueError(f"{out} is the dense model itself; give another file to write")
+    if len(config.fit) != 1:
+        raise ValueError(f"got {len(config.fit)} phases of [[fit]]; a compression takes one [fit], its steps shared")
+    if config.fit[0].devices > 1:
+        raise ValueError(
+            f"got devices = {config.fit[0].devices}; a compression runs on one, its result can be fine-tuned on several"
+        )
+
+
+def _images(config: TrainConfig, dense: Checkpoint) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
+    """Read the images to learn from and those to judge by."""
+    images, judged = training_images(config, dense.type_names)
+    if not judged and math.isfinite(config.compress.allowed_drop):
+        raise ValueError("got allowed_drop, but no validation images to tell it by; name some in [[validation]]")
+    return images, judged
+
+
 def find_parent(config: TrainConfig, model_name: str) -> TrainConfig:
     """Put the dense model in the place of a teacher named ``"parent"``."""
     if config.losses.teacher != PARENT:
@@ -174,15 +197,17 @@ def find_parent(config: TrainConfig, model_name: str) -> TrainConfig:
     return dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=teacher))
 
 
-def _facts(dense: Checkpoint, config: TrainConfig) -> dict[str, Any]:
+def _facts(
+    dense: Checkpoint, config: TrainConfig, images: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]
+) -> dict[str, Any]:
     """Say what a compression depends on."""
     names = ("compress", "losses", "patches", "augmentation")
     return {
         "model": dense.fingerprint(),
         **{name: dataclasses.asdict(getattr(config, name)) for name in names},
-        "fit": dataclasses.asdict(config.fit[0]),
-        "data": [dataclasses.asdict(data) for data in config.data],
-        "validation": [dataclasses.asdict(data) for data in config.validation],
+        "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
+        "data": [names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]],
+        "validation": names_of(judged),
     }
 
 
@@ -215,21 +240,20 @@ def _stage_config(config: TrainConfig, number: int, fit_steps: int) -> TrainConf
 
 def _batches(
     config: TrainConfig, model: nn.Module, images: Sequence[AnnotatedImage], count: int
-) -> list[dict[str, Tensor]]:
-    """Give some batches of training patches, always the same."""
+) -> Iterator[dict[str, Tensor]]:
+    """Make some batches of training patches, always the same, none of which training itself sees."""
     size_px, batch = config.patches.patch_px, config.fit[0].batch
     output_px, _ = model.output_shape(size_px, size_px)  # type: ignore[operator]
-    patches = RandomPatches(images, size_px, output_px, count * batch, config.patches.seed - 1, config.augmentation)
-    return [
-        {name: torch.stack([patches[index + i][name] for i in range(batch)]) for name in patches[0]}
-        for index in range(0, count * batch, batch)
-    ]
+    patches = RandomPatches(images, size_px, output_px, count * batch, config.patches.seed + 50, config.augmentation)
+    for start in range(0, len(patches), batch):
+        yield default_collate([patches[index] for index in range(start, start + batch)])
 
 
 def _recalibrate(step: Step, config: TrainConfig, images: Sequence[AnnotatedImage]) -> None:
     if config.compress.recalibrate:
         batches = _batches(config, step.model, images, config.compress.recalibrate)
-        fresh = recalibrate(step.model, [batch["image"] for batch in batches])
+        moved = copy.deepcopy(step.model).to(device_named("auto"))
+        fresh = recalibrate(moved, (batch["image"] for batch in batches))
         step.model.load_state_dict(fresh.state_dict())
 
 
@@ -238,7 +262,7 @@ def _scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedIm
     if config.compress.criterion != "taylor":
         return None
     truth = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
-    losses = losses_for(truth, len(dense.type_names), images)
+    losses = losses_for(truth, dense, images)
 
     def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         return torch.stack(list(losses(model(batch["image"]), batch).values())).sum()

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
+from napari_pathprune.pruning.criteria import CRITERIA
 from napari_pathprune.pruning.deciders import Decider
-from napari_pathprune.pruning.limits import Options
+from napari_pathprune.pruning.limits import Limits, Options
 from napari_pathprune.pruning.schedule import Measure, cubic_steps, fixed_steps, linear_steps
 
 
@@ -79,6 +80,12 @@ class CompressSettings:
             raise ValueError(f"got last_share = {self.last_share}; give a share between 0 and 1")
         if self.steps > 1 and self.step_ratio:
             raise ValueError("got both steps and step_ratio; give one of them")
+        criteria = (*CRITERIA, "taylor")
+        if self.criterion not in criteria:
+            raise ValueError(f"got criterion {self.criterion!r}; the criteria are {', '.join(criteria)}")
+        if self.decider not in get_args(Decider):
+            raise ValueError(f"got decider {self.decider!r}; the deciders are {', '.join(get_args(Decider))}")
+        Limits(**self.options)
         for name in ("allowed_drop", "recalibrate", "max_skip_ratio"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"got {name} = {getattr(self, name)}; give 0 or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -112,11 +113,11 @@ class CompressReport:
         return self.stages[self.kept]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; without pictures."""
+        """For JSON; without pictures. A limit that is none is None."""
         return {
             "model": self.model,
             "out": self.out,
-            "settings": dict(self.settings),
+            "settings": {name: None if value == math.inf else value for name, value in self.settings.items()},
             "input_px": self.input_px,
             "kept": self.kept,
             "stages": [asdict(stage) for stage in self.stages],
@@ -126,7 +127,9 @@ class CompressReport:
         }
 
     def summary(self) -> str:
-        """Tell it to people, in two lines."""
+        """Tell it to people, in two lines; in one if nothing was kept."""
+        if not self.kept:
+            return f"{self.model}: even the first of {len(self.stages) - 1} stages lost more than is allowed"
         old, new = self.dense, self.compact
         scores = ", ".join(f"{name} {old.scores[name]:.3f} -> {new.scores[name]:.3f}" for name in new.scores)
         return (

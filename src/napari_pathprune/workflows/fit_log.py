@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,8 +45,7 @@ class FitLog:
     def __init__(self, model: Path) -> None:
         self.steps, self.validations = (model.with_name(model.stem + ending) for ending in (STEPS, VALIDATIONS))
         self._begun: set[Path] = set()
-        board = model.with_name(model.stem + BOARD)
-        self._board: SummaryWriter | None = _board(board)
+        self._folder = model.with_name(model.stem + BOARD)
 
     def write(self, phase: int, event: FitEvent) -> None:
         """Add an event of a phase, counted from 1; events that are neither steps nor validations are left out."""
@@ -73,9 +73,13 @@ class FitLog:
             csv.DictWriter(file, columns, lineterminator="\n").writerow({"phase": phase, "step": step, **row})
 
     def _show(self, phase: int, step: int, values: Mapping[str, float]) -> None:
-        if self._board is not None:
+        if self._board is not None:  # made when it is needed: of several processes only the first one writes
             for name, value in values.items():
                 self._board.add_scalar(f"phase {phase}/{name}", value, step)
+
+    @cached_property
+    def _board(self) -> SummaryWriter | None:
+        return _board(self._folder)
 
 
 def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:

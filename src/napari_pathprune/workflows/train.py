@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
 from napari_pathprune.models import build
@@ -17,8 +19,8 @@ from napari_pathprune.training.annotated_image import names_of, weights_of
 from napari_pathprune.training.backward import Losses
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares
 from napari_pathprune.training.distill import Distillation
-from napari_pathprune.training.fit import NotFinite, fit
-from napari_pathprune.training.fit_events import FitDone, FitEvent, Validated
+from napari_pathprune.training.fit import NotFinite, Validate, fit
+from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.losses import hovernet_losses, rarity_weights
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, packaged_models, save
@@ -29,6 +31,8 @@ from napari_pathprune.workflows.prune import example_for
 from napari_pathprune.workflows.train_config import LossSettings, ModelSettings, TrainConfig
 from napari_pathprune.workflows.training_images import training_images
 
+_LOG = logging.getLogger(__name__)
+
 
 def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) -> Iterator[FitEvent]:
     """Train a model and write it.
@@ -36,7 +40,8 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     Beside the model file (``model.safetensors``) lie the state of each phase while it trains
     (``model.safetensors.state``), from which a stopped run resumes exactly, its log (``model.log.csv``,
     ``model.validation.csv``), a picture of it (``model.curves.png``), and, where the best validation was not the last
-    one, ``model.last.safetensors``. The best model so far is written at each validation.
+    one, ``model.last.safetensors``. The best model of a phase so far is written at each
+    validation.
 
     Parameters
     ----------
@@ -58,18 +63,15 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
         If data or settings are not usable, or the loss becomes NaN; then ``model.last-good.safetensors`` holds the
         average of the weights before.
     """
-    if out.suffix != ".safetensors":
-        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out.parent} is not a folder; make it first")
+    _check_out(out)
     type_names = start.type_names if start else config.model.type_names
     images, judged = training_images(config, type_names)
     phases = len(config.fit)
     before = start or fresh(config.model, images)
     model = before.model()
-    validate = partial(scores_of, images=judged, checkpoint=before) if judged else None
-    losses = losses_for(config, len(type_names), images)
-    log, about = FitLog(out), _about(config, before, images)
+    validate = _validation(config, before, judged)
+    losses = losses_for(config, before, images)
+    log, about = FitLog(out), _about(config, before, images, judged)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
@@ -85,9 +87,12 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
             state=states[phase - 1],
             about={"phase": str(phase), **about},
         )
+        done = 0
         try:
             for event in events:
                 log.write(phase, event)
+                if isinstance(event, StepDone):
+                    done = event.step
                 if isinstance(event, Validated) and event.best:
                     save(_trained(before, event.weights, config, phase, event.step, images), out)
                 if isinstance(event, FitDone) and phase == phases:
@@ -97,8 +102,25 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
                 yield event
         except NotFinite as error:
             good = out.with_name(f"{out.stem}.last-good.safetensors")
-            save(_trained(before, model.state_dict(), config, phase, 0, images), good)
+            if not rank_zero_only.rank:
+                save(_trained(before, model.state_dict(), config, phase, done, images), good)
             raise NotFinite(f"{error}; the last good weights are in {good}") from error
+
+
+def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
+    """Score on the images that judge; None if there are none."""
+    if judged:
+        return partial(scores_of, images=judged, checkpoint=before)
+    if any(settings.patience for settings in config.fit):
+        raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
+    return None
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != ".safetensors":
+        raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent} is not a folder; make it first")
 
 
 def _finish(
@@ -115,9 +137,11 @@ def _finish(
     if done.best_step != done.steps:
         last = _trained(before, done.last, config, phase, done.steps, images)
         save(last, out.with_name(f"{out.stem}.last.safetensors"))
-    if log.steps.exists():
-        validations = log.validations if log.validations.exists() else None
+    validations = log.validations if log.validations.exists() else None
+    try:
         draw_curves(log.steps, out.with_name(f"{out.stem}.curves.png"), validation_csv=validations)
+    except (OSError, ValueError) as error:  # the model is written; that counts
+        _LOG.warning("the curves were not drawn: %s", error)
 
 
 def _patches(
@@ -130,17 +154,27 @@ def _patches(
     return RandomPatches(images, size_px, output_px, length, seed, config.augmentation)
 
 
-def losses_for(config: TrainConfig, num_types: int, images: Sequence[AnnotatedImage]) -> Losses:
-    """Give HoVer-Net's losses as the config wants them: rare types weighted, a teacher beside the truth."""
-    wanted = config.losses
+def losses_for(config: TrainConfig, student: Checkpoint, images: Sequence[AnnotatedImage]) -> Losses:
+    """Give HoVer-Net's losses as the config wants them: rare types weighted, a teacher beside the truth.
+
+    Raises
+    ------
+    ValueError
+        If the teacher cannot be read, or does not see the same types at the same pixel size.
+    """
+    wanted, num_types = config.losses, len(student.type_names)
     losses: Losses = hovernet_losses
     if wanted.rarity and num_types:
         weights = rarity_weights(class_shares(images, num_types)["tp"], wanted.rarity)
         losses = partial(hovernet_losses, type_weights=weights)
     if wanted.teacher:
         named = wanted.teacher in packaged_models()
-        teacher = load(wanted.teacher if named else config.base / wanted.teacher).model()
-        losses = Distillation(losses, teacher, share=wanted.teacher_share, temperature=wanted.temperature)
+        teacher = load(wanted.teacher if named else config.base / wanted.teacher)
+        for name in ("type_names", "mpp"):
+            theirs, ours = getattr(teacher, name), getattr(student, name)
+            if theirs != ours:
+                raise ValueError(f"the teacher {wanted.teacher} has {name} = {theirs}, the model {ours}; give another")
+        losses = Distillation(losses, teacher.model(), share=wanted.teacher_share, temperature=wanted.temperature)
     return losses
 
 
@@ -211,12 +245,15 @@ def _trained(
     return before.changed(weights, told)
 
 
-def _about(config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage]) -> dict[str, str]:
+def _about(
+    config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]
+) -> dict[str, str]:
     """Say what a run depends on, so that a stopped one does not go on as another."""
     return {
         "start": before.fingerprint(),
         "losses": json.dumps(dataclasses.asdict(config.losses)),
         "patches": json.dumps(dataclasses.asdict(config.patches)),
         "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),
+        "validation": json.dumps(names_of(judged)),
         "data": json.dumps([names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]]),
     }

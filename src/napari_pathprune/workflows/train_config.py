@@ -82,6 +82,11 @@ class PatchSettings:
     patch_px: int = 320
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        for name, least in (("patch_px", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give {least} or more")
+
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
