@@ -13,6 +13,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import torch
+
 from napari_pathprune.workflows.checkpoint import load, save
 from napari_pathprune.workflows.evaluate import evaluate_models
 from napari_pathprune.workflows.prune import cost_per_patch
@@ -48,12 +50,23 @@ def main() -> None:
             "trained on": TRAINED_ON,
             "MACs per megapixel": f"{cost_per_patch(trained).macs_per_megapixel:.3g}",
         }
+        seconds: dict[str, float] = {}
         for title, (folder, only) in sets.items():
             (score,) = evaluate_models([str(target)], folder, only=only)
-            told = {key: round(getattr(score, key), 4) for key in ("pq", "dq", "sq", "aji", "dice")}
+            found = score.to_dict()
+            told = {key: round(found[key], 4) for key in ("pq", "dq", "sq", "aji", "dice", "f1_detection")}
             card[f"scores on {title}"] = {"unseen images": score.images, **told}
+            seconds[title] = round(score.seconds_per_megapixel, 2)
+        card["seconds per megapixel"] = {"processor": processor(), "threads": torch.get_num_threads(), **seconds}
         save(dataclasses.replace(load(target), card=card), target, half=True)
         print(name, f"{trained.params:,} parameters", json.dumps(card, indent=2), sep="\n")
+
+
+def processor() -> str:
+    """Name the processor, as far as the system tells."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "processor not told")
 
 
 if __name__ == "__main__":
