@@ -39,12 +39,19 @@ def result_of(name: str) -> Path:
 
 
 def dense_model(study: Study) -> Path:
-    """Train the dense baseline, once, and score it; it is kept in half precision."""
+    """Train the dense baseline, once, and score it; it is kept in half precision.
+
+    It goes on from checkpoints/start.safetensors if that is there.
+    """
     path = CHECKPOINTS / "dense.safetensors"
     if not path.exists():
         CHECKPOINTS.mkdir(exist_ok=True)
         whole = WORK / "dense.safetensors"
-        exhaust(train(read_config(HERE / "train.toml"), whole))
+        begun = CHECKPOINTS / "start.safetensors"
+        if not begun.exists():
+            begun = WORK / "first.safetensors"
+            exhaust(train(read_config(HERE / "first.toml"), begun))
+        exhaust(train(read_config(HERE / "train.toml"), whole, start=load(begun)))
         save(load(whole), path, half=True)
     if not result_of("dense").exists():
         told = {"run": {"start": "dense", "fit_steps": load(path).lineage[-1]["steps"]}}

@@ -260,3 +260,11 @@ def test_slimming_adds_its_penalty(config_file: Path, tmp_path: Path, checkpoint
     norms = [module for module in checkpoint.model().modules() if isinstance(module, nn.BatchNorm2d)]
     most = 1e-3 * sum(norm.num_features for norm in norms)  # each weight begins at 1
     assert 0.5 * most < first.losses["penalty"] <= most
+
+
+def test_types_of_another_name_are_not_left_out_without_a_word(config_file: Path, tmp_path: Path) -> None:
+    config = read_config(config_file)
+    misnamed = tuple(name.replace("neoplastic", "tumour") for name in config.model.type_names)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, type_names=misnamed))
+    with pytest.raises(ValueError, match=r"has a type 'tumour', which no nucleus .* the data have 'neoplastic'"):
+        list(train(config, tmp_path / "model.safetensors"))

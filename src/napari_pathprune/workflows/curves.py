@@ -187,7 +187,9 @@ def _draw_losses(axes: Any, steps: _Curves, starts: Mapping[str, int]) -> None: 
     for name, values in terms.items():
         style = styles.get(name, {"color": "0.1", "linestyle": "-"})
         for number, (x, part) in enumerate(pieces):
-            axes.plot(x, values[part], color=style["color"], linewidth=0.5, alpha=0.2, zorder=2)
+            # a term that is zero, such as that of types where none are known, would be a line down a logarithmic axis
+            shown = np.where(values[part] > 0.0, values[part], np.nan)
+            axes.plot(x, shown, color=style["color"], linewidth=0.5, alpha=0.2, zorder=2)
             label = "" if number else name
             axes.plot(x, _smoothed(values[part]), **style, linewidth=1.6, marker=marker, label=label, zorder=3)
     suit_scale(axes, "y", np.concatenate([np.zeros(0), *terms.values()]), "{:g}".format, 5.0)

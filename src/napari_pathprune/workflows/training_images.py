@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from napari_pathprune.training.annotated_image import join, pick
-from napari_pathprune.training.datasets import AnnotatedImage, read_images
+from napari_pathprune.training.datasets import AnnotatedImage, names_in, read_images
 from napari_pathprune.training.wanted_images import BadFiles
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig
 
@@ -26,8 +26,10 @@ def training_images(
     Raises
     ------
     ValueError
-        If a folder or a file of it is not usable.
+        If a folder or a file of it is not usable, or types of the model and of the data seem to be the same by
+        different names.
     """
+    _check_names(config, type_names)
     learnt = _read(config.data, config, type_names)
     judged = _read(config.validation, config, type_names)
     every = config.hold_out
@@ -35,6 +37,17 @@ def training_images(
         return learnt, judged
     held = range(every - 1, len(learnt), every)
     return pick(learnt, (i for i in range(len(learnt)) if i not in held)), pick(learnt, held)
+
+
+def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
+    """Refuse what would train without a word: a type that no nucleus has, beside nuclei of a type that is not known."""
+    named = {name for data in config.data for name in names_in(config.base / data.folder)}
+    absent, unknown = (sorted(some) for some in (set(type_names[1:]) - named, named - set(type_names)))
+    if type_names and absent and unknown:
+        raise ValueError(
+            f"the model has a type {absent[0]!r}, which no nucleus of the data has, and the data have "
+            f"{', '.join(map(repr, unknown))}, which the model has not: give both the same names"
+        )
 
 
 def _read(sets: Sequence[DataSettings], config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
