@@ -13,7 +13,6 @@ from napari_pathprune.training.datasets import (
     RandomPatches,
     class_shares,
     names_in,
-    read_folder,
     read_images,
 )
 from napari_pathprune.training.targets import UNKNOWN_TYPE
@@ -36,7 +35,7 @@ def folder(tmp_path, two_discs):
 
 
 def test_images_come_in_the_order_of_their_names_as_rgb(folder, two_discs):
-    images = read_folder(folder, NAMES, zoom=2.0, weight=6.0)
+    images = read_images(folder, NAMES, zoom=2.0, weight=6.0)
     assert [image.name for image in images] == ["a", "b", "c"]
     assert [image.image[0, 0].tolist() for image in images] == [[200, 0, 1], [200, 0, 0], [200, 0, 2]]
     for image in images:
@@ -45,17 +44,17 @@ def test_images_come_in_the_order_of_their_names_as_rgb(folder, two_discs):
 
 
 def test_types_are_numbered_as_the_model_names_them(folder):
-    a, b, c = read_folder(folder, NAMES)
+    a, b, c = read_images(folder, NAMES)
     assert (a.types[0], a.types[3], a.types[7]) == (0, 2, UNKNOWN_TYPE)  # mitosis is no type of this model
     assert (b.types[0], b.types[3], b.types[7]) == (0, 1, UNKNOWN_TYPE)  # nothing is said of nucleus 7
     assert c.types is None  # no csv
-    assert [image.types for image in read_folder(folder)] == [None] * 3
-    assert read_folder(folder, ("background", "mitosis"), only=["b"])[0].types is None
+    assert [image.types for image in read_images(folder)] == [None] * 3
+    assert read_images(folder, ("background", "mitosis"), only=["b"])[0].types is None
 
 
 def test_images_can_be_left_out_or_chosen(folder):
-    assert [image.name for image in read_folder(folder, leave_out=["b"])] == ["a", "c"]
-    assert [image.name for image in read_folder(folder, only=["c", "a"], leave_out=["a"])] == ["c"]
+    assert [image.name for image in read_images(folder, leave_out=["b"])] == ["a", "c"]
+    assert [image.name for image in read_images(folder, only=["c", "a"], leave_out=["a"])] == ["c"]
 
 
 def test_names_are_those_of_the_tables_in_the_order_of_their_ids(folder):
@@ -68,30 +67,30 @@ def test_names_are_those_of_the_tables_in_the_order_of_their_ids(folder):
 @pytest.mark.parametrize("choice", [{"leave_out": ["z"]}, {"only": ["z"]}])
 def test_a_name_that_does_not_exist_is_told(folder, choice):
     with pytest.raises(ValueError, match="no image 'z'"):
-        read_folder(folder, **choice)
+        read_images(folder, **choice)
 
 
 def test_a_folder_without_images_says_what_was_expected(tmp_path):
     with pytest.raises(ValueError, match=r"images/\*\.png and labels/\*\.tif"):
-        read_folder(tmp_path)
+        read_images(tmp_path)
 
 
 def test_a_missing_label_map_is_named(folder):
     (folder / "labels" / "b.tif").unlink()
     with pytest.raises(ValueError, match=r"b\.tif is missing"):
-        read_folder(folder)
+        read_images(folder)
 
 
 def test_a_label_map_of_another_shape_is_named_with_both_shapes(folder):
     tifffile.imwrite(folder / "labels" / "b.tif", np.zeros((64, 81), np.uint16))
     with pytest.raises(ValueError, match=r"b\.tif is \(64, 81\), but its image is \(64, 80\)"):
-        read_folder(folder)
+        read_images(folder)
 
 
 def test_an_image_that_is_none_is_named(folder):
     (folder / "images" / "b.png").write_bytes(b"not a picture")
     with pytest.raises(ValueError, match=r"b\.png is not a readable image"):
-        read_folder(folder)
+        read_images(folder)
 
 
 def test_bad_files_can_be_skipped_and_are_named(folder, caplog):
@@ -124,7 +123,7 @@ def test_bad_files_can_be_skipped_and_are_named(folder, caplog):
 def test_a_table_that_does_not_fit_is_named(folder, table, words):
     (folder / "classes" / "b.csv").write_text(table, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ValueError, match=rf"b\.csv .*{words}"):
-        read_folder(folder, NAMES)
+        read_images(folder, NAMES)
 
 
 @pytest.mark.parametrize("table", ["label,class_name\n3,neoplastic\n", "label,class_id,class_name\n3,one,neoplastic\n"])

@@ -30,7 +30,6 @@ __all__ = [
     "names_of",
     "pannuke_split",
     "pick",
-    "read_folder",
     "read_images",
     "weights_of",
 ]
@@ -93,19 +92,6 @@ def read_images(
     """
     wanted = WantedImages(type_names, zoom, weight, leave_out, only, bad_files)
     return _layout_of(folder).read(folder, wanted)
-
-
-def read_folder(
-    folder: Path,
-    type_names: Sequence[str] = (),
-    *,
-    zoom: float = 1.0,
-    weight: float = 1.0,
-    leave_out: Collection[str] = (),
-    only: Collection[str] = (),
-) -> list[AnnotatedImage]:
-    """Read a folder with ``images/*.png``, ``labels/*.tif`` and perhaps ``classes/*.csv``; see `read_images`."""
-    return read_label_folder(folder, WantedImages(type_names, zoom, weight, leave_out, only))
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
