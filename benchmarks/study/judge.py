@@ -14,7 +14,7 @@ from grid import Study
 
 from napari_pathprune.training.datasets import AnnotatedImage, read_images
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.evaluate import score_images
+from napari_pathprune.workflows.evaluate import score_checkpoint
 from napari_pathprune.workflows.prune import cost_per_patch
 from napari_pathprune.workflows.train_config import read_config
 from napari_pathprune.workflows.training_images import training_images
@@ -25,18 +25,12 @@ HERE: Final = Path(__file__).parent
 def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
     """Tell what a model costs, and how good it is; the study's choices look at ``validation`` alone."""
     cost = cost_per_patch(checkpoint)
-    model, types = checkpoint.model(), len(checkpoint.type_names)
     _, validation = training_images(read_config(HERE / "train.toml"), checkpoint.type_names)
     sets: dict[str, Sequence[AnnotatedImage]] = {"validation": validation}
     for name, folder, only in study.sets:
         sets[name] = read_images(HERE / folder, checkpoint.type_names, only=only)
     begin, cpu = time.perf_counter(), time.process_time()
-    scores = {
-        name: score_images(
-            model, images, mpp=checkpoint.mpp or 0.25, num_types=types, type_names=checkpoint.type_names
-        ).to_dict()
-        for name, images in sets.items()
-    }
+    scores = {name: score_checkpoint(checkpoint, images).to_dict() for name, images in sets.items()}
     return {
         "params": cost.cost.params,
         "macs": cost.cost.macs,

@@ -18,10 +18,12 @@ from napari_pathprune.instances.scores import image_scores
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.training.datasets import AnnotatedImage, read_images
-from napari_pathprune.workflows.checkpoint import load
+from napari_pathprune.workflows.checkpoint import Checkpoint, load
 from napari_pathprune.workflows.segment import TileDone, segment
 
 COLUMNS: Final = ("model", "images", "PQ", "DQ", "SQ", "mPQ+", "AJI", "Dice", "F1", "s / megapixel")
+DEFAULT_MPP: Final = 0.25
+"""Of a model that does not tell its pixel size."""
 DASH: Final = "-"
 """Stands for a score that nothing is known of."""
 
@@ -219,17 +221,20 @@ def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = 
         types = tuple(checkpoint.type_names)
         if types not in read:
             read[types] = read_images(data, types, zoom=zoom, only=only)
-        scores.append(
-            score_images(
-                checkpoint.model(),
-                read[types],
-                mpp=checkpoint.mpp or 0.25,
-                num_types=len(types),
-                name=name,
-                type_names=types,
-            )
-        )
+        scores.append(score_checkpoint(checkpoint, read[types], name=name))
     return scores
+
+
+def score_checkpoint(checkpoint: Checkpoint, images: Sequence[AnnotatedImage], *, name: str = "") -> Score:
+    """Score a model on images at its own pixel size and by its own types; see `score_images`."""
+    return score_images(
+        checkpoint.model(),
+        images,
+        mpp=checkpoint.mpp or DEFAULT_MPP,
+        num_types=len(checkpoint.type_names),
+        name=name,
+        type_names=checkpoint.type_names,
+    )
 
 
 def predict_typed_instances(

@@ -11,10 +11,8 @@ from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.compression import Example
-from napari_pathprune.workflows.evaluate import predict_instances, score_images
+from napari_pathprune.workflows.evaluate import DEFAULT_MPP, predict_instances, score_images
 
-DEFAULT_MPP: Final = 0.25
-"""Of a model that does not tell."""
 EXAMPLE_PX: Final = 500
 _SCORES: Final = ("pq", "aji", "dice", "mpq_plus")
 
