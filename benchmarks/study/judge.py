@@ -14,7 +14,7 @@ from grid import Study
 
 from napari_pathprune.training.datasets import AnnotatedImage, read_images
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.evaluate import score_checkpoint
+from napari_pathprune.workflows.evaluate import score_model
 from napari_pathprune.workflows.prune import cost_per_patch
 from napari_pathprune.workflows.train_config import read_config
 from napari_pathprune.workflows.training_images import training_images
@@ -30,7 +30,7 @@ def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
     for name, folder, only in study.sets:
         sets[name] = read_images(HERE / folder, checkpoint.type_names, only=only)
     begin, cpu = time.perf_counter(), time.process_time()
-    scores = {name: score_checkpoint(checkpoint, images).to_dict() for name, images in sets.items()}
+    scores = {name: score_model(checkpoint.model(), checkpoint, images).to_dict() for name, images in sets.items()}
     return {
         "params": cost.cost.params,
         "macs": cost.cost.macs,

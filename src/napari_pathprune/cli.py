@@ -229,9 +229,11 @@ def evaluate(
 
     Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
     """
-    from napari_pathprune.workflows.evaluate import COLUMNS, evaluate_models
+    from napari_pathprune.workflows.evaluate import evaluate as run
+    from napari_pathprune.workflows.score import COLUMNS, Score
 
-    scores = evaluate_models(models, data, only=tuple(only or ()), zoom=zoom)
+    events = followed(run(models, data, only=tuple(only or ()), zoom=zoom), "scoring")
+    scores = [event for event in events if isinstance(event, Score)]
     if as_json:
         say_json({"scores": [score.to_dict() for score in scores]})
     else:

@@ -55,6 +55,7 @@ def followed(events: Iterable[Event], label: str) -> Iterator[Event]:
 
 def _position(event: object) -> tuple[int, int | None, str]:
     from napari_pathprune.training.fit_events import StepDone
+    from napari_pathprune.workflows.evaluate import ImageScored
     from napari_pathprune.workflows.segment import SegmentStarted, TileDone
 
     match event:
@@ -62,6 +63,8 @@ def _position(event: object) -> tuple[int, int | None, str]:
             return done, total, f"{len(event.table)} nuclei in this tile"
         case SegmentStarted(tiles=tiles):
             return 0, tiles, ""
+        case ImageScored(model=model, image=image, pq=pq, done=done, total=total):
+            return done, total, f"{model} on {image}: PQ {pq:.3f}"
         case StepDone(step=step, steps=steps):
             return step, steps, f"loss {sum(event.losses.values()):.2f}"
         case _:

@@ -16,13 +16,14 @@ from torch import nn
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.evaluate import (
-    COLUMNS,
-    DASH,
+    ImageScored,
+    evaluate,
     evaluate_models,
     predict_instances,
     predict_typed_instances,
-    score_images,
+    score_model,
 )
+from napari_pathprune.workflows.score import COLUMNS, DASH, Score
 
 MPQ_PLUS = COLUMNS.index("mPQ+")
 
@@ -111,19 +112,33 @@ def test_every_nucleus_that_is_found_has_a_type(painted: AnnotatedImage, oracle:
     np.testing.assert_array_equal(labels, predict_instances(painted, oracle, mpp=0.25))
 
 
-def test_images_are_scored_by_tissue_and_told_apart_by_name(painted: AnnotatedImage, oracle: nn.Module) -> None:
+def test_images_are_scored_by_tissue_and_told_apart_by_name(
+    painted: AnnotatedImage, oracle: nn.Module, checkpoint: Checkpoint
+) -> None:
+    three = replace(checkpoint, type_names=("background", "round", "long"))
     missed = np.zeros_like(painted.image)  # black: the oracle finds nothing
     colon = [replace(painted, tissue="colon")] * 2
-    score = score_images(oracle, [*colon, replace(painted, image=missed, tissue="breast")], mpp=0.25, num_types=3)
+    score = score_model(oracle, three, [*colon, replace(painted, image=missed, tissue="breast")])
     told = score.to_dict()
     assert list(told["per_image"]) == ["painted", "painted (2)", "painted (3)"]
     assert told["per_image"]["painted (3)"] == 0.0
     assert told["bpq"] == pytest.approx(told["per_image"]["painted"] / 2)
     assert told["pq"] == pytest.approx(told["per_image"]["painted"] * 2 / 3)
-    assert list(told["types"]) == ["1", "2"]
-    assert told["types"]["2"] == {"pq_plus": None, "f1": None, "truth": 0, "found": 0}
+    assert list(told["types"]) == ["round", "long"]
+    assert told["types"]["long"] == {"pq_plus": None, "f1": None, "truth": 0, "found": 0}
 
 
-def test_no_images_are_refused(oracle: nn.Module) -> None:
+def test_no_images_are_refused(oracle: nn.Module, checkpoint: Checkpoint) -> None:
     with pytest.raises(ValueError, match="no images to score"):
-        score_images(oracle, [], mpp=0.25)
+        score_model(oracle, checkpoint, [])
+
+
+@pytest.mark.usefixtures("sees_all")
+def test_every_image_is_told_as_it_is_scored(painted_folder: Path, model_file: Path) -> None:
+    first, second, score = evaluate([str(model_file)], painted_folder)
+    assert isinstance(score, Score)
+    assert isinstance(first, ImageScored)
+    assert isinstance(second, ImageScored)
+    assert (first.image, first.done, first.total) == ("one", 1, 2)
+    assert (second.image, second.done, second.total) == ("two", 2, 2)
+    assert first.pq == score.to_dict()["per_image"]["one"]

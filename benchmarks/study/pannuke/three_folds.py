@@ -23,7 +23,7 @@ from napari_pathprune.training.datasets import read_images
 from napari_pathprune.training.pannuke import pannuke_split
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.compress import compress
-from napari_pathprune.workflows.evaluate import score_checkpoint
+from napari_pathprune.workflows.evaluate import score_model
 from napari_pathprune.workflows.prune import cost_per_patch
 from napari_pathprune.workflows.train import train
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig, read_config
@@ -92,7 +92,7 @@ def scored(path: Path, fold: Path) -> dict[str, Any]:
     checkpoint = load(path)
     cost = cost_per_patch(checkpoint)
     images = read_images(fold, checkpoint.type_names)
-    found = score_checkpoint(checkpoint, images).to_dict()
+    found = score_model(checkpoint.model(), checkpoint, images).to_dict()
     return {"params": cost.cost.params, "macs_per_megapixel": cost.macs_per_megapixel, "scores": found}
 
 

@@ -11,7 +11,7 @@ from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.compression import Example
-from napari_pathprune.workflows.evaluate import DEFAULT_MPP, predict_instances, score_images
+from napari_pathprune.workflows.evaluate import DEFAULT_MPP, predict_instances, score_model
 
 EXAMPLE_PX: Final = 500
 _SCORES: Final = ("pq", "aji", "dice", "mpq_plus")
@@ -34,9 +34,7 @@ def scores_of(model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Ch
     dict
         ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``.
     """
-    found = score_images(
-        model, images, mpp=checkpoint.mpp or DEFAULT_MPP, num_types=len(checkpoint.type_names) or None
-    ).to_dict()
+    found = score_model(model, checkpoint, images).to_dict()
     return {name: found[name] for name in _SCORES if found.get(name) is not None}
 
 
