@@ -29,8 +29,9 @@ def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
     sets: dict[str, Sequence[AnnotatedImage]] = {"validation": validation}
     for name, folder, only in study.sets:
         sets[name] = read_images(HERE / folder, checkpoint.type_names, only=only)
+    model = checkpoint.model()
     begin, cpu = time.perf_counter(), time.process_time()
-    scores = {name: score_model(checkpoint.model(), checkpoint, images).to_dict() for name, images in sets.items()}
+    scores = {name: score_model(model, checkpoint, images).to_dict() for name, images in sets.items()}
     return {
         "params": cost.cost.params,
         "macs": cost.cost.macs,

@@ -39,18 +39,13 @@ def result_of(name: str) -> Path:
 
 
 def dense_model(study: Study) -> Path:
-    """Train the dense baseline, once, and score it; it is kept in half precision.
-
-    It goes on from checkpoints/start.safetensors if that is there.
-    """
+    """Train the dense baseline, once, and score it; it is kept in half precision."""
     path = CHECKPOINTS / "dense.safetensors"
     if not path.exists():
         CHECKPOINTS.mkdir(exist_ok=True)
         whole = WORK / "dense.safetensors"
-        begun = CHECKPOINTS / "start.safetensors"
-        if not begun.exists():
-            begun = WORK / "first.safetensors"
-            exhaust(train(read_config(HERE / "first.toml"), begun))
+        begun = WORK / "first.safetensors"
+        exhaust(train(read_config(HERE / "first.toml"), begun))
         exhaust(train(read_config(HERE / "train.toml"), whole, start=load(begun)))
         save(load(whole), path, half=True)
     if not result_of("dense").exists():

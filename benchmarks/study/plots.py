@@ -52,7 +52,7 @@ def curves(axes: Any, rows: Sequence[Row], axis: str, images: str, dense: Mappin
     """Draw a curve for each combination of the other factors; bars are standard deviations."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(named(row, leave_out=axis) or "all", []).append(row)
+        groups.setdefault(named(row, leave_out=axis) or "compact", []).append(row)
     for number, (label, group) in enumerate(groups.items()):
         x = [100 * row.cost("params", dense) if axis == "left" else float(row.factors[axis]) for row in group]
         found = [row.score(images, "pq") for row in group]

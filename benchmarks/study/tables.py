@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from grid import Part, Study, read_study
-from outcome import Row, read_result, rows_of
+from outcome import SEED, Row, read_result, rows_of
 from plots import draw
 
 HERE: Final = Path(__file__).parent
@@ -38,7 +38,7 @@ def main() -> None:
     pages = ["\n".join(head(study, dense))]
     for part in study.parts:
         rows = list(rows_of(part, RESULTS))
-        if rows:
+        if answered(part, rows):
             name = f"{part.name.replace(', ', '-').replace(' ', '-')}.png"
             draw(part, rows, dense, [name for name, _, _ in study.sets], PLOTS / name)
             pages.append("\n".join([*section(part, rows, dense, study), "", f"![{part.question}](plots/{name})"]))
@@ -67,6 +67,12 @@ def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
         if result:
             scores = " | ".join(Row({}, [result]).score(images, score).text() for images, score in columns(study))
             yield f"| {name} | {result['params']:,} | {result['macs_per_megapixel'] / 1e9:.0f} G | {scores} |"
+
+
+def answered(part: Part, rows: Sequence[Row]) -> bool:
+    """Tell whether the rows that are there differ in everything that a part asks about."""
+    factors = [name for name in part.factors if name != SEED]
+    return all(len({row.factors[name] for row in rows}) > 1 for name in factors)
 
 
 def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: Study) -> Iterator[str]:

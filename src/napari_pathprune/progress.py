@@ -55,7 +55,7 @@ def followed(events: Iterable[Event], label: str) -> Iterator[Event]:
 
 def _position(event: object) -> tuple[int, int | None, str]:
     from napari_pathprune.training.fit_events import StepDone
-    from napari_pathprune.workflows.evaluate import ImageScored
+    from napari_pathprune.workflows.score import ImageScored
     from napari_pathprune.workflows.segment import SegmentStarted, TileDone
 
     match event:

@@ -83,11 +83,13 @@ def test_tables_show_means_over_seeds_and_the_loss(
         tables.main()
     (part,) = (part for part in study.parts if part.name == "schedule")
     made = {run.name: result(0.4 + 0.01 * run.seed + 0.05 * (run.step_ratio > 0), 100) for run in part.runs}
-    for name, content in {"dense": result(0.5, 1000), **made}.items():
+    alone = next(part for part in study.parts if part.name == "deciders").runs[0].name
+    for name, content in {"dense": result(0.5, 1000), alone: result(0.3, 100), **made}.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     tables.main()
     page = (tmp_path / "tables.md").read_text(encoding="utf-8")
-    assert f"6 of {len(study.runs)} runs are there" in page
+    assert f"7 of {len(study.runs)} runs are there" in page
     assert "| 0.05 | 10.0% | 10.0% | 0.460 ± 0.010 | -0.040 |" in page
     assert "| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |" in page
+    assert "Who decides" not in page  # one of its runs alone compares nothing
     assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000

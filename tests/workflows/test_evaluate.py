@@ -16,14 +16,13 @@ from torch import nn
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.evaluate import (
-    ImageScored,
     evaluate,
     evaluate_models,
     predict_instances,
     predict_typed_instances,
     score_model,
 )
-from napari_pathprune.workflows.score import COLUMNS, DASH, Score
+from napari_pathprune.workflows.score import COLUMNS, DASH, ImageScored, Score
 
 MPQ_PLUS = COLUMNS.index("mPQ+")
 

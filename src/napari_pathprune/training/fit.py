@@ -67,8 +67,8 @@ def fit(
     validate
         Scores the averaged model, in eval mode; the first score counts, and higher is better.
     state
-        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. The
-        learning rate may differ from before, and the device, nothing else.
+        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. Only
+        the learning rate, the device, ``save_every`` and ``workers`` may differ from before.
     about
         What the fit depends on beside the settings, by name: the first weights, the data. A state of something else is
         refused.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,22 +17,11 @@ from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.training.datasets import AnnotatedImage, read_images
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
-from napari_pathprune.workflows.score import Score
+from napari_pathprune.workflows.score import ImageScored, Score
 from napari_pathprune.workflows.segment import TileDone, segment
 
 DEFAULT_MPP: Final = 0.25
 """Of a model that does not tell its pixel size."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageScored:
-    """An image was scored: by which model, its name and PQ, how many of how many are done."""
-
-    model: str
-    image: str
-    pq: float
-    done: int
-    total: int
 
 
 def evaluate(

@@ -14,6 +14,17 @@ DASH: Final = "-"
 """Stands for a score that nothing is known of."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImageScored:
+    """An image was scored: by which model, its name and PQ, how many of how many are done."""
+
+    model: str
+    image: str
+    pq: float
+    done: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
     """How good and how fast a model is on a set of images.
@@ -44,26 +55,6 @@ class Score:
     def pq(self) -> float:
         """Mean over images of PQ, all nuclei one class; bPQ if no image is without nuclei."""
         return self.details.pq
-
-    @property
-    def dq(self) -> float:
-        """Mean over images of detection quality."""
-        return self.details.dq
-
-    @property
-    def sq(self) -> float:
-        """Mean over images of segmentation quality."""
-        return self.details.sq
-
-    @property
-    def aji(self) -> float:
-        """Mean over images of AJI."""
-        return self.details.aji
-
-    @property
-    def dice(self) -> float:
-        """Mean over images of Dice."""
-        return self.details.dice
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON.

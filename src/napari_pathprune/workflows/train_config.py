@@ -17,7 +17,7 @@ from napari_pathprune.workflows.settings import settings_from
 
 Table = TypeVar("Table")
 HOLD_OUT: Final = 5
-"""Where nothing is said of validation, every fifth image judges."""
+"""Of a folder that is given instead of a config, every fifth image judges."""
 
 
 @dataclass(frozen=True, slots=True)
