@@ -52,12 +52,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A question and the runs that answer it."""
+    """A question and the runs that answer it; others are compared with the first value of the factor ``against``."""
 
     name: str
     question: str
     factors: tuple[str, ...]
     runs: tuple[Run, ...]
+    against: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs, each once, in order."""
-        return tuple(dict.fromkeys(run for part in self.parts for run in part.runs))
+        """All runs, each once, in order; those with the first seed come first, so that all parts are answered soon."""
+        every = dict.fromkeys(run for part in self.parts for run in part.runs)
+        return tuple(sorted(every, key=lambda run: run.seed))
 
 
 def read_study(path: Path) -> Study:
@@ -79,22 +81,25 @@ def read_study(path: Path) -> Study:
     Raises
     ------
     ValueError
-        If a part has a key that is no field of `Run`.
+        If a part has a key that is no field of `Run`, or compares what is no factor of it.
     """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     defaults: dict[str, Any] = content["defaults"]
     fields = {field.name for field in dataclasses.fields(Run)}
     parts = []
     for table in content["part"]:
-        told = {key: value for key, value in table.items() if key not in {"name", "question"}}
+        told = {key: value for key, value in table.items() if key not in {"name", "question", "against"}}
         strangers = sorted(told.keys() - fields)
         if strangers:
             raise ValueError(f"{path}: part {table['name']!r} has {strangers[0]!r}; those known are {sorted(fields)}")
         factors = {key: value for key, value in told.items() if isinstance(value, list)}
+        against = table.get("against", "")
+        if against and against not in factors:
+            raise ValueError(f"{path}: part {table['name']!r} compares {against!r}, which is no list in it")
         runs = tuple(
             Run(**{**defaults, **told, **dict(zip(factors, values, strict=True))})
             for values in itertools.product(*factors.values())
         )
-        parts.append(Part(table["name"], table["question"], tuple(factors), runs))
+        parts.append(Part(table["name"], table["question"], tuple(factors), runs, against))
     sets = tuple((one["name"], one["folder"], tuple(one["only"])) for one in content["set"])
     return Study(tuple(parts), sets)

@@ -29,8 +29,8 @@ HERE: Final = Path(__file__).parent
 WORK: Final = HERE / "work"
 RESULTS: Final = HERE / "results"
 CHECKPOINTS: Final = HERE / "checkpoints"
-SLIMMING: Final = 1e-4
-SLIM_STEPS: Final = 300
+SLIMMING: Final = 1e-3
+SLIM_STEPS: Final = 600
 
 
 def result_of(name: str) -> Path:
@@ -45,9 +45,8 @@ def dense_model(study: Study) -> Path:
         CHECKPOINTS.mkdir(exist_ok=True)
         whole = WORK / "dense.safetensors"
         begun = WORK / "first.safetensors"
-        exhaust(train(read_config(HERE / "first.toml"), begun))
-        exhaust(train(read_config(HERE / "train.toml"), whole, start=load(begun)))
-        save(load(whole), path, half=True)
+        first = trained(read_config(HERE / "first.toml"), begun)
+        save(trained(read_config(HERE / "train.toml"), whole, first), path, half=True)
     if not result_of("dense").exists():
         told = {"run": {"start": "dense", "fit_steps": load(path).lineage[-1]["steps"]}}
         write(result_of("dense"), {**told, **judged(load(path), study)})
@@ -61,10 +60,9 @@ def slimmed_model(study: Study) -> Path:
         config = short(read_config(HERE / "train.toml"), steps=SLIM_STEPS, rate=1e-3, seed=50)
         config = dataclasses.replace(config, losses=dataclasses.replace(config.losses, slimming=SLIMMING))
         whole = WORK / "slim.safetensors"
-        exhaust(train(config, whole, start=load(dense_model(study))))
-        save(load(whole), path, half=True)
+        save(trained(config, whole, load(dense_model(study))), path, half=True)
     if not result_of("slim").exists():
-        told = {"run": {"start": "slim", "fit_steps": SLIM_STEPS, "penalty": SLIMMING}}
+        told = {"run": {"start": "slim", "fit_steps": SLIM_STEPS, "penalty": SLIMMING}, "gammas": gammas(load(path))}
         write(result_of("slim"), {**told, **judged(load(path), study)})
     return path
 
@@ -79,22 +77,12 @@ def make(run: Run, study: Study) -> None:
         config = dataclasses.replace(config, losses=taught)
     resumed = bool([path for path in WORK.glob(f"{run.name}.*") if path.suffix != ".log"])
     begin, cpu = time.perf_counter(), time.process_time()
-    if run.start == "scratch":
-        exhaust(train(config, out, start=with_new_weights(dense, run, config)))
+    if run.start in {"scratch", "history"}:
+        trained(as_first_stage(config), out, with_new_weights(dense, run, config))
+    elif run.left == 1.0:
+        trained(as_first_stage(config), out, load(dense))
     else:
-        settings = CompressSettings(
-            measure=run.measure,
-            left=run.left,
-            step_ratio=run.step_ratio,
-            criterion=run.criterion,
-            decider=run.decider,
-            scope=run.scope,
-            max_skip_ratio=run.max_skip_ratio,
-            round_to=run.round_to,
-            recalibrate=run.recalibrate,
-            seed=run.seed,
-        )
-        exhaust(compress(str(dense), dataclasses.replace(config, compress=settings), out))
+        exhaust(compress(str(dense), dataclasses.replace(config, compress=settings_of(run)), out))
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
     spent["resumed"] = resumed  # the times are those since then
     write(result_of(run.name), {"run": dataclasses.asdict(run), "making": spent, **judged(load(out), study)})
@@ -108,12 +96,23 @@ def short(config: TrainConfig, *, steps: int, rate: float, seed: int) -> TrainCo
     return dataclasses.replace(config, fit=(phase,), patches=patches, validation=())
 
 
+def as_first_stage(config: TrainConfig) -> TrainConfig:
+    """Give the config with the patches that a compression in one cut sees."""
+    return dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=config.patches.seed + 100))
+
+
+def settings_of(run: Run) -> CompressSettings:
+    """Give the settings of a compression that a run names by the same words."""
+    fields = {field.name for field in dataclasses.fields(CompressSettings)}
+    return CompressSettings(**{name: value for name, value in dataclasses.asdict(run).items() if name in fields})
+
+
 def with_new_weights(dense: Path, run: Run, config: TrainConfig) -> Checkpoint:
-    """Cut the dense model to the widths of a run, and draw all weights anew."""
+    """Cut the dense model as a run in one cut does, draw all weights anew, and give them the history asked for."""
     cut = WORK / f"{run.name}.cut.safetensors"
-    prune_checkpoint(
-        str(dense), cut, PruneTarget(run.measure, run.left), criterion=run.criterion, round_to=run.round_to
-    )
+    target = PruneTarget("ratio", 1 - run.left) if run.measure == "channels" else PruneTarget(run.measure, run.left)
+    settings = settings_of(run)
+    prune_checkpoint(str(dense), cut, target, criterion=run.criterion, decider=settings.by, **settings.options)
     checkpoint = load(cut)
     model = checkpoint.model()
     torch.manual_seed(run.seed)
@@ -125,7 +124,30 @@ def with_new_weights(dense: Path, run: Run, config: TrainConfig) -> Checkpoint:
             module.reset_running_stats()
     images, _ = training_images(config, checkpoint.type_names)
     first_guess(model, images)
-    return checkpoint.changed(model.state_dict(), {"step": "drawn anew", "seed": run.seed})
+    drawn = checkpoint.changed(model.state_dict(), {"step": "drawn anew", "seed": run.seed})
+    return trained_before(drawn, run) if run.start == "history" else drawn
+
+
+def trained_before(drawn: Checkpoint, run: Run) -> Checkpoint:
+    """Train new weights for as long, and in the same way, as the dense model was; each of the two trainings once."""
+    for name in ("first", "train"):
+        config = dataclasses.replace(read_config(HERE / f"{name}.toml"), validation=())
+        drawn = trained(config, WORK / f"{run.name}.{name}.safetensors", drawn)
+    return drawn
+
+
+def trained(config: TrainConfig, out: Path, start: Checkpoint | None = None) -> Checkpoint:
+    """Train a model, or go on where its training was stopped, or give it if that is through."""
+    if not out.exists() or out.with_name(f"{out.name}.state").exists():
+        exhaust(train(config, out, start=start))
+    return load(out)
+
+
+def gammas(checkpoint: Checkpoint) -> dict[str, float]:
+    """Tell how small the scales of the batch norms are: quantiles of their absolute values."""
+    norms = [module for module in checkpoint.model().modules() if isinstance(module, nn.BatchNorm2d)]
+    scales = torch.cat([norm.weight.detach().abs() for norm in norms])
+    return {f"{share:g}": round(float(scales.quantile(share)), 4) for share in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)}
 
 
 def exhaust(events: Iterable[object]) -> None:

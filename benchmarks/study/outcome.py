@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from grid import Part, Run
+from numpy.typing import NDArray
 
 SEED: Final = "seed"
+RESAMPLES: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One setting of a part: its factors, without the seed, and the results of its seeds."""
+    """One setting of a part: its factors, without the seed, the results of its seeds, and one of the runs."""
 
     factors: Mapping[str, Any]
     results: Sequence[Mapping[str, Any]]
+    run: Run | None = None
 
     def score(self, images: str, name: str) -> Spread:
         """Give a score on one of the sets."""
@@ -41,6 +46,46 @@ class Row:
     def cost(self, name: str, dense: Mapping[str, Any]) -> float:
         """Give the share that is left of the dense model's ``params`` or ``macs``."""
         return statistics.fmean(result[name] for result in self.results) / float(dense[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean difference in PQ over images, with the bounds of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def text(self) -> str:
+        """Write it with three digits."""
+        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
+
+def difference(
+    ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], sets: Sequence[str]
+) -> Difference:
+    """Compare results image by image over the sets, by a bootstrap over images and over seeds.
+
+    Examples
+    --------
+    >>> one, other = ({"scores": {"a": {"per_image": {"x": low, "y": low + 0.1}}}} for low in (0.5, 0.4))
+    >>> difference([one], [other], ["a"]).text()
+    '+0.100 (+0.100 to +0.100)'
+    """
+    mine, others = per_image(ours, sets), per_image(theirs, sets)
+    rng = np.random.default_rng(0)
+    images = rng.integers(mine.shape[1], size=(RESAMPLES, 1, mine.shape[1]))
+    means = [
+        one[rng.integers(len(one), size=(RESAMPLES, len(one), 1)), images].mean(axis=(1, 2)) for one in (mine, others)
+    ]
+    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
+    return Difference(float(mine.mean() - others.mean()), float(low), float(high))
+
+
+def per_image(results: Sequence[Mapping[str, Any]], sets: Sequence[str]) -> NDArray[np.float64]:
+    """Give PQ by result and image."""
+    scores = [[result["scores"][name]["per_image"] for name in sets] for result in results]
+    return np.array([[pq for images in one for _, pq in sorted(images.items())] for one in scores], dtype=np.float64)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -59,11 +104,30 @@ def read_result(folder: Path, name: str) -> dict[str, Any] | None:
 
 def rows_of(part: Part, folder: Path) -> Iterator[Row]:
     """Give the rows of a part in the order of the grid; settings without a result yet are left out."""
-    groups: dict[tuple[Any, ...], list[Run]] = {}
     names = [name for name in part.factors if name != SEED]
+    groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in part.runs:
         groups.setdefault(tuple(getattr(run, name) for name in names), []).append(run)
     for values, runs in groups.items():
         results = [result for run in runs if (result := read_result(folder, run.name))]
         if results:
-            yield Row(dict(zip(names, values, strict=True)), results)
+            yield Row(dict(zip(names, values, strict=True)), results, runs[0])
+
+
+def reference(row: Row, rows: Sequence[Row], against: str) -> Row | None:
+    """Give the row that has the first value of a factor, all else the same; None if it is this one, or not there."""
+    first = rows[0].factors.get(against)
+    wanted = {**row.factors, against: first}
+    found = [one for one in rows if dict(one.factors) == wanted]
+    return found[0] if found and row.factors.get(against) != first else None
+
+
+def trained_on(row: Row, folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Give the results of the dense model trained on for as long, at the same rate; empty if there are none."""
+    if row.run is None or row.run.left == 1.0:
+        return ()
+    defaults = {"start": "dense", "measure": "params", "left": 1.0, "step_ratio": 0.0, "teacher_share": 0.0}
+    same = {"criterion": "l2", "decider": "producers", "scope": "local", "max_skip_ratio": 1.0, "recalibrate": 16}
+    uncut = dataclasses.replace(row.run, **defaults, **same, round_to=1, seed=0)
+    result = read_result(folder, uncut.name)
+    return (result,) if result else ()

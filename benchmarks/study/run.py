@@ -35,8 +35,8 @@ def main() -> None:
     if arguments.run:
         make(next(run for run in study.runs if run.name == arguments.run), study)
         return
-    wanted = [run for part in study.parts if part.name in (arguments.part or [part.name]) for run in part.runs]
-    missing = [run for run in dict.fromkeys(wanted) if not result_of(run.name).exists()]
+    wanted = {run for part in study.parts if part.name in (arguments.part or [part.name]) for run in part.runs}
+    missing = [run for run in study.runs if run in wanted and not result_of(run.name).exists()]
     if arguments.list:
         print(*(run.name for run in missing), f"{len(missing)} of {len(study.runs)} are missing", sep="\n")
         return

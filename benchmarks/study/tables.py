@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from grid import Part, Study, read_study
-from outcome import SEED, Row, read_result, rows_of
+from outcome import SEED, Row, difference, read_result, reference, rows_of, trained_on
 from plots import draw
 
 HERE: Final = Path(__file__).parent
@@ -25,6 +25,7 @@ WORDS: Final = {
     "step_ratio": "removed a cut",
     "max_skip_ratio": "cap on skip groups",
     "round_to": "multiples of",
+    "start": "weights of",
 }
 
 
@@ -56,7 +57,9 @@ def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
     yield "Written by tables.py from results/; README.md says what they mean. Choices were made on the validation"
     yield "images; the other columns are scores on the images set aside. PQ is the mean over images, mPQ+ is pooled"
     yield "over the set."
-    yield "Where a setting was run with several seeds: mean ± standard deviation."
+    yield "Where a setting was run with several seeds: mean ± standard deviation. The last differences are in PQ over"
+    yield "all images set aside, image by image, with a 95 % interval (bootstrap over images and seeds): to the dense"
+    yield "model trained on for as many steps at the same rate, and to the first of what a part compares."
     yield f"{len(results)} of {len(runs)} runs are there; they took {hours:.1f} hours of run time, side by side on"
     yield f"{'; '.join(machines)}."
     yield ""
@@ -78,12 +81,15 @@ def answered(part: Part, rows: Sequence[Row]) -> bool:
 def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: Study) -> Iterator[str]:
     """Give a part's table."""
     factors = list(rows[0].factors)
-    base = Row({}, [dense])
+    base, sets = Row({}, [dense]), [name for name, _, _ in study.sets]
     yield f"## {part.question}"
     yield ""
     heads = [*(WORDS.get(name, name) for name in factors), "parameters left", "MACs left"]
     for title in titles(study):
         heads += [title, "to dense"] if title.startswith("PQ") else [title]
+    heads.append("to dense, trained on as long")
+    if part.against:
+        heads.append(f"to {WORDS.get(part.against, part.against)} {rows[0].factors[part.against]}")
     yield "| " + " | ".join([*heads, "seeds", "CPU s"]) + " |"
     yield "|---" * (len(heads) + 2) + "|"
     for row in rows:
@@ -94,6 +100,11 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
             cells.append(found.text())
             if name == "pq":
                 cells.append(f"{found.mean - base.score(images, name).mean:+.3f}")
+        compared = [trained_on(row, RESULTS)]
+        if part.against:
+            first = reference(row, rows, part.against)
+            compared.append(first.results if first else ())
+        cells += [difference(row.results, others, sets).text() if others else "" for others in compared]
         seconds = [one["making"]["cpu_seconds"] for one in row.results if not one["making"]["resumed"]]
         told = f"{sum(seconds) / len(seconds):.0f}" if seconds else "stopped between"
         yield "| " + " | ".join([*cells, str(len(row.results)), told]) + " |"

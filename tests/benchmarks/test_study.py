@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from napari_pathprune.workflows.compress_settings import CompressSettings
 from napari_pathprune.workflows.train_config import read_config
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
@@ -32,10 +31,12 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
 def test_every_run_of_the_grid_is_possible(modules: dict[str, ModuleType]) -> None:
     study = modules["grid"].read_study(STUDY / "study.toml")
     assert len({run.name for run in study.runs}) == len(study.runs)
-    fields = {field.name for field in dataclasses.fields(CompressSettings)}
     for run in study.runs:
-        told = {name: value for name, value in dataclasses.asdict(run).items() if name in fields}
-        assert CompressSettings(**told).removed()[-1] == pytest.approx(1.0 - run.left)
+        if run.left < 1.0:
+            assert modules["make"].settings_of(run).removed()[-1] == pytest.approx(1.0 - run.left)
+    assert [run.seed for run in study.runs] == sorted(run.seed for run in study.runs)
+    compared = {part.against for part in study.parts}
+    assert {"criterion", "step_ratio", "max_skip_ratio", "teacher_share", "recalibrate", "start"} <= compared
     criteria = {run.criterion for run in study.runs}
     assert criteria == {"l1", "l2", "taylor", "fpgm", "random", "bn_scale"}
 
@@ -64,7 +65,9 @@ def result(pq: float, params: int) -> dict[str, Any]:
         "params": params,
         "macs": 10 * params,
         "macs_per_megapixel": 1e9 * params,
-        "scores": {name: {"pq": pq, "mpq_plus": pq / 2} for name in sets},
+        "scores": {
+            name: {"pq": pq, "mpq_plus": pq / 2, "per_image": {"one": pq - 0.1, "two": pq + 0.1}} for name in sets
+        },
         "making": {"seconds": 60, "cpu_seconds": 50, "resumed": False},
         "scoring": {"seconds": 1, "cpu_seconds": 1},
         "machine": "2 cores",
@@ -84,12 +87,24 @@ def test_tables_show_means_over_seeds_and_the_loss(
     (part,) = (part for part in study.parts if part.name == "schedule")
     made = {run.name: result(0.4 + 0.01 * run.seed + 0.05 * (run.step_ratio > 0), 100) for run in part.runs}
     alone = next(part for part in study.parts if part.name == "deciders").runs[0].name
-    for name, content in {"dense": result(0.5, 1000), alone: result(0.3, 100), **made}.items():
+    uncut = dataclasses.replace(part.runs[0], measure="params", left=1.0, step_ratio=0.0).name
+    for name, content in {
+        "dense": result(0.5, 1000),
+        uncut: result(0.51, 1000),
+        alone: result(0.3, 100),
+        **made,
+    }.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     tables.main()
     page = (tmp_path / "tables.md").read_text(encoding="utf-8")
     assert f"7 of {len(study.runs)} runs are there" in page
-    assert "| 0.05 | 10.0% | 10.0% | 0.460 ± 0.010 | -0.040 |" in page
-    assert "| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |" in page
+    rows = {line.split(" | ")[0]: line for line in page[page.index("One shot or") :].splitlines() if " | " in line}
+    assert rows["| 0.05"].startswith("| 0.05 | 10.0% | 10.0% | 0.460 ± 0.010 | -0.040 |")
+    assert rows["| 0"].startswith("| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |")
+    to_uncut, to_first = rows["| 0.05"].split(" | ")[-4:-2]
+    assert to_uncut.startswith("-0.050 (")
+    low, high = (float(bound) for bound in to_first.removeprefix("+0.050 (").removesuffix(")").split(" to "))
+    assert -0.1 < low < 0.05 < high < 0.2
+    assert rows["| 0"].split(" | ")[-3] == ""  # nothing is compared with itself
     assert "Who decides" not in page  # one of its runs alone compares nothing
     assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000

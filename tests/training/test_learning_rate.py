@@ -52,6 +52,12 @@ def test_a_constant_is_constant_after_the_warmup():
     assert set(rates[10:]) == {1.0}
 
 
+def test_a_short_phase_rises_over_eight_steps_or_a_third_of_it():
+    assert np.argmax(rates_of(steps=40, warmup=0.05)) == 8 - 1
+    assert np.argmax(rates_of(steps=18, warmup=0.05)) == 6 - 1
+    assert rates_of(steps=40, warmup=0.0)[0] == 1.0
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_one_step_is_enough(schedule):
     assert 0 < rates_of(steps=1, schedule=schedule)[0] <= 1.0

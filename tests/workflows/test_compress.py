@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from napari_pathprune.pruning import importance, recalibrate
+from napari_pathprune.pruning.importance import Scores
 from napari_pathprune.training.augment import Augmentation
 from napari_pathprune.training.fit_events import StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.workflows import evidence
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
 from napari_pathprune.workflows.compress import PARENT, CompressDone, StageDone, StageStarted, compress
 from napari_pathprune.workflows.compress_settings import CompressSettings
@@ -187,6 +191,38 @@ def test_a_stopped_compression_goes_on_exactly(
         [dataclasses.replace(stage, seconds=0.0) for stage in report_of(some).stages] for some in (expected, events)
     )
     assert ours == theirs
+
+
+def test_it_goes_on_where_sums_are_rounded_otherwise(
+    config: TrainConfig, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(config, criterion="l2", recalibrate=2)
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(compress(str(model_file), config, whole))
+    stopped = compress(str(model_file), config, parts)
+    for event in stopped:
+        if isinstance(event, StepDone):
+            break
+    stopped.close()
+
+    def rounded(model: nn.Module, images: Iterable[object]) -> nn.Module:
+        fresh = recalibrate(model, images)
+        with torch.no_grad():
+            for values in fresh.state_dict().values():
+                values.add_(1e-6 if values.is_floating_point() else 0)
+        return fresh
+
+    def other_scores(*arguments: Any, **named: Any) -> Scores:
+        return {name: -values for name, values in importance(*arguments, **named).items()}
+
+    monkeypatch.setattr(evidence, "recalibrate", rounded)
+    monkeypatch.setattr(evidence, "importance", other_scores)
+    resumed = compress(str(model_file), config, parts)
+    assert next(event.step for event in resumed if isinstance(event, StepDone)) == 2
+    monkeypatch.undo()
+    list(resumed)
+    one, other = load(whole).weights, load(parts).weights
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:

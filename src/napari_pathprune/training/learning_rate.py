@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from napari_pathprune.training.fit_settings import FitSettings
+
+LEAST_WARMUP: Final = 8
+"""Steps; AdamW's memory of the gradients is empty at first, and a full step by a few of them does harm."""
 
 
 def learning_rate_at(step: int, settings: FitSettings) -> float:
     """Give the rate of a step.
 
-    It rises to the highest rate over the `warmup` and then goes on as the schedule says:
+    It rises to the highest rate over the `warmup`, which is at least 8 steps, or a third of a phase shorter than 24,
+    unless it is 0, and then goes on as the schedule says:
 
     - ``cosine``: linear rise, half a cosine down to a hundredth (Loshchilov and Hutter 2017, arXiv 1608.03983);
     - ``one-cycle``: from a 25th up and down to a ten-thousandth, both as half a cosine (Smith and Topin 2019,
@@ -31,7 +36,8 @@ def learning_rate_at(step: int, settings: FitSettings) -> float:
     >>> [round(learning_rate_at(step, settings), 2) for step in (0, 9, 55, 99)]
     [0.1, 1.0, 0.5, 0.01]
     """
-    rise = max(1, round(settings.warmup * settings.steps))
+    least = min(LEAST_WARMUP, settings.steps // 3) if settings.warmup else 0
+    rise = max(1, least, round(settings.warmup * settings.steps))
     if step < rise:
         share = (step + 1) / rise
         if settings.schedule == "one-cycle":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import math
@@ -12,21 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-import torch
-from torch import Tensor, nn
-from torch.utils.data import default_collate
-
 from napari_pathprune.atomic import whole_file
-from napari_pathprune.inference.predict import device_named
-from napari_pathprune.pruning import ChannelGraph, gradual, recalibrate, taylor, trace
-from napari_pathprune.pruning.importance import Scores
-from napari_pathprune.pruning.schedule import Measure, Scorer, Step
+from napari_pathprune.pruning import gradual, trace
+from napari_pathprune.pruning.schedule import Measure
 from napari_pathprune.training.annotated_image import names_of, weights_of
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
+from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.training.fit_events import FitDone, FitEvent
 from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load, save
 from napari_pathprune.workflows.compression import CompressReport, Stage, Width
+from napari_pathprune.workflows.evidence import refreshed, scorer_of
 from napari_pathprune.workflows.judging import examples_of, scores_of
 from napari_pathprune.workflows.prune import cost_per_patch, example_for, pruned_step
 from napari_pathprune.workflows.report import write_report
@@ -37,7 +31,6 @@ from napari_pathprune.workflows.training_images import training_images
 
 PARENT: Final = "parent"
 """As the teacher's name: the dense model itself."""
-_TAYLOR_BATCHES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +102,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         graph,
         settings.removed(),
         cast("Measure", settings.measure),
-        criterion=_scorer(config, dense, images) or settings.criterion,
-        decider=settings.by,
-        seed=settings.seed,
+        criterion=scorer_of(config, dense, images, folder),
         **settings.options,
     )
     kept, widths = 0, {group.name: group.width for group in graph.groups}
@@ -120,10 +111,15 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         if stage is None:
             yield StageStarted(step.number, step.total, sum(p.numel() for p in step.model.parameters()), dense.params)
             begin, done = time.perf_counter(), 0
-            _recalibrate(step, config, images)
-            cut_scores = scores_of(copy.deepcopy(step.model), judged, dense) if settings.judge_cuts and judged else {}
-            between = sum(one.fit_steps for one in stages)
-            start = dense.changed(step.model.state_dict(), pruned_step(dense, graph, step.plan, between))
+            if not folder.start(
+                step.number
+            ).exists():  # other threads would round otherwise, and could not go on with it
+                between = sum(one.fit_steps for one in stages)
+                weights = refreshed(step.model, config, images).state_dict()
+                begun = dense.changed(weights, pruned_step(dense, graph, step.plan, between))
+                save(begun, folder.start(step.number))
+            start = load(folder.start(step.number))
+            cut_scores = scores_of(start.model(), judged, start) if settings.judge_cuts and judged else {}
             scores: Mapping[str, float] = {}
             file = folder.model(step.number)
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
@@ -236,39 +232,3 @@ def _stage_config(config: TrainConfig, number: int, fit_steps: int) -> TrainConf
         fit=(dataclasses.replace(config.fit[0], steps=fit_steps),),
         patches=dataclasses.replace(config.patches, seed=config.patches.seed + 100 * number),
     )
-
-
-def _batches(
-    config: TrainConfig, model: nn.Module, images: Sequence[AnnotatedImage], count: int
-) -> Iterator[dict[str, Tensor]]:
-    """Make some batches of training patches, always the same, none of which training itself sees."""
-    size_px, batch = config.patches.patch_px, config.fit[0].batch
-    output_px, _ = model.output_shape(size_px, size_px)  # type: ignore[operator]
-    patches = RandomPatches(images, size_px, output_px, count * batch, config.patches.seed + 50, config.augmentation)
-    for start in range(0, len(patches), batch):
-        yield default_collate([patches[index] for index in range(start, start + batch)])
-
-
-def _recalibrate(step: Step, config: TrainConfig, images: Sequence[AnnotatedImage]) -> None:
-    if config.compress.recalibrate:
-        batches = _batches(config, step.model, images, config.compress.recalibrate)
-        moved = copy.deepcopy(step.model).to(device_named("auto"))
-        fresh = recalibrate(moved, (batch["image"] for batch in batches))
-        step.model.load_state_dict(fresh.state_dict())
-
-
-def _scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer | None:
-    """Give the scorer of a criterion that looks at data; None for the others."""
-    if config.compress.criterion != "taylor":
-        return None
-    truth = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
-    losses = losses_for(truth, dense, images)
-
-    def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        return torch.stack(list(losses(model(batch["image"]), batch).values())).sum()
-
-    def scorer(model: nn.Module, graph: ChannelGraph) -> Scores:
-        return taylor(model, graph, _batches(config, model, images, _TAYLOR_BATCHES), loss, decider=config.compress.by)
-
-    scorer.__name__ = "taylor"
-    return scorer

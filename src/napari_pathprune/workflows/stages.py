@@ -57,14 +57,23 @@ class StageFolder:
         """Give the file of a stage's model."""
         return self._folder / f"stage-{number:02}.safetensors"
 
+    def start(self, number: int) -> Path:
+        """Give the file of what a stage is trained from: cut, its batch norms estimated anew."""
+        return self._folder / f"stage-{number:02}.start.safetensors"
+
+    def scores(self, number: int) -> Path:
+        """Give the file of the scores that a stage was cut by."""
+        return self._folder / f"stage-{number:02}.scores.safetensors"
+
     def kept(self, number: int) -> Stage | None:
         """Give a stage that is through, or None."""
         path = self._facts(number)
         return Stage(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def keep(self, stage: Stage) -> None:
-        """Say that a stage is through; its model must have been written."""
+        """Say that a stage is through; its model must have been written. What it began from is no longer needed."""
         _write(self._facts(stage.number), dataclasses.asdict(stage))
+        self.start(stage.number).unlink(missing_ok=True)
 
     def _facts(self, number: int) -> Path:
         return self._folder / f"stage-{number:02}.json"
