@@ -1,6 +1,6 @@
 """Work through the study: every run whose result is missing, in the order of study.toml, several side by side.
 
-Usage: python benchmarks/study/run.py [--part NAME]... [--workers N] [--seconds S] [--list]
+Usage: python benchmarks/study/run.py [--part NAME]... [--workers N] [--threads N] [--seconds S] [--list]
 
 Started again, it goes on where it was stopped, also within a run. Results are written to results/, one JSON a run; the
 models and a log of each run stay in work/.
@@ -20,6 +20,8 @@ from grid import read_study
 from make import RESULTS, WORK, dense_model, make, result_of, slimmed_model
 
 HERE: Final = Path(__file__).parent
+SLIM: Final = "slim"
+"""Where runs start from the model trained with the penalty, it is made first, beside others."""
 
 
 def main() -> None:
@@ -27,11 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", action="append", help="only the runs of this part; repeatable")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs side by side")
+    parser.add_argument("--threads", type=int, help="of each run; the cores, shared among the workers, by default")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no run after so many seconds")
     parser.add_argument("--list", action="store_true", help="tell which runs are missing, and stop")
     parser.add_argument("--run", metavar="NAME", help="do this one run here and now")
     arguments = parser.parse_args()
     study = read_study(HERE / "study.toml")
+    if arguments.run == SLIM:
+        slimmed_model(study)
+        return
     if arguments.run:
         make(next(run for run in study.runs if run.name == arguments.run), study)
         return
@@ -43,18 +49,18 @@ def main() -> None:
     WORK.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     dense_model(study)
-    if any(run.start == "slim" for run in missing):
-        slimmed_model(study)
+    slim = [SLIM] if any(run.start == SLIM for run in missing) and not result_of(SLIM).exists() else []
+    names = [*slim, *(run.name for run in missing)]
     begin = time.monotonic()
     alive: dict[str, subprocess.Popen[bytes]] = {}
     failed: list[str] = []
-    for number, run in enumerate(missing, 1):
-        while len(alive) >= arguments.workers:
+    for number, name in enumerate(names, 1):
+        while len(alive) >= arguments.workers or (SLIM in alive and name.startswith(SLIM)):
             failed += ended(alive)
         if time.monotonic() - begin > arguments.seconds:
             break
-        print(f"{time.strftime('%H:%M:%S')} {number} of {len(missing)}: {run.name}", flush=True)
-        alive[run.name] = started(run.name, max(1, (os.cpu_count() or 1) // arguments.workers))
+        print(f"{time.strftime('%H:%M:%S')} {number} of {len(names)}: {name}", flush=True)
+        alive[name] = started(name, arguments.threads or max(1, (os.cpu_count() or 1) // arguments.workers))
     while alive:
         failed += ended(alive)
     if failed:
