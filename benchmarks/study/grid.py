@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+EVEN: Final = "even"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Run:
     measure: str
     left: float
     scope: str
+    shape: str
     step_ratio: float
     max_skip_ratio: float
     round_to: int
@@ -47,6 +51,8 @@ class Run:
             f"rate{self.learning_rate:g}",
             f"seed{self.seed}",
         ]
+        if self.shape != EVEN:
+            parts.insert(0, self.shape)
         return "_".join(parts)
 
 
@@ -63,9 +69,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The whole grid, and the sets it is scored on: name, folder, images."""
+    """The whole grid, the caps of each shape, and the sets that all is scored on: name, folder, images."""
 
     parts: tuple[Part, ...]
+    shapes: Mapping[str, tuple[str, ...]]
     sets: tuple[tuple[str, str, tuple[str, ...]], ...]
 
     @property
@@ -102,4 +109,5 @@ def read_study(path: Path) -> Study:
         )
         parts.append(Part(table["name"], table["question"], tuple(factors), runs, against))
     sets = tuple((one["name"], one["folder"], tuple(one["only"])) for one in content["set"])
-    return Study(tuple(parts), sets)
+    shapes = {name: tuple(caps) for name, caps in content["shapes"].items()}
+    return Study(tuple(parts), shapes, sets)

@@ -78,11 +78,11 @@ def make(run: Run, study: Study) -> None:
     resumed = bool([path for path in WORK.glob(f"{run.name}.*") if path.suffix != ".log"])
     begin, cpu = time.perf_counter(), time.process_time()
     if run.start in {"scratch", "history"}:
-        trained(as_first_stage(config), out, with_new_weights(dense, run, config))
+        trained(as_first_stage(config), out, with_new_weights(dense, run, study, config))
     elif run.left == 1.0:
         trained(as_first_stage(config), out, load(dense))
     else:
-        exhaust(compress(str(dense), dataclasses.replace(config, compress=settings_of(run)), out))
+        exhaust(compress(str(dense), dataclasses.replace(config, compress=settings_of(run, study)), out))
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
     spent["resumed"] = resumed  # the times are those since then
     write(result_of(run.name), {"run": dataclasses.asdict(run), "making": spent, **judged(load(out), study)})
@@ -101,17 +101,18 @@ def as_first_stage(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=config.patches.seed + 100))
 
 
-def settings_of(run: Run) -> CompressSettings:
-    """Give the settings of a compression that a run names by the same words."""
+def settings_of(run: Run, study: Study) -> CompressSettings:
+    """Give the settings of a compression, which a run names by the same words but for its shape."""
     fields = {field.name for field in dataclasses.fields(CompressSettings)}
-    return CompressSettings(**{name: value for name, value in dataclasses.asdict(run).items() if name in fields})
+    told = {name: value for name, value in dataclasses.asdict(run).items() if name in fields}
+    return CompressSettings(**told, caps=study.shapes[run.shape])
 
 
-def with_new_weights(dense: Path, run: Run, config: TrainConfig) -> Checkpoint:
+def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -> Checkpoint:
     """Cut the dense model as a run in one cut does, draw all weights anew, and give them the history asked for."""
     cut = WORK / f"{run.name}.cut.safetensors"
     target = PruneTarget("ratio", 1 - run.left) if run.measure == "channels" else PruneTarget(run.measure, run.left)
-    settings = settings_of(run)
+    settings = settings_of(run, study)
     prune_checkpoint(str(dense), cut, target, criterion=run.criterion, decider=settings.by, **settings.options)
     checkpoint = load(cut)
     model = checkpoint.model()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from grid import Part, Run
+from grid import EVEN, Part, Run
 from numpy.typing import NDArray
 
 SEED: Final = "seed"
@@ -127,7 +127,14 @@ def trained_on(row: Row, folder: Path) -> Sequence[Mapping[str, Any]]:
     if row.run is None or row.run.left == 1.0:
         return ()
     defaults = {"start": "dense", "measure": "params", "left": 1.0, "step_ratio": 0.0, "teacher_share": 0.0}
-    same = {"criterion": "l2", "decider": "producers", "scope": "local", "max_skip_ratio": 1.0, "recalibrate": 16}
+    same = {
+        "criterion": "l2",
+        "decider": "producers",
+        "scope": "local",
+        "shape": EVEN,
+        "max_skip_ratio": 1.0,
+        "recalibrate": 16,
+    }
     uncut = dataclasses.replace(row.run, **defaults, **same, round_to=1, seed=0)
     result = read_result(folder, uncut.name)
     return (result,) if result else ()

@@ -7,15 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def cap_of(text: str) -> tuple[str, float]:
-    """Turn ``GLOB=R`` into a pattern and a ratio."""
-    pattern, sign, ratio = text.rpartition("=")
-    try:
-        return pattern, float(ratio if sign else "")
-    except ValueError:
-        raise ValueError(f"got the cap {text!r}; give GLOB=R, such as 'd0.*=0.5'") from None
-
-
 def region_of(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """Turn ``x,y,w,h`` into a box within the slide."""
     try:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from napari_pathprune import cli_training
-from napari_pathprune.arguments import cap_of, folders_of, region_of
+from napari_pathprune.arguments import folders_of, region_of
 from napari_pathprune.mistakes import MISTAKE, STOPPED, line_of
 from napari_pathprune.progress import err, followed
 from napari_pathprune.terminal import Json, Model, Out, say, say_json, table_of
@@ -134,6 +134,7 @@ def prune(
 
     Example: `pathprune prune hovernet-s -o small.safetensors --params 0.1`
     """
+    from napari_pathprune.pruning.limits import cap_of
     from napari_pathprune.workflows.prune import PruneTarget, prune_checkpoint
 
     target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs, faster=faster)

@@ -234,6 +234,16 @@ def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file
         list(compress(str(model_file), settings(config, left=0.3), out))
 
 
+def test_groups_lose_no_more_than_their_caps(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    config = settings(config, caps=("decoder.*=0.1",), left=0.5, steps=1)
+    report = report_of(list(compress(str(model_file), config, tmp_path / "small.safetensors")))
+    lost = {width.name: 1.0 - width.after / width.before for width in report.widths}
+    assert max(share for name, share in lost.items() if name.startswith("decoder.")) <= 0.1
+    assert max(lost.values()) > 0.3
+    with pytest.raises(ValueError, match=r"got the cap 'decoder'; give GLOB=R"):
+        settings(config, caps=("decoder",))
+
+
 @pytest.mark.parametrize("criterion", ["l1", "bn_scale", "fpgm", "taylor", "random"])
 def test_every_criterion_works(config: TrainConfig, model_file: Path, tmp_path: Path, criterion: str) -> None:
     config = settings(config, steps=1, criterion=criterion)

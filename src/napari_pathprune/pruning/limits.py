@@ -96,6 +96,21 @@ class Limits:
         return math.lcm(self.round_to, group.splits)
 
 
+def cap_of(text: str) -> tuple[str, float]:
+    """Turn ``GLOB=R`` into a pattern and the largest share to remove.
+
+    Examples
+    --------
+    >>> cap_of("d0.*=0.5")
+    ('d0.*', 0.5)
+    """
+    pattern, sign, ratio = text.rpartition("=")
+    try:
+        return pattern, float(ratio if sign else "")
+    except ValueError:
+        raise ValueError(f"got the cap {text!r}; give GLOB=R, such as 'd0.*=0.5'") from None
+
+
 def matching(graph: ChannelGraph, pattern: str) -> tuple[str, ...]:
     """Give the names of the groups that a name or shell pattern (``d0.*``) fits.
 

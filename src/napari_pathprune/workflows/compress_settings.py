@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 from napari_pathprune.pruning.criteria import CRITERIA
 from napari_pathprune.pruning.deciders import Decider
-from napari_pathprune.pruning.limits import Limits, Options
+from napari_pathprune.pruning.limits import Limits, Options, cap_of
 from napari_pathprune.pruning.schedule import Measure, cubic_steps, fixed_steps, linear_steps
 
 
@@ -34,6 +34,8 @@ class CompressSettings:
         See `pruning.importance`; ``"taylor"`` is measured on training patches.
     scope, max_skip_ratio, round_to, min_channels
         Limits as in `pruning.choose`; a `max_skip_ratio` of 1 is none.
+    caps
+        The largest share that groups of channels lose, such as ``"decoder.*=0.5"``.
     recalibrate
         Batches of training patches on which batch norms are estimated anew after each cut; 0 for none.
     last_share
@@ -63,6 +65,7 @@ class CompressSettings:
     max_skip_ratio: float = 1.0
     round_to: int = 1
     min_channels: int = 1
+    caps: tuple[str, ...] = ()
     recalibrate: int = 16
     last_share: float = 0.5
     allowed_drop: float = math.inf
@@ -120,6 +123,8 @@ class CompressSettings:
     def options(self) -> Options:
         """Limits as `pruning.choose` takes them."""
         options: dict[str, Any] = {"scope": self.scope, "round_to": self.round_to, "min_channels": self.min_channels}
+        if self.caps:
+            options["caps"] = dict(map(cap_of, self.caps))
         if self.max_skip_ratio < 1.0:
             options["max_skip_ratio"] = self.max_skip_ratio
         return cast("Options", options)
