@@ -83,6 +83,33 @@ def test_finetune_takes_a_rate_and_a_teacher(folder: Path, model: Path, capsys: 
     assert (last["learning_rate"], last["teacher"]) == (1e-4, "tiny.safetensors")
 
 
+def test_an_imported_models_types_are_named_by_the_config(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.save(build("hovernet", **CONFIG | {"num_types": 3}).state_dict(), tmp_path / "hovernet.pth")
+    (folder / "data" / "classes").mkdir()
+    for number in range(2):
+        (folder / "data" / "classes" / f"image-{number}.csv").write_text("label,class_id,class_name\n1,1,Epithelial\n")
+    config, out = folder / "train.toml", folder / "tuned.safetensors"
+    arguments = ("finetune", tmp_path / "hovernet.pth", config, "-o", out)
+    assert run(*arguments) == 2
+    assert 'give [model] type_names = ["background", ...]' in capsys.readouterr().err
+    names = '[model]\ntype_names = ["background", "epithelial", "other"]'
+    config.write_text(SETTINGS.replace("[model]", names), encoding="utf-8")
+    assert run(*arguments) == 0
+    assert load(out).type_names == ("background", "epithelial", "other")
+
+
+def test_a_finished_training_is_not_trained_over(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "model.safetensors"
+    assert run("train", folder / "train.toml", "-o", out) == 0
+    before = out.read_bytes()
+    for arguments in (("train",), ("finetune", model)):
+        assert run(*arguments, folder / "train.toml", "-o", out) == 2
+        assert "is there already" in capsys.readouterr().err.splitlines()[-1]
+    assert out.read_bytes() == before
+
+
 def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "small.safetensors"
     arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent", "--json")

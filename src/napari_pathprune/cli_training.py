@@ -52,6 +52,8 @@ def finetune(
 ) -> None:
     """Train a model on, a compact one for instance. A run that was stopped goes on when started again.
 
+    `type_names` in the `[model]` of the config name the types, such as those of an imported model.
+
     Example: `pathprune finetune small.safetensors data/ -o tuned.safetensors --steps 200`
     """
     _train(_config(source, steps, learning_rate, devices, teacher), out, start=model, as_json=as_json)
@@ -65,7 +67,13 @@ def compress(
     macs: Annotated[float | None, typer.Option(help="Share of the multiply-accumulates to keep.")] = None,
     ratio: Annotated[float | None, typer.Option(help="Share of the channels to remove.")] = None,
     steps: Annotated[int | None, typer.Option(help="Cuts, with fine-tuning after each; 1 is one-shot.")] = None,
-    step_ratio: Annotated[float | None, typer.Option(help="Share that each cut removes, such as 0.05.")] = None,
+    step_ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="Share that each cut removes, such as 0.05: of the dense model's parameters, MACs or channels, "
+            "whichever the target counts."
+        ),
+    ] = None,
     criterion: Annotated[
         str | None, typer.Option(help="How filters are scored: l1, l2, bn_scale, taylor, fpgm, random.")
     ] = None,
@@ -80,7 +88,8 @@ def compress(
 ) -> None:
     """Prune and fine-tune, in one shot or step by step; writes the compact model and a report (HTML).
 
-    A run that was stopped goes on where it was when started again.
+    A run that was stopped goes on where it was when started again. `type_names` in the `[model]` of the config name
+    the types, such as those of an imported model.
 
     Example: `pathprune compress hovernet-s data/ -o small.safetensors --params 0.1 --steps 10 --allowed-drop 0.02`
     """

@@ -49,6 +49,11 @@ def test_original_types_are_kept_where_the_model_names_them(folder):
     assert read_images(folder, ("background", "mitosis"))[0].types is None
 
 
+def test_spelling_does_not_matter(folder):
+    names = ("Background", "Epithelial", "Inflammatory", "Spindle_Shaped", "Miscellaneous")
+    assert read_images(folder, names)[0].types[[0, 3, 6, 9, 12, 15, 18]].tolist() == [0, 4, 2, 1, 1, 3, 3]
+
+
 def wrong_map(key, value):
     content = {"inst_map": np.ones((40, 64)), "type_map": np.ones((40, 64))}
     if value is None:

@@ -64,6 +64,21 @@ def test_names_are_those_of_the_tables_in_the_order_of_their_ids(folder):
     assert names_in(folder) == ()
 
 
+def test_a_class_that_is_spelt_in_two_ways_is_one(folder):
+    rows = "label,class_id,class_name\n3,1,NEOPLASTIC\n7,4,Cell_in-mitosis\n4,0,Background\n"
+    (folder / "classes" / "c.csv").write_text(rows)
+    names = names_in(folder)
+    assert [name.lower() for name in names] == [
+        "background",
+        "neoplastic",
+        "inflammatory",
+        "cell_in-mitosis",
+        "mitosis",
+    ]
+    image = read_images(folder, ("background", "cell in mitosis", "neoplastic"), only=["c"])[0]
+    assert image.types.tolist() == [0, -1, -1, 2, 0, -1, -1, 1]
+
+
 @pytest.mark.parametrize("choice", [{"leave_out": ["z"]}, {"only": ["z"]}])
 def test_a_name_that_does_not_exist_is_told(folder, choice):
     with pytest.raises(ValueError, match="no image 'z'"):

@@ -233,14 +233,14 @@ def test_a_gradient_that_is_not_finite_stops_before_it_spoils_the_weights(model,
 
 def test_after_a_loss_that_is_not_finite_the_model_has_the_last_good_average(model):
     good, steps = copy.deepcopy(model), iter(range(100))
-    *_, done = run(good, dataclasses.replace(SETTINGS, steps=4, schedule="constant"))
+    *_, done = run(good, dataclasses.replace(SETTINGS, steps=4, schedule="constant", warmup=0.0))
 
     def breaks(maps, batch):
         bad = float("nan") if next(steps) == 4 else 1.0
         return {name: value * bad for name, value in squares(maps, batch).items()}
 
     with pytest.raises(NotFinite):
-        run(model, dataclasses.replace(SETTINGS, schedule="constant", warmup=0.01), losses=breaks)
+        run(model, dataclasses.replace(SETTINGS, schedule="constant", warmup=0.0), losses=breaks)
     assert done.steps == 4
     assert not model.training
     assert same_weights(model, good)
@@ -337,6 +337,14 @@ def test_it_stops_early_when_nothing_gets_better(model, tmp_path):
     again = run(Small(), settings, validate=Marks(), state=state)
     assert [type(e) for e in again] == [FitDone]
     assert again[0].best_step == 3
+
+
+def test_what_a_validation_gave_is_in_the_state(model, tmp_path):
+    settings = dataclasses.replace(SETTINGS, validate_every=3, save_every=1000)
+    state = tmp_path / "fit.state"
+    stream = fit(model, Points(settings.steps * settings.batch), squares, settings, validate=Marks(0.5), state=state)
+    assert next(event for event in stream if isinstance(event, Validated)).best
+    assert torch.load(state, weights_only=True)["best_score"] == 0.5
 
 
 @pytest.mark.parametrize("until", [3, 5, 6])

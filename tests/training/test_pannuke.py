@@ -62,6 +62,20 @@ def test_nuclei_of_all_channels_are_apart_and_know_their_type(fold):
     assert read_images(fold, ("background", "mitosis"))[0].types is None
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("nolabe", "neopla", "inflam", "connec", "necros", "no-neo"),
+        ("Background", "Neoplastic epithelial", "Inflammatory", "Connective", "Dead", "Non-Neoplastic_Epithelial"),
+        ("bg", "Neoplastic cells", "Inflammatory", "Connective/Soft tissue cells", "Dead Cells", "Epithelial"),
+    ],
+)
+def test_types_are_read_by_the_names_that_others_give_them(fold, names):
+    image = read_images(fold, names)[0]
+    found = image.types[image.instances]
+    assert (found[4, 4], found[10, 25], found[27, 4], found[4, 12]) == (1, 2, 4, 5)
+
+
 def test_images_without_nuclei_are_known_to_be_background(fold):
     masks = np.load(fold / "masks.npy")
     masks[1, ..., :5] = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from napari_pathprune.training.augment import Augmentation
 from napari_pathprune.training.fit_events import StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows import evidence
-from napari_pathprune.workflows.checkpoint import Checkpoint, load
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.compress import PARENT, CompressDone, StageDone, StageStarted, compress
 from napari_pathprune.workflows.compress_settings import CompressSettings
 from napari_pathprune.workflows.compression import CompressReport
-from napari_pathprune.workflows.prune import cut_as
+from napari_pathprune.workflows.foreign import unnamed_types
+from napari_pathprune.workflows.prune import cost_per_patch, cut_as
+from napari_pathprune.workflows.stages import StageFolder
 from napari_pathprune.workflows.train_config import (
     DataSettings,
     LossSettings,
@@ -223,6 +226,57 @@ def test_it_goes_on_where_sums_are_rounded_otherwise(
     list(resumed)
     one, other = load(whole).weights, load(parts).weights
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("killed_in", ["compress.cost_per_patch", "stages.StageFolder.keep"])
+def test_a_stage_that_is_trained_is_not_trained_again(
+    config: TrainConfig, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_in: str
+) -> None:
+    config = settings(config, steps=1)
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    list(compress(str(model_file), config, whole))
+    real, calls = (
+        {"cost_per_patch": cost_per_patch, "keep": StageFolder.keep}[killed_in.rsplit(".", maxsplit=1)[-1]],
+        count(),
+    )
+
+    def dies(*arguments: Any) -> object:
+        if next(calls):  # the first is for the dense model
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"napari_pathprune.workflows.{killed_in}", dies)
+        with pytest.raises(KeyboardInterrupt):
+            list(compress(str(model_file), config, parts))
+    assert (tmp_path / "parts.stages" / "stage-01.safetensors").exists()
+    events = list(compress(str(model_file), config, parts))
+    assert not any(isinstance(event, StepDone) for event in events)
+    one, other = load(whole).weights, load(parts).weights
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not list((tmp_path / "parts.stages").glob("*.state*"))
+
+
+def test_types_without_names_are_named(config: TrainConfig, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    imported, out = tmp_path / "imported.safetensors", tmp_path / "small.safetensors"
+    save(dataclasses.replace(checkpoint, type_names=unnamed_types(3), lineage=({"step": "imported"},)), imported)
+    with pytest.raises(ValueError, match="have no names yet"):
+        list(compress(str(imported), config, out))
+    taught = dataclasses.replace(config, losses=LossSettings(teacher=PARENT), rename=checkpoint.type_names)
+    list(compress(str(imported), taught, out))
+    assert load(out).type_names == checkpoint.type_names
+    assert [step["step"] for step in load(out).lineage] == ["imported", "types named", "pruned", "fine-tuned"]
+    other = dataclasses.replace(taught, rename=("background", "inflammatory", "neoplastic"))
+    with pytest.raises(ValueError, match="holds a compression with model"):
+        list(compress(str(imported), other, out))
+
+
+def test_a_model_of_another_origin_is_not_overwritten(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    out.write_bytes(b"precious")
+    with pytest.raises(ValueError, match=r"small\.safetensors is there already, and was not made by a compression"):
+        list(compress(str(model_file), config, out))
+    assert out.read_bytes() == b"precious"
 
 
 def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
-from napari_pathprune.workflows.checkpoint import Checkpoint, load
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train import train
 from napari_pathprune.workflows.train_config import LossSettings, TrainConfig, read_config
 
@@ -107,6 +108,31 @@ def test_out_must_be_a_model_file(config_file: Path, tmp_path: Path) -> None:
         next(iter(train(read_config(config_file), tmp_path / "model.pth")))
 
 
+def test_a_finished_training_is_not_trained_over(config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    config = read_config(config_file)
+    list(train(config, out))
+    before = out.read_bytes()
+    nowhere = dataclasses.replace(config, data=(dataclasses.replace(config.data[0], folder="nowhere"),))
+    for again in (config, nowhere):  # told before the images are read
+        with pytest.raises(ValueError, match=r"model\.safetensors is there already, .*: give another file"):
+            next(iter(train(again, out)))
+    assert out.read_bytes() == before
+
+
+def test_a_record_can_be_made_of_the_end_before_the_state_goes(config_file: Path, tmp_path: Path) -> None:
+    out, state = tmp_path / "model.safetensors", tmp_path / "model.safetensors.state"
+    config = read_config(config_file)
+    stream = train(config, out)
+    done = next(event for event in stream if isinstance(event, FitDone))
+    assert state.exists()
+    stream.close()  # type: ignore[attr-defined]
+    (again,) = train(config, out)  # what a stop in between is followed by
+    assert isinstance(again, FitDone)
+    assert (again.steps, again.best_step) == (done.steps, done.best_step)
+    assert not state.exists()
+
+
 def with_validation(config: TrainConfig, **phase: object) -> TrainConfig:
     """Let the image that is left out judge."""
     only = dataclasses.replace(config.data[0], leave_out=(), only=("two",))
@@ -154,6 +180,22 @@ def test_the_best_is_kept_and_the_last_lies_beside_it(
         ("3", "0.3", "0"),
     ]
     assert cv2.imread(str(tmp_path / "model.curves.png")).std() > 1
+
+
+def test_a_run_stopped_after_its_best_model_goes_on(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks(monkeypatch, [0.7, 0.3])
+    out = tmp_path / "model.safetensors"
+    config = with_validation(read_config(config_file), steps=4, validate_every=2, save_every=1000)
+    stopped = train(config, out)
+    next(event for event in stopped if isinstance(event, Validated))
+    stopped.close()  # type: ignore[attr-defined]
+    assert out.exists()
+    events = list(train(config, out))
+    assert [event.step for event in events if isinstance(event, StepDone)] == [3, 4]
+    assert isinstance(events[-1], FitDone)
+    assert events[-1].best_step == 2
 
 
 def test_the_log_of_a_resumed_run_is_that_of_a_whole_one(config_file: Path, tmp_path: Path) -> None:
@@ -252,6 +294,42 @@ def test_a_teacher_teaches(config_file: Path, checkpoint: Checkpoint, model_file
         event for event in train(taught, tmp_path / "b.safetensors", start=checkpoint) if isinstance(event, StepDone)
     )
     assert same.losses["np_teacher"] < first.losses["np_teacher"]
+
+
+@pytest.fixture
+def imported(checkpoint: Checkpoint) -> Checkpoint:
+    """Give a model whose types have no names."""
+    return dataclasses.replace(
+        checkpoint, type_names=unnamed_types(3), lineage=({"step": "imported", "file": "a.tar"},)
+    )
+
+
+def test_types_are_named_before_they_are_trained_on(config_file: Path, imported: Checkpoint, tmp_path: Path) -> None:
+    save(imported, tmp_path / "imported.safetensors")
+    out = tmp_path / "tuned.safetensors"
+    config = read_config(config_file)
+    config = dataclasses.replace(config, losses=LossSettings(teacher=str(tmp_path / "imported.safetensors")))
+    first = next(event for event in train(config, out, start=imported) if isinstance(event, StepDone))
+    assert {"tp_ce", "tp_teacher"} < set(first.losses)  # the teacher is known by the names of before
+    with pytest.raises(ValueError, match="no names yet"):
+        next(iter(train(dataclasses.replace(config, rename=()), tmp_path / "other.safetensors", start=imported)))
+    names = ("background", "inflammatory", "neoplastic")
+    with pytest.raises(ValueError, match=r"was written with start = .*neoplastic inflammatory, but it is"):
+        next(iter(train(dataclasses.replace(config, rename=names), out, start=imported)))
+    list(train(config, out, start=imported))
+    tuned = load(out)
+    assert tuned.type_names == config.model.type_names
+    assert [step["step"] for step in tuned.lineage] == ["imported", "types named", "fine-tuned"]
+
+
+def test_a_teacher_of_other_types_is_refused(config_file: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
+    other = dataclasses.replace(checkpoint, type_names=("background", "inflammatory", "neoplastic"))
+    save(other, tmp_path / "teacher.safetensors")
+    config = dataclasses.replace(
+        read_config(config_file), losses=LossSettings(teacher=str(tmp_path / "teacher.safetensors"))
+    )
+    with pytest.raises(ValueError, match=r"teacher\.safetensors has type_names = .*; give another"):
+        next(iter(train(config, tmp_path / "model.safetensors", start=checkpoint)))
 
 
 def test_slimming_adds_its_penalty(config_file: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:

@@ -49,6 +49,13 @@ def test_a_config_with_everything(tmp_path: Path) -> None:
     assert config.hold_out == 0
 
 
+def test_names_are_those_that_somebody_gave(annotated_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(WHOLE, encoding="utf-8")
+    assert read_config(path).rename == ("background", "epithelial")
+    assert read_config(annotated_folder).rename == ()  # it may show fewer types than a model has
+
+
 def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None:
     config = read_config(annotated_folder)
     assert config.model.type_names == ("background", "neoplastic", "inflammatory")
@@ -70,6 +77,7 @@ def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None
         ("[fit]\nsteps = 2.5\n[[data]]\nfolder = '.'", "steps = 2.5; give a whole number"),
         ("[patches]\npatch_px = '320'\n[[data]]\nfolder = '.'", "patch_px = '320'; give a whole number"),
         ("[model]\ntype_names = 'abc'\n[[data]]\nfolder = '.'", "type_names = 'abc'; give a list of texts"),
+        ("[model]\ntype_names = ['a', 'B c', 'b_C']\n[[data]]\nfolder = '.'", "type_names with 'b c' twice"),
         ("[model]\nmpp = -1\n[[data]]\nfolder = '.'", "mpp = -1; give the pixel size"),
         ("[augmentation]\nscale = [0, 1]\n[[data]]\nfolder = '.'", r"scale = \(0, 1\); give two magnifications"),
         ("[augmentation]\nscale = [1]\n[[data]]\nfolder = '.'", "give two numbers"),

@@ -13,20 +13,20 @@ from scipy.io import loadmat
 from napari_pathprune.training.annotated_image import AnnotatedImage
 from napari_pathprune.training.label_folder import read_rgb
 from napari_pathprune.training.targets import UNKNOWN_TYPE
+from napari_pathprune.training.type_names import ClassNames, number_of, numbering
 from napari_pathprune.training.wanted_images import WantedImages
 
-CONSEP_TYPES: Final = ("background", "miscellaneous", "inflammatory", "epithelial", "spindle")
-"""As HoVer-Net merges them (Graham et al. 2019, doi:10.1016/j.media.2019.101563)."""
-_NAMES: Final[dict[int, tuple[str, ...]]] = {
-    1: ("other", "miscellaneous"),
-    2: ("inflammatory",),
-    3: ("healthy epithelial", "epithelial"),
-    4: ("malignant epithelial", "epithelial"),
-    5: ("fibroblast", "spindle"),
-    6: ("muscle", "spindle"),
-    7: ("endothelial", "spindle"),
-}
-"""What each of the seven original types may be called; the first that the model knows counts."""
+CONSEP_CLASSES: Final[tuple[ClassNames, ...]] = (
+    ("other", "miscellaneous"),
+    ("inflammatory",),
+    ("healthy epithelial", "epithelial"),
+    ("malignant epithelial", "epithelial"),
+    ("fibroblast", "spindle-shaped", "spindle"),
+    ("muscle", "spindle-shaped", "spindle"),
+    ("endothelial", "spindle-shaped", "spindle"),
+)
+"""The original types 1 to 7; by their last names as HoVer-Net merges them (Graham et al. 2019,
+doi:10.1016/j.media.2019.101563)."""
 
 
 def is_consep(folder: Path) -> bool:
@@ -37,8 +37,8 @@ def is_consep(folder: Path) -> bool:
 def read_consep(folder: Path, wanted: WantedImages) -> list[AnnotatedImage]:
     """Read a folder of CoNSeP; see `datasets.read_images`.
 
-    Types are those of `CONSEP_TYPES`, or the original seven where the model names them: "healthy epithelial",
-    "malignant epithelial", "fibroblast", "muscle", "endothelial".
+    Types are HoVer-Net's four ("miscellaneous", "inflammatory", "epithelial", "spindle"), or the original seven where
+    the model names them: "other", "healthy epithelial", "malignant epithelial", "fibroblast", "muscle", "endothelial".
     """
     paths = {path.stem: path for path in sorted((folder / "Labels").glob("*.mat"))}
 
@@ -57,7 +57,7 @@ def _read_maps(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.int32], N
     except Exception as error:  # damaged files fail in many ways
         raise ValueError(f"{path} is not a readable MATLAB file: {error}") from error
     maps = []
-    for key, most in (("inst_map", np.iinfo(np.int32).max), ("type_map", max(_NAMES))):
+    for key, most in (("inst_map", np.iinfo(np.int32).max), ("type_map", len(CONSEP_CLASSES))):
         found = content.get(key)
         if found is None:
             raise ValueError(f"{path} has no {key}; CoNSeP's files have inst_map and type_map")
@@ -73,10 +73,8 @@ def _types_of(
     instances: NDArray[np.int32], pixel_types: NDArray[np.int32], type_names: Sequence[str]
 ) -> NDArray[np.int64] | None:
     """Give each nucleus the type of most of its pixels; None if the model names none of the types."""
-    number = {name: index for index, name in enumerate(type_names)}
-    lookup = np.full(max(_NAMES) + 1, UNKNOWN_TYPE, np.int64)
-    for original, names in _NAMES.items():
-        lookup[original] = next((number[name] for name in names if name in number), UNKNOWN_TYPE)
+    numbers = numbering(type_names)
+    lookup = np.array([UNKNOWN_TYPE, *(number_of(names, numbers) for names in CONSEP_CLASSES)])
     if not (lookup > 0).any():
         return None
     ids, own = np.unique(instances, return_inverse=True)

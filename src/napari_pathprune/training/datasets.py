@@ -9,11 +9,12 @@ from typing import Final
 
 from napari_pathprune.training.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
 from napari_pathprune.training.class_shares import class_shares
-from napari_pathprune.training.consep import CONSEP_TYPES, is_consep, read_consep
-from napari_pathprune.training.label_folder import label_folder_types, read_label_folder
-from napari_pathprune.training.pannuke import PANNUKE_TYPES, FoldSplit, is_pannuke, pannuke_split, read_pannuke
+from napari_pathprune.training.consep import CONSEP_CLASSES, is_consep, read_consep
+from napari_pathprune.training.label_folder import label_folder_classes, read_label_folder
+from napari_pathprune.training.pannuke import PANNUKE_CLASSES, FoldSplit, is_pannuke, pannuke_split, read_pannuke
 from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.training.tissue_patches import TissueImages, TissuePatches
+from napari_pathprune.training.type_names import ClassNames
 from napari_pathprune.training.wanted_images import BadFiles, WantedImages
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TissueImages",
     "TissuePatches",
     "class_shares",
+    "classes_in",
     "join",
     "names_in",
     "names_of",
@@ -58,8 +60,8 @@ def read_images(
     folder
         Where the files are.
     type_names
-        Names of the model's types, background first. Nuclei whose class is not among them have an unknown type.
-        `names_in` tells which ones a folder has.
+        Names of the model's types, background first. Nuclei whose class is not among them have an unknown type; a
+        class is known by any of the names of `classes_in`, in whatever spelling.
     zoom, weight
         For all images of the folder; see `AnnotatedImage`. The weight is shared among them.
     leave_out, only
@@ -96,7 +98,13 @@ def read_images(
 
 def names_in(folder: Path) -> tuple[str, ...]:
     """Name the types that a folder's nuclei have, background first; empty if it tells none."""
-    return _layout_of(folder).types(folder)
+    ours = dict.fromkeys(names[-1] for names in classes_in(folder))  # several classes may go by one name
+    return ("background", *ours) if ours else ()
+
+
+def classes_in(folder: Path) -> tuple[ClassNames, ...]:
+    """Give the names that each class of a folder's nuclei goes by; empty if it tells none."""
+    return _layout_of(folder).classes(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +113,13 @@ class _Layout:
 
     fits: Callable[[Path], bool]
     read: Callable[[Path, WantedImages], Sequence[AnnotatedImage]]
-    types: Callable[[Path], tuple[str, ...]]
+    classes: Callable[[Path], tuple[ClassNames, ...]]
 
 
-_OWN: Final = _Layout(Path.is_dir, read_label_folder, label_folder_types)
+_OWN: Final = _Layout(Path.is_dir, read_label_folder, label_folder_classes)
 _PUBLISHED: Final = (
-    _Layout(is_pannuke, read_pannuke, lambda _: PANNUKE_TYPES),
-    _Layout(is_consep, read_consep, lambda _: CONSEP_TYPES),
+    _Layout(is_pannuke, read_pannuke, lambda _: PANNUKE_CLASSES),
+    _Layout(is_consep, read_consep, lambda _: CONSEP_CLASSES),
 )
 
 

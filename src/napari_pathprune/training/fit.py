@@ -67,8 +67,8 @@ def fit(
     validate
         Scores the averaged model, in eval mode; the first score counts, and higher is better.
     state
-        File that a stopped fit resumes from; written every `FitSettings.save_every` steps and at the end. Only
-        the learning rate, the device, ``save_every`` and ``workers`` may differ from before.
+        File that a stopped fit resumes from; written every `FitSettings.save_every` steps, at every validation and at
+        the end. Only the learning rate, the device, ``save_every`` and ``workers`` may differ from before.
     about
         What the fit depends on beside the settings, by name: the first weights, the data. A state of something else is
         refused.
@@ -130,7 +130,9 @@ def fit(
                 events.append(_validated(validate, average, now, settings))
             stop = fabric.broadcast(_waited_enough(now, settings))
         last = time.perf_counter()
-        if state is not None and fabric.is_global_zero and (stop or _state_due(now.step, last - saved, settings)):
+        # what comes of a validation, a best model for instance, does not lie there without the state that it belongs to
+        due = isinstance(events[-1], Validated) or _state_due(now.step, last - saved, settings)
+        if state is not None and fabric.is_global_zero and due:
             write_state(state, now, settings, about, model, average, optimizer, precision)
             saved = last
         if fabric.is_global_zero:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_pathprune.training.annotated_image import AnnotatedImage
 from napari_pathprune.training.targets import UNKNOWN_TYPE
+from napari_pathprune.training.type_names import ClassNames, number_of, numbering, plain
 from napari_pathprune.training.wanted_images import WantedImages
 
 
@@ -32,8 +33,8 @@ def read_label_folder(folder: Path, wanted: WantedImages) -> list[AnnotatedImage
     return wanted.read(folder, list(paths), read)
 
 
-def label_folder_types(folder: Path) -> tuple[str, ...]:
-    """Name the types that the tables of classes mention, background first; empty if there are none."""
+def label_folder_classes(folder: Path) -> tuple[ClassNames, ...]:
+    """Name the classes that the tables mention, in the order of their ids; one that is spelt in two ways is one."""
     found: dict[str, int] = {}
     for path in sorted((folder / "classes").glob("*.csv")):
         for row in _rows(path, "label, class_id, class_name"):
@@ -41,7 +42,10 @@ def label_folder_types(folder: Path) -> tuple[str, ...]:
                 found |= {row["class_name"]: int(row["class_id"])} if row["class_name"] else {}
             except (KeyError, TypeError, ValueError) as error:
                 raise _no_table(path, "label, class_id, class_name") from error
-    return ("background", *sorted(found, key=lambda name: found[name])) if found else ()
+    spelt: dict[str, str] = {"background": ""}
+    for name in sorted(found, key=lambda name: found[name]):
+        spelt.setdefault(plain(name), name)
+    return tuple((name,) for name in spelt.values() if name)
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -73,7 +77,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
         return None
     types = np.full(ids + 1, UNKNOWN_TYPE, np.int64)
     types[0] = 0
-    number = {name: index for index, name in enumerate(type_names)}
+    numbers = numbering(type_names)
     for row in _rows(path, "label, class_name"):
         try:
             label, name = int(row["label"]), row["class_name"]
@@ -81,7 +85,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
             raise _no_table(path, "label, class_name") from error
         if not 0 < label <= ids:
             raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
-        types[label] = number.get(name, UNKNOWN_TYPE)
+        types[label] = number_of((name,), numbers)
     return types if (types > 0).any() else None
 
 

@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pathprune.training.annotated_image import AnnotatedImage, LazyImages
-from napari_pathprune.training.targets import UNKNOWN_TYPE
+from napari_pathprune.training.type_names import ClassNames, number_of, numbering
 from napari_pathprune.training.wanted_images import WantedImages
 
-PANNUKE_TYPES: Final = ("background", "neoplastic", "inflammatory", "connective", "dead", "epithelial")
-"""The channels of ``masks.npy`` in their order, after the background."""
-_OTHER_NAMES: Final = {"non-neoplastic epithelial": "epithelial"}
+PANNUKE_CLASSES: Final[tuple[ClassNames, ...]] = (
+    ("neopla", "neoplastic epithelial", "neoplastic cells", "neoplastic"),
+    ("inflam", "inflammatory cells", "inflammatory"),
+    ("connec", "connective tissue", "connective/soft tissue", "connective/soft tissue cells", "connective"),
+    ("necros", "necrotic", "necrosis", "dead cells", "dead"),
+    ("no-neo", "non-neoplastic epithelial", "non-neoplastic", "epithelial cells", "epithelial"),
+)
+"""The channels of ``masks.npy`` in their order: as HoVer-Net's ``type_info.json``, the literature, PanNuke's own README
+and we call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class _Fold:
         self, index: int, lookup: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int64] | None]:
         """Give the instance map, and the type of each id."""
-        planes = np.ascontiguousarray(np.moveaxis(self.masks[index], -1, 0)[: len(PANNUKE_TYPES) - 1])
+        planes = np.ascontiguousarray(np.moveaxis(self.masks[index], -1, 0)[: len(PANNUKE_CLASSES)])
         if not planes.min() >= 0:
             raise ValueError(f"the masks of image {index} of {self.path.parent} have ids below 0, or none")
         instances = np.zeros(planes.shape[1:], np.int32)
@@ -127,8 +133,8 @@ class _Fold:
 
 def _lookup(type_names: Sequence[str]) -> NDArray[np.int64] | None:
     """Give the model's number of each channel; None if it names none of them."""
-    number = {_OTHER_NAMES.get(name, name): index for index, name in enumerate(type_names)}
-    lookup = np.array([number.get(name, UNKNOWN_TYPE) for name in PANNUKE_TYPES[1:]])
+    numbers = numbering(type_names)
+    lookup = np.array([number_of(names, numbers) for names in PANNUKE_CLASSES])
     return lookup if (lookup > 0).any() else None
 
 
@@ -146,7 +152,7 @@ def _open(name: str, path: Path) -> _Fold:
     beside = path.with_name("masks.npy")
     published = path.parents[2] / "masks" / path.parent.name / "masks.npy" if len(path.parents) > 2 else beside
     masks_path = beside if beside.exists() or not published.exists() else published
-    images, masks = _mapped(path, 3), _mapped(masks_path, len(PANNUKE_TYPES))
+    images, masks = _mapped(path, 3), _mapped(masks_path, len(PANNUKE_CLASSES) + 1)
     if images.shape[:3] != masks.shape[:3]:
         raise ValueError(f"{masks_path} is {masks.shape}, which does not fit its images, {images.shape}")
     if images.dtype != np.uint8 and images[0].max() <= 1:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from napari_pathprune.atomic import whole_file
 from napari_pathprune.models import build
 from napari_pathprune.pruning import reshape
-from napari_pathprune.workflows.foreign import hovernet_config, hovernet_weights
+from napari_pathprune.workflows.foreign import hovernet_config, hovernet_weights, unnamed_types
 
 FORMAT: Final = "pathprune-1"
 HEADER_KEY: Final = "pathprune"
@@ -42,7 +42,7 @@ class Checkpoint:
         State dict of the dense or compact model; its shapes are the widths.
     lineage
         What happened to the model, oldest first: one dict a step, each with a key ``step`` (``trained``,
-        ``pruned``, ``fine-tuned``, ``imported``).
+        ``pruned``, ``fine-tuned``, ``imported``, ``types named``).
     type_names
         Names of the types, background first; empty for an untyped model.
     mpp
@@ -246,7 +246,7 @@ def _load_foreign(path: Path) -> Checkpoint:
         config=config,
         weights=weights,
         lineage=({"step": "imported", "file": path.name},),
-        type_names=tuple(f"type {i}" if i else "background" for i in range(config["num_types"] or 0)),
+        type_names=unnamed_types(config["num_types"] or 0),
         mpp=0.25,
     )
 

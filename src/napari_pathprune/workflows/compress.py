@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,6 +22,7 @@ from napari_pathprune.workflows.checkpoint import Checkpoint, find, load, save
 from napari_pathprune.workflows.compression import CompressReport, Stage, Width
 from napari_pathprune.workflows.evidence import refreshed, scorer_of
 from napari_pathprune.workflows.judging import examples_of, scores_of
+from napari_pathprune.workflows.named_types import identity, named
 from napari_pathprune.workflows.prune import cost_per_patch, example_for, pruned_step
 from napari_pathprune.workflows.report import write_report
 from napari_pathprune.workflows.stages import StageFolder
@@ -89,13 +90,13 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     """
     _check(model_name, config, out)
     settings = config.compress
-    dense = load(model_name)
+    dense = named(load(model_name), config.rename)
     model = dense.model()
     graph = trace(model, example_for(model))
     images, judged = _images(config, dense)
     facts, config = _facts(dense, config, images, judged), find_parent(config, model_name)
     losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun
-    folder = StageFolder(out.with_name(f"{out.stem}.stages"), facts)
+    folder = StageFolder(_stages_of(out), facts)
     stages = [_dense_stage(folder, dense, judged)]
     cuts = gradual(
         model,
@@ -110,26 +111,32 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         stage = folder.kept(step.number)
         if stage is None:
             yield StageStarted(step.number, step.total, sum(p.numel() for p in step.model.parameters()), dense.params)
-            begin, done = time.perf_counter(), 0
-            if not folder.start(
-                step.number
-            ).exists():  # other threads would round otherwise, and could not go on with it
+            begin = time.perf_counter()
+            begun = folder.start(step.number)
+            if not begun.exists():  # kept, since with other threads it would be rounded otherwise
                 between = sum(one.fit_steps for one in stages)
                 weights = refreshed(step.model, config, images).state_dict()
-                begun = dense.changed(weights, pruned_step(dense, graph, step.plan, between))
-                save(begun, folder.start(step.number))
-            start = load(folder.start(step.number))
+                save(dense.changed(weights, pruned_step(dense, graph, step.plan, between)), begun)
+            start = load(begun)
             cut_scores = scores_of(start.model(), judged, start) if settings.judge_cuts and judged else {}
-            scores: Mapping[str, float] = {}
             file = folder.model(step.number)
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
-                if isinstance(event, FitDone):
-                    done, scores = event.steps, dict(event.scores)
+                if isinstance(event, FitDone):  # kept before train() takes its state away: no stop falls in between
+                    cost = cost_per_patch(load(file)).cost
+                    stage = Stage(
+                        step.number,
+                        step.ratio,
+                        cost.params,
+                        cost.macs,
+                        dict(event.scores),
+                        cut_scores,
+                        event.steps,
+                        time.perf_counter() - begin,
+                        file.name,
+                    )
+                    folder.keep(stage)
                 yield event
-            cost = cost_per_patch(load(file)).cost
-            seconds = time.perf_counter() - begin
-            stage = Stage(step.number, step.ratio, cost.params, cost.macs, scores, cut_scores, done, seconds, file.name)
-            folder.keep(stage)
+            assert stage is not None
         step.model.load_state_dict(dict(load(folder.model(step.number)).weights))
         stages.append(stage)
         within = _within(stage, stages[0], settings.allowed_drop)
@@ -169,12 +176,18 @@ def _check(model_name: str, config: TrainConfig, out: Path) -> None:
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
     if find(model_name).resolve() == out.resolve():
         raise ValueError(f"{out} is the dense model itself; give another file to write")
+    if out.exists() and not _stages_of(out).exists():
+        raise ValueError(f"{out} is there already, and was not made by a compression: give another file, or remove it")
     if len(config.fit) != 1:
         raise ValueError(f"got {len(config.fit)} phases of [[fit]]; a compression takes one [fit], its steps shared")
     if config.fit[0].devices > 1:
         raise ValueError(
             f"got devices = {config.fit[0].devices}; a compression runs on one, its result can be fine-tuned on several"
         )
+
+
+def _stages_of(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.stages")
 
 
 def _images(config: TrainConfig, dense: Checkpoint) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
@@ -199,7 +212,7 @@ def _facts(
     """Say what a compression depends on."""
     names = ("compress", "losses", "patches", "augmentation")
     return {
-        "model": dense.fingerprint(),
+        "model": identity(dense),
         **{name: dataclasses.asdict(getattr(config, name)) for name in names},
         "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
         "data": [names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]],

@@ -45,6 +45,17 @@ def hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: A
     return weights
 
 
+def unnamed_types(count: int) -> tuple[str, ...]:
+    """Call types that a checkpoint only numbers ``type 1``, ``type 2`` and so on, after the background.
+
+    Examples
+    --------
+    >>> unnamed_types(3)
+    ('background', 'type 1', 'type 2')
+    """
+    return tuple(f"type {number}" if number else "background" for number in range(count))
+
+
 def hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[str, Any]:
     """Read mode, types and width from the shapes of a dense HoVer-Net's weights.
 

@@ -27,6 +27,7 @@ from napari_pathprune.workflows.checkpoint import Checkpoint, load, packaged_mod
 from napari_pathprune.workflows.curves import draw_curves
 from napari_pathprune.workflows.fit_log import FitLog
 from napari_pathprune.workflows.judging import scores_of
+from napari_pathprune.workflows.named_types import identity, named, same_types
 from napari_pathprune.workflows.prune import example_for
 from napari_pathprune.workflows.train_config import LossSettings, ModelSettings, TrainConfig
 from napari_pathprune.workflows.training_images import training_images
@@ -40,17 +41,19 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     Beside the model file (``model.safetensors``) lie the state of each phase while it trains
     (``model.safetensors.state``), from which a stopped run resumes exactly, its log (``model.log.csv``,
     ``model.validation.csv``), a picture of it (``model.curves.png``), and, where the best validation was not the last
-    one, ``model.last.safetensors``. The best model of a phase so far is written at each
-    validation.
+    one, ``model.last.safetensors``. The best model of a phase so far is written at each validation. The state goes
+    when the last event was taken: who keeps a record of the training writes it on `FitDone`, and a stop in between
+    loses nothing.
 
     Parameters
     ----------
     config
         See `train_config.read_config`.
     out
-        The model file to write, ``.safetensors``.
+        The model file to write, ``.safetensors``. There must be none but that of a stopped run.
     start
-        Model to train on; its architecture, widths and types are kept. None trains a fresh one.
+        Model to train on; its architecture, widths and types are kept, and named if the config does. None trains a
+        fresh one.
 
     Yields
     ------
@@ -60,19 +63,20 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     Raises
     ------
     ValueError
-        If data or settings are not usable, or the loss becomes NaN; then ``model.last-good.safetensors`` holds the
-        average of the weights before.
+        If a model is there already, data or settings are not usable, or the loss becomes NaN; then
+        ``model.last-good.safetensors`` holds the average of the weights before.
     """
-    _check_out(out)
+    phases = len(config.fit)
+    states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
+    _check_out(out, states)
+    start = named(start, config.rename) if start else None
     type_names = start.type_names if start else config.model.type_names
     images, judged = training_images(config, type_names)
-    phases = len(config.fit)
     before = start or fresh(config.model, images)
     model = before.model()
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
     log, about = FitLog(out), _about(config, before, images, judged)
-    states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
@@ -97,14 +101,14 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
                     save(_trained(before, event.weights, config, phase, event.step, images), out)
                 if isinstance(event, FitDone) and phase == phases:
                     _finish(before, model, event, config, images, out, log)
-                    for state in states:
-                        state.unlink(missing_ok=True)
                 yield event
         except NotFinite as error:
             good = out.with_name(f"{out.stem}.last-good.safetensors")
             if not rank_zero_only.rank:
                 save(_trained(before, model.state_dict(), config, phase, done, images), good)
             raise NotFinite(f"{error}; the last good weights are in {good}") from error
+    for state in () if rank_zero_only.rank else states:
+        state.unlink(missing_ok=True)
 
 
 def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
@@ -116,11 +120,15 @@ def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[Annota
     return None
 
 
-def _check_out(out: Path) -> None:
+def _check_out(out: Path, states: Sequence[Path]) -> None:
     if out.suffix != ".safetensors":
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent} is not a folder; make it first")
+    if out.exists() and not any(state.exists() for state in states):
+        raise ValueError(
+            f"{out} is there already, and no stopped training to go on with: give another file to write, or remove it"
+        )
 
 
 def _finish(
@@ -168,11 +176,11 @@ def losses_for(config: TrainConfig, student: Checkpoint, images: Sequence[Annota
         weights = rarity_weights(class_shares(images, num_types)["tp"], wanted.rarity)
         losses = partial(hovernet_losses, type_weights=weights)
     if wanted.teacher:
-        named = wanted.teacher in packaged_models()
-        teacher = load(wanted.teacher if named else config.base / wanted.teacher)
-        for name in ("type_names", "mpp"):
-            theirs, ours = getattr(teacher, name), getattr(student, name)
-            if theirs != ours:
+        packaged = wanted.teacher in packaged_models()
+        teacher = load(wanted.teacher if packaged else config.base / wanted.teacher)
+        for name, same in (("type_names", same_types(teacher, student)), ("mpp", teacher.mpp == student.mpp)):
+            if not same:
+                theirs, ours = getattr(teacher, name), getattr(student, name)
                 raise ValueError(f"the teacher {wanted.teacher} has {name} = {theirs}, the model {ours}; give another")
         losses = Distillation(losses, teacher.model(), share=wanted.teacher_share, temperature=wanted.temperature)
     return losses
@@ -250,7 +258,7 @@ def _about(
 ) -> dict[str, str]:
     """Say what a run depends on, so that a stopped one does not go on as another."""
     return {
-        "start": before.fingerprint(),
+        "start": identity(before),
         "losses": json.dumps(dataclasses.asdict(config.losses)),
         "patches": json.dumps(dataclasses.asdict(config.patches)),
         "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, get_args
 from napari_pathprune.training.augment import Augmentation
 from napari_pathprune.training.datasets import names_in
 from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.type_names import plain
 from napari_pathprune.training.wanted_images import BadFiles
 from napari_pathprune.workflows.compress_settings import CompressSettings
 from napari_pathprune.workflows.settings import settings_from
@@ -31,7 +32,7 @@ class ModelSettings:
     mpp
         Pixel size of the training images after their ``zoom``, in um.
     type_names
-        Background first; empty for an untyped model.
+        Background first; empty for an untyped model. To a model that is trained on they give names, see `named`.
     licence
         Of the weights.
     seed
@@ -49,6 +50,10 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if not self.mpp > 0.0:
             raise ValueError(f"got mpp = {self.mpp}; give the pixel size in um, above 0")
+        names = [plain(name) for name in self.type_names]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"got type_names with {twice[0]!r} twice; give each type a name of its own")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -129,7 +134,10 @@ class TrainConfig:
     base
         Folder of the config file.
     model
-        For a fresh model; one that is trained on keeps its own.
+        For a fresh model; one that is trained on keeps its own, but for the names of its types.
+    rename
+        What these are to be called: the ``type_names`` of the file's ``[model]``. They keep their names if it has none,
+        and for a folder, which may well show fewer types than the model has.
     fit
         The phases, one after the other.
     data, validation
@@ -148,6 +156,7 @@ class TrainConfig:
     losses: LossSettings = field(default_factory=LossSettings)
     compress: CompressSettings = field(default_factory=CompressSettings)
     hold_out: int = 0
+    rename: tuple[str, ...] = ()
 
 
 _TABLES: Final = ("model", "fit", "patches", "augmentation", "losses", "compress", "data", "validation")
@@ -203,9 +212,10 @@ def read_config(source: Path) -> TrainConfig:
     def one(name: str, kind: type[Table]) -> Table:
         return settings_from(kind, tables.get(name, {}), source)
 
+    model = one("model", ModelSettings)
     return TrainConfig(
         base=source.parent,
-        model=one("model", ModelSettings),
+        model=model,
         fit=tuple(settings_from(FitSettings, t, source) for t in (phases if isinstance(phases, list) else [phases])),
         patches=one("patches", PatchSettings),
         augmentation=one("augmentation", Augmentation),
@@ -213,4 +223,5 @@ def read_config(source: Path) -> TrainConfig:
         validation=several("validation", DataSettings),
         losses=one("losses", LossSettings),
         compress=one("compress", CompressSettings),
+        rename=model.type_names,
     )

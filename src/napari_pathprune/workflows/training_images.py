@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from napari_pathprune.training.annotated_image import join, pick
-from napari_pathprune.training.datasets import AnnotatedImage, names_in, read_images
+from napari_pathprune.training.datasets import AnnotatedImage, classes_in, read_images
+from napari_pathprune.training.targets import UNKNOWN_TYPE
+from napari_pathprune.training.type_names import number_of, numbering
 from napari_pathprune.training.wanted_images import BadFiles
+from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig
 
 
@@ -27,7 +30,7 @@ def training_images(
     ------
     ValueError
         If a folder or a file of it is not usable, or types of the model and of the data seem to be the same by
-        different names.
+        different names, or those of the model have no names yet.
     """
     _check_names(config, type_names)
     learnt = _read(config.data, config, type_names)
@@ -41,13 +44,23 @@ def training_images(
 
 def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
     """Refuse what would train without a word: a type that no nucleus has, beside nuclei of a type that is not known."""
-    named = {name for data in config.data for name in names_in(config.base / data.folder)}
-    absent, unknown = (sorted(some) for some in (set(type_names[1:]) - named, named - set(type_names)))
-    if type_names and absent and unknown:
+    numbers = numbering(type_names)
+    classes = [names for data in config.data for names in classes_in(config.base / data.folder)]
+    found = [number_of(names, numbers) for names in classes]
+    absent = [name for number, name in enumerate(type_names) if number and number not in found]
+    unknown = sorted({names[-1] for names, number in zip(classes, found, strict=True) if number == UNKNOWN_TYPE})
+    if not absent or not unknown:
+        return
+    theirs = ", ".join(map(repr, unknown))
+    if set(absent) & set(unnamed_types(len(type_names))):
         raise ValueError(
-            f"the model has a type {absent[0]!r}, which no nucleus of the data has, and the data have "
-            f"{', '.join(map(repr, unknown))}, which the model has not: give both the same names"
+            f"the types of the model have no names yet ({', '.join(type_names)}), but the data have {theirs}: give "
+            f'[model] type_names = ["background", ...] in the config, {len(type_names)} names in the model\'s order'
         )
+    raise ValueError(
+        f"the model has a type {absent[0]!r}, which no nucleus of the data has, and the data have {theirs}, which the "
+        "model has not: give both the same names, for instance by type_names in the config's [model]"
+    )
 
 
 def _read(sets: Sequence[DataSettings], config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
