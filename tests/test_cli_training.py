@@ -112,13 +112,15 @@ def test_a_finished_training_is_not_trained_over(folder: Path, model: Path, caps
 
 def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "small.safetensors"
-    arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent", "--json")
+    arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent")
+    arguments += ("--cap", "d0.*=0.1", "--cap", "d1.*=0.2", "--json")
     assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 0
     told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # Infinity is no JSON
     assert told["kept"] == 2
     assert told["settings"]["allowed_drop"] is None
     assert told["stages"][2]["params"] == load(out).params < 0.55 * load(model).params
     assert told["settings"]["criterion"] == "l1"
+    assert told["settings"]["caps"] == ["d0.*=0.1", "d1.*=0.2"]
     assert told["settings"]["teacher"] == "tiny.safetensors"
     page = (folder / "small.report.html").read_text(encoding="utf-8")
     assert "small.safetensors" in page
@@ -136,6 +138,8 @@ def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pyt
         (("--teacher", "nobody"), "there is no model"),
         (("--fit-steps", 0), "steps = 0; give 1 or more"),
         (("--scope", "everywhere"), "got scope 'everywhere'"),
+        (("--cap", "d0.*"), "got the cap 'd0.*'; give GLOB=R"),
+        (("--cap", "d9.*=0.5"), "got 'd9.*', which fits the name of no channel group"),
     ],
 )
 def test_mistakes_have_one_line(

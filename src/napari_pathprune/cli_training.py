@@ -79,6 +79,9 @@ def compress(
     ] = None,
     scope: Annotated[str | None, typer.Option(help="local (the same ratio in every group) or global.")] = None,
     max_skip_ratio: Annotated[float | None, typer.Option(help="Cap on the ratio of skip groups.")] = None,
+    cap: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB=R", help="Cap on the ratio of groups by name; repeatable.")
+    ] = None,
     round_to: Annotated[int | None, typer.Option(help="Keep multiples of so many channels.")] = None,
     allowed_drop: Annotated[float | None, typer.Option(help="Stop when PQ falls by more than this.")] = None,
     fit_steps: Annotated[int | None, typer.Option(help="Fine-tuning steps in all, over all cuts.")] = None,
@@ -111,6 +114,7 @@ def compress(
         "criterion": criterion,
         "scope": scope,
         "max_skip_ratio": max_skip_ratio,
+        "caps": tuple(cap) if cap else None,
         "round_to": round_to,
         "allowed_drop": allowed_drop,
     }

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from napari_pathprune.atomic import whole_file
 from napari_pathprune.pruning import gradual, trace
+from napari_pathprune.pruning.limits import Limits
 from napari_pathprune.pruning.schedule import Measure
 from napari_pathprune.training.annotated_image import names_of, weights_of
 from napari_pathprune.training.datasets import AnnotatedImage
@@ -95,7 +96,8 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     graph = trace(model, example_for(model))
     images, judged = _images(config, dense)
     facts, config = _facts(dense, config, images, judged), find_parent(config, model_name)
-    losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun
+    losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun,
+    Limits(**settings.options).caps_of(graph)  # and a cap for a group that there is not
     folder = StageFolder(_stages_of(out), facts)
     stages = [_dense_stage(folder, dense, judged)]
     cuts = gradual(

@@ -1,0 +1,123 @@
+"""docs/training.md tells every setting, with its true default, and every option."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_pathprune.training.augment import Augmentation
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.training.fit_state import MAY_CHANGE
+from napari_pathprune.workflows import fit_log, train_config
+from napari_pathprune.workflows.compress_settings import CompressSettings
+from napari_pathprune.workflows.train_config import (
+    DataSettings,
+    LossSettings,
+    ModelSettings,
+    PatchSettings,
+    TrainConfig,
+    read_config,
+)
+
+ROOT = Path(__file__).parents[1]
+DOCS = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+SECTIONS: dict[str, str] = dict(re.findall(r"^#+ (.+)\n((?:(?!^#).*\n?)*)", DOCS, flags=re.MULTILINE))
+KINDS = {
+    "[model]": ModelSettings,
+    "[fit]": FitSettings,
+    "[patches]": PatchSettings,
+    "[augmentation]": Augmentation,
+    "[losses]": LossSettings,
+    "[compress]": CompressSettings,
+    "[[data]]": DataSettings,
+    "[[validation]]": DataSettings,
+}
+REQUIRED = "required"
+
+
+def told_defaults(body: str) -> dict[str, Any]:
+    """Read the table of a section: key to default."""
+    told: dict[str, Any] = {}
+    for row in re.findall(r"^\| `(\w+)` \|(.+)\|$", body, flags=re.MULTILINE):
+        key, cells = row[0], [cell.strip() for cell in row[1].split("|")]
+        assert len(cells) == 3, f"{key} has a default, a unit and a line"
+        assert cells[2], f"nothing is told of {key}"
+        assert key not in told, f"{key} is told twice"
+        told[key] = cells[0] if cells[0] == REQUIRED else _value(cells[0])
+    return told
+
+
+def _value(cell: str) -> object:
+    value = tomllib.loads(f"value = {cell.strip('`')}")["value"]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def true_defaults(kind: type) -> dict[str, Any]:
+    """Give the defaults of a dataclass, in the order of its fields."""
+    missing = dataclasses.MISSING
+    assert all(field.default_factory is missing for field in dataclasses.fields(kind))
+    return {f.name: REQUIRED if f.default is missing else f.default for f in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("table", KINDS)
+def test_every_key_stands_there_with_its_default(table: str) -> None:
+    told, true = told_defaults(SECTIONS[table]), true_defaults(KINDS[table])
+    assert told == true
+    assert [type(value) for value in told.values()] == [type(true[key]) for key in told]  # 1 is no true, 3 no 3.0
+
+
+def test_every_table_of_a_config_has_a_section() -> None:
+    known = {name.strip("[]") for name in KINDS}
+    assert known == set(train_config._TABLES)
+    assert {name.strip("[]") for name in SECTIONS if name.startswith("[")} == known
+    told_otherwise = {"base", "hold_out", "rename"}  # the file's folder, what only a folder has, [model]'s type_names
+    assert {field.name for field in dataclasses.fields(TrainConfig)} - told_otherwise == known
+
+
+def test_what_may_change_after_a_stop_is_told() -> None:
+    told = re.search(r"may change: (.+?)\.", DOCS, flags=re.DOTALL)
+    assert told is not None
+    assert set(re.findall(r"`(\w+)`", told[1])) == MAY_CHANGE
+
+
+def test_the_configs_it_shows_can_be_read(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.+?)```", DOCS, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        path = tmp_path / "train.toml"
+        path.write_text(block, encoding="utf-8")
+        assert read_config(path).data
+
+
+def test_every_option_is_told() -> None:
+    from typer.main import get_command
+
+    from napari_pathprune.cli import app
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    shown = set(re.findall(r"`(--[\w-]+)", DOCS))
+    for verb in ("train", "finetune", "compress", "evaluate"):
+        assert f"pathprune {verb} " in DOCS
+        options = {name for one in commands[verb].params for name in one.opts if name.startswith("--")}
+        assert options - {"--out"} <= shown, verb
+
+
+def test_files_beside_the_model_are_told() -> None:
+    for ending in (fit_log.STEPS, fit_log.VALIDATIONS, fit_log.BOARD):
+        assert f"`model{ending}" in DOCS
+
+
+def test_what_a_bare_folder_is_taken_for(tmp_path: Path) -> None:
+    config, told = read_config(tmp_path), SECTIONS["A folder instead of a config"]
+    model, fit, data = config.model, config.fit[0], config.data[0]
+    assert config.hold_out == 5
+    assert "every fifth image" in told
+    assert f"{fit.steps} steps of {fit.batch} patches" in told
+    assert f"mode `{model.mode}` with a `width` of {model.width}" in told
+    assert f"`mpp` is {model.mpp} and `zoom` is {data.zoom:g}" in told
+    assert (config.validation, fit.validate_every) == ((), 0)
