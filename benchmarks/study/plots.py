@@ -20,12 +20,12 @@ ENOUGH: Final = 3
 
 def draw(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], sets: Sequence[str], out: Path) -> None:
     """Draw PQ of a part's runs: over its longest numeric factor as curves, else as points by name."""
-    figure = Figure(figsize=(11.0, 4.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
     axis = main_axis(rows)
-    for axes, images in zip(figure.subplots(1, len(sets), sharey=False), sets, strict=True):
+    figure = Figure(figsize=(11.0, 4.4 if axis else 1.7 + 0.3 * len(rows)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, images in zip(figure.subplots(1, len(sets), sharey=not axis), sets, strict=True):
         level = dense["scores"][images]["pq"]
-        axes.axhline(level, color="0.4", linestyle="--", linewidth=1.0, label="dense")
+        (axes.axhline if axis else axes.axvline)(level, color="0.4", linestyle="--", linewidth=1.0, label="dense")
         if axis:
             curves(axes, rows, axis, images, dense)
         else:
@@ -76,13 +76,13 @@ def curves(axes: Any, rows: Sequence[Row], axis: str, images: str, dense: Mappin
 
 
 def points(axes: Any, rows: Sequence[Row], images: str) -> None:  # noqa: ANN401 - matplotlib is untyped
-    """Draw every seed as a point and the mean as a bar, one place for each setting."""
+    """Draw every seed as a point and the mean as a bar, a line for each setting, the first on top."""
     for place, row in enumerate(rows):
         found = row.score(images, "pq")
-        axes.plot([place] * len(found.values), found.values, "o", color="#2f6690", markersize=5, alpha=0.8)
-        axes.plot([place - 0.2, place + 0.2], [found.mean] * 2, color="#c8553d", linewidth=2.0)
-    axes.set_xticks(range(len(rows)), [named(row).replace(", ", "\n") for row in rows], fontsize=8)
-    axes.set_xlim(-0.6, len(rows) - 0.4)
+        axes.plot([found.mean] * 2, [place - 0.25, place + 0.25], color="#c8553d", linewidth=2.0)
+        axes.plot(found.values, [place] * len(found.values), "o", color="#2f6690", markersize=5, alpha=0.8)
+    axes.set_yticks(range(len(rows)), [named(row) for row in rows], fontsize=9)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
 
 
 def named(row: Row, leave_out: str = "") -> str:

@@ -5,6 +5,7 @@ Usage: python benchmarks/study/tables.py
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -40,7 +41,7 @@ def main() -> None:
     for part in study.parts:
         rows = list(rows_of(part, RESULTS))
         if answered(part, rows):
-            name = f"{part.name.replace(', ', '-').replace(' ', '-')}.png"
+            name = f"{re.sub(r'[^a-z0-9]+', '-', part.name.lower())}.png"
             draw(part, rows, dense, [name for name, _, _ in study.sets], PLOTS / name)
             pages.append("\n".join([*section(part, rows, dense, study), "", f"![{part.question}](plots/{name})"]))
     (HERE / "tables.md").write_text("\n\n".join(pages) + "\n", encoding="utf-8")
