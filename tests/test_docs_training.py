@@ -113,7 +113,7 @@ def test_files_beside_the_model_are_told() -> None:
 
 
 def test_what_a_bare_folder_is_taken_for(tmp_path: Path) -> None:
-    config, told = read_config(tmp_path), SECTIONS["A folder instead of a config"]
+    config, told = read_config(tmp_path), " ".join(SECTIONS["A folder instead of a config"].split())
     model, fit, data = config.model, config.fit[0], config.data[0]
     assert config.hold_out == 5
     assert "every fifth image" in told
