@@ -221,6 +221,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Annotated images: a labelled folder, a PanNuke fold, or CoNSeP.")],
     only: Annotated[list[str] | None, typer.Option(help="Names of the images to score; all if not given.")] = None,
     zoom: Annotated[float, typer.Option(help="Magnification that brings the images to the model's mpp.")] = 1.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Score models on annotated images.
@@ -233,7 +234,7 @@ def evaluate(
     from napari_pathprune.workflows.evaluate import evaluate as run
     from napari_pathprune.workflows.score import COLUMNS, Score
 
-    events = followed(run(models, data, only=tuple(only or ()), zoom=zoom), "scoring")
+    events = followed(run(models, data, only=tuple(only or ()), zoom=zoom, device=device), "scoring")
     scores = [event for event in events if isinstance(event, Score)]
     if as_json:
         say_json({"scores": [score.to_dict() for score in scores]})

@@ -78,6 +78,8 @@ def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None
         ("[patches]\npatch_px = '320'\n[[data]]\nfolder = '.'", "patch_px = '320'; give a whole number"),
         ("[model]\ntype_names = 'abc'\n[[data]]\nfolder = '.'", "type_names = 'abc'; give a list of texts"),
         ("[model]\ntype_names = ['a', 'B c', 'b_C']\n[[data]]\nfolder = '.'", "type_names with 'b c' twice"),
+        ("[model]\ntype_names = ['a', 'b']\n[[data]]\nfolder = '.'", "begin with 'a'; put 'background' first"),
+        ("[losses]\nrarity = 2\n[[data]]\nfolder = '.'", "rarity = 2; give a share"),
         ("[model]\nmpp = -1\n[[data]]\nfolder = '.'", "mpp = -1; give the pixel size"),
         ("[augmentation]\nscale = [0, 1]\n[[data]]\nfolder = '.'", r"scale = \(0, 1\); give two magnifications"),
         ("[augmentation]\nscale = [1]\n[[data]]\nfolder = '.'", "give two numbers"),
@@ -103,3 +105,11 @@ def test_a_wrong_config_says_what_is_wrong(tmp_path: Path, text: str, message: s
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere\.toml does not exist"):
         read_config(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "device"), [("auto", "auto"), ("gpu", "auto"), ("cpu", "cpu"), ("cuda", "cuda")]
+)
+def test_what_judges_runs_where_the_training_does(tmp_path: Path, accelerator: str, device: str) -> None:
+    (tmp_path / "train.toml").write_text(f"[fit]\naccelerator = '{accelerator}'\n[[data]]\nfolder = '.'")
+    assert read_config(tmp_path / "train.toml").device == device

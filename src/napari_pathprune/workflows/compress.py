@@ -99,7 +99,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun,
     Limits(**settings.options).caps_of(graph)  # and a cap for a group that there is not
     folder = StageFolder(_stages_of(out), facts)
-    stages = [_dense_stage(folder, dense, judged)]
+    stages = [_dense_stage(folder, dense, judged, config.device)]
     cuts = gradual(
         model,
         graph,
@@ -120,7 +120,9 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
                 weights = refreshed(step.model, config, images).state_dict()
                 save(dense.changed(weights, pruned_step(dense, graph, step.plan, between)), begun)
             start = load(begun)
-            cut_scores = scores_of(start.model(), judged, start) if settings.judge_cuts and judged else {}
+            cut_scores = (
+                scores_of(start.model(), judged, start, config.device) if settings.judge_cuts and judged else {}
+            )
             file = folder.model(step.number)
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
                 if isinstance(event, FitDone):  # kept before train() takes its state away: no stop falls in between
@@ -162,7 +164,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         kept=kept,
         input_px=example_for(model).shape[-1],
         widths=tuple(Width(group.name, group.kind, group.width, widths[group.name]) for group in graph.groups),
-        examples=examples_of(judged, dense, small) if kept else (),
+        examples=examples_of(judged, dense, small, config.device) if kept else (),
         train_images=names_of(images),
         validation_images=names_of(judged),
     )
@@ -222,11 +224,11 @@ def _facts(
     }
 
 
-def _dense_stage(folder: StageFolder, dense: Checkpoint, judged: Sequence[AnnotatedImage]) -> Stage:
+def _dense_stage(folder: StageFolder, dense: Checkpoint, judged: Sequence[AnnotatedImage], device: str) -> Stage:
     stage = folder.kept(0)
     if stage is None:
         begin = time.perf_counter()
-        scores = scores_of(dense.model(), judged, dense) if judged else {}
+        scores = scores_of(dense.model(), judged, dense, device) if judged else {}
         cost = cost_per_patch(dense).cost
         stage = Stage(0, 0.0, cost.params, cost.macs, scores, {}, 0, time.perf_counter() - begin)
         folder.keep(stage)

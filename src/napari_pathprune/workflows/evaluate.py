@@ -25,7 +25,7 @@ DEFAULT_MPP: Final = 0.25
 
 
 def evaluate(
-    models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0
+    models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0, device: str = "auto"
 ) -> Iterator[ImageScored | Score]:
     """Score models on a folder of annotated images.
 
@@ -41,6 +41,8 @@ def evaluate(
         Names of the images to score; all if empty.
     zoom
         Magnification that brings the images to the model's pixel size.
+    device
+        See `inference.predict.device_named`.
 
     Yields
     ------
@@ -58,7 +60,7 @@ def evaluate(
         types = tuple(checkpoint.type_names)
         if types not in read:
             read[types] = read_images(data, types, zoom=zoom, only=only)
-        yield from scored(checkpoint.model(), checkpoint, read[types], name=name)
+        yield from scored(checkpoint.model(), checkpoint, read[types], name=name, device=device)
 
 
 def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0) -> list[Score]:
@@ -67,7 +69,7 @@ def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = 
 
 
 def scored(
-    model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage], *, name: str = ""
+    model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage], *, name: str = "", device: str = "auto"
 ) -> Iterator[ImageScored | Score]:
     """Let a model find the nuclei of annotated images, and score it image by image.
 
@@ -81,6 +83,8 @@ def scored(
         With their truth, in the model's types. Images without types count in the scores that do not ask for types.
     name
         Of the model.
+    device
+        See `inference.predict.device_named`.
 
     Yields
     ------
@@ -97,7 +101,7 @@ def scored(
     seconds, megapixels = 0.0, 0.0
     for done, image in enumerate(images, 1):
         begin = time.perf_counter()
-        prediction, found_types = predict_typed_instances(image, model, mpp)
+        prediction, found_types = predict_typed_instances(image, model, mpp, device)
         seconds += time.perf_counter() - begin
         megapixels += prediction.size * image.zoom**2 / 1e6
         row = image_scores(
@@ -115,13 +119,15 @@ def scored(
     yield Score(name, SetScores(tuple(rows)), seconds / megapixels if rows else math.nan, about.type_names)
 
 
-def score_model(model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage]) -> Score:
+def score_model(
+    model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage], *, device: str = "auto"
+) -> Score:
     """Give the score at the end of `scored` alone."""
-    return next(event for event in scored(model, about, images) if isinstance(event, Score))
+    return next(event for event in scored(model, about, images, device=device) if isinstance(event, Score))
 
 
 def predict_typed_instances(
-    image: AnnotatedImage, model: nn.Module, mpp: float
+    image: AnnotatedImage, model: nn.Module, mpp: float, device: str = "auto"
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Find the nuclei of an image and their types.
 
@@ -133,6 +139,8 @@ def predict_typed_instances(
         Returns network maps.
     mpp
         Pixel size that the model expects, um.
+    device
+        See `inference.predict.device_named`.
 
     Returns
     -------
@@ -144,7 +152,7 @@ def predict_typed_instances(
     slide = slide_from_arrays([image.image], mpp=mpp * image.zoom, name=image.name)
     labels = np.zeros(slide.shape, np.int32)
     ids, kinds = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    for event in segment(slide, model, mpp=mpp, tissue_only=False):
+    for event in segment(slide, model, mpp=mpp, tissue_only=False, device=device):
         if isinstance(event, TileDone):
             y0, x0, y1, x1 = event.box
             target = labels[y0:y1, x0:x1]
@@ -157,6 +165,6 @@ def predict_typed_instances(
     return labels, types
 
 
-def predict_instances(image: AnnotatedImage, model: nn.Module, mpp: float) -> NDArray[np.int32]:
+def predict_instances(image: AnnotatedImage, model: nn.Module, mpp: float, device: str = "auto") -> NDArray[np.int32]:
     """Give the instance map that a model finds in an image, in the image's own pixels."""
-    return predict_typed_instances(image, model, mpp)[0]
+    return predict_typed_instances(image, model, mpp, device)[0]

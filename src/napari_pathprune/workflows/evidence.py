@@ -55,21 +55,15 @@ def refreshed(model: nn.Module, config: TrainConfig, images: Sequence[AnnotatedI
     """Give a copy of a cut model with its batch norms estimated anew, as far as the config wants that."""
     if not config.compress.recalibrate:
         return model
-    moved = copy.deepcopy(model).to(device_of(config))
+    moved = copy.deepcopy(model).to(device_named(config.device))
     batches = _batches(config, moved, images, config.compress.recalibrate)
     return recalibrate(moved, (batch["image"] for batch in batches)).cpu()
-
-
-def device_of(config: TrainConfig) -> torch.device:
-    """Give the device that a config's ``accelerator`` names, in Lightning's words."""
-    accelerator = config.fit[0].accelerator
-    return device_named("auto" if accelerator == "gpu" else accelerator)
 
 
 def _taylor_scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer:
     truth = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
     losses = losses_for(truth, dense, images)
-    device = device_of(config)
+    device = device_named(config.device)
 
     def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         here = {name: values.to(device) for name, values in batch.items()}

@@ -17,7 +17,9 @@ EXAMPLE_PX: Final = 500
 _SCORES: Final = ("pq", "aji", "dice", "mpq_plus")
 
 
-def scores_of(model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Checkpoint) -> dict[str, float]:
+def scores_of(
+    model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Checkpoint, device: str = "auto"
+) -> dict[str, float]:
     """Score a model while it is trained or cut.
 
     Parameters
@@ -28,18 +30,20 @@ def scores_of(model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Ch
         With their truth.
     checkpoint
         Tells pixel size and types.
+    device
+        See `inference.predict.device_named`.
 
     Returns
     -------
     dict
         ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``.
     """
-    found = score_model(model, checkpoint, images).to_dict()
+    found = score_model(model, checkpoint, images, device=device).to_dict()
     return {name: found[name] for name in _SCORES if found.get(name) is not None}
 
 
 def examples_of(
-    images: Sequence[AnnotatedImage], dense: Checkpoint, compact: Checkpoint, count: int = 3
+    images: Sequence[AnnotatedImage], dense: Checkpoint, compact: Checkpoint, device: str = "auto", count: int = 3
 ) -> tuple[Example, ...]:
     """Show the middle of some images, spread evenly, as two models see them.
 
@@ -49,6 +53,8 @@ def examples_of(
         With their truth; at most ``count`` are taken.
     dense, compact
         The two models.
+    device
+        See `inference.predict.device_named`.
     """
     models = [(one.model(), one.mpp or DEFAULT_MPP) for one in (dense, compact)]
     step = max(1, len(images) // count)
@@ -58,7 +64,7 @@ def examples_of(
         top, left = (max(0, (side - EXAMPLE_PX) // 2) for side in (height, width))
         part = (slice(top, top + EXAMPLE_PX), slice(left, left + EXAMPLE_PX))
         truth = image.instances[part]
-        ours, theirs = (predict_instances(image, model, mpp)[part] for model, mpp in models)
+        ours, theirs = (predict_instances(image, model, mpp, device)[part] for model, mpp in models)
         examples.append(
             Example(
                 image.name,

@@ -114,7 +114,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
 def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
     """Score on the images that judge; None if there are none."""
     if judged:
-        return partial(scores_of, images=judged, checkpoint=before)
+        return partial(scores_of, images=judged, checkpoint=before, device=config.device)
     if any(settings.patience for settings in config.fit):
         raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
     return None

@@ -54,6 +54,8 @@ class ModelSettings:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(f"got type_names with {twice[0]!r} twice; give each type a name of its own")
+        if names and names[0] != "background":
+            raise ValueError(f"got type_names that begin with {self.type_names[0]!r}; put 'background' first")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -116,11 +118,11 @@ class LossSettings:
     slimming: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("rarity", "slimming"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give 0 or more")
-        if not 0.0 <= self.teacher_share <= 1.0:
-            raise ValueError(f"got teacher_share = {self.teacher_share}; give a share between 0 and 1")
+        if not 0.0 <= self.slimming < math.inf:
+            raise ValueError(f"got slimming = {self.slimming}; give 0 or more")
+        for name in ("rarity", "teacher_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give a share between 0 and 1")
         if not self.temperature > 0.0:
             raise ValueError(f"got temperature = {self.temperature}; give a number above 0")
 
@@ -157,6 +159,12 @@ class TrainConfig:
     compress: CompressSettings = field(default_factory=CompressSettings)
     hold_out: int = 0
     rename: tuple[str, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """What Lightning's ``accelerator`` is called elsewhere; see `inference.predict.device_named`."""
+        accelerator = self.fit[0].accelerator
+        return "auto" if accelerator == "gpu" else accelerator
 
 
 _TABLES: Final = ("model", "fit", "patches", "augmentation", "losses", "compress", "data", "validation")
