@@ -108,7 +108,7 @@ def test_every_option_is_told() -> None:
 
 
 def test_files_beside_the_model_are_told() -> None:
-    for ending in (fit_log.STEPS, fit_log.VALIDATIONS, fit_log.BOARD):
+    for ending in (fit_log.STEPS, fit_log.VALIDATIONS, fit_log.IMAGES, fit_log.BOARD):
         assert f"`model{ending}" in DOCS
 
 

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
+from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train import train
-from napari_pathprune.workflows.train_config import LossSettings, TrainConfig, read_config
+from napari_pathprune.workflows.train_config import LossSettings, PatchSettings, TrainConfig, read_config
 
 CONFIG = """
 [model]
@@ -157,6 +158,15 @@ def test_validation_is_real_and_by_image(config_file: Path, tmp_path: Path) -> N
     (validated,) = [event for event in events if isinstance(event, Validated)]
     assert list(validated.scores)[:3] == ["pq", "aji", "dice"]
     assert all(0.0 <= score <= 1.0 for score in validated.scores.values())
+
+
+def test_it_is_told_which_images_judge(annotated_folder: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(read_config(annotated_folder), hold_out=2, patches=PatchSettings(patch_px=96))
+    config = dataclasses.replace(config, fit=(FitSettings(steps=1, batch=1),))
+    next(train(config, tmp_path / "model.safetensors"))
+    learnt, judging = rows(tmp_path / "model.images.csv")
+    assert (learnt["use"], judging["use"]) == ("learnt from", "judges")
+    assert learnt["image"] < judging["image"]
 
 
 def test_the_best_is_kept_and_the_last_lies_beside_it(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STEPS: Final = ".log.csv"
 VALIDATIONS: Final = ".validation.csv"
+IMAGES: Final = ".images.csv"
 BOARD: Final = ".tensorboard"
 
 
@@ -44,8 +45,16 @@ class FitLog:
 
     def __init__(self, model: Path) -> None:
         self.steps, self.validations = (model.with_name(model.stem + ending) for ending in (STEPS, VALIDATIONS))
+        self._images = model.with_name(model.stem + IMAGES)
         self._begun: set[Path] = set()
         self._folder = model.with_name(model.stem + BOARD)
+
+    def write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
+        """Tell which images were learnt from, and which of them were held out or named to judge."""
+        with whole_file(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
+            rows.writerows((name, "judges") for name in judging)
 
     def write(self, phase: int, event: FitEvent) -> None:
         """Add an event of a phase, counted from 1; events that are neither steps nor validations are left out."""

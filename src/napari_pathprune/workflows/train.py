@@ -40,10 +40,10 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
 
     Beside the model file (``model.safetensors``) lie the state of each phase while it trains
     (``model.safetensors.state``), from which a stopped run resumes exactly, its log (``model.log.csv``,
-    ``model.validation.csv``), a picture of it (``model.curves.png``), and, where the best validation was not the last
-    one, ``model.last.safetensors``. The best model of a phase so far is written at each validation. The state goes
-    when the last event was taken: who keeps a record of the training writes it on `FitDone`, and a stop in between
-    loses nothing.
+    ``model.validation.csv``), the names of its images (``model.images.csv``), a picture of it (``model.curves.png``),
+    and, where the best validation was not the last one, ``model.last.safetensors``. The best model of a phase so far is
+    written at each validation. The state goes when the last event was taken: who keeps a record of the training writes
+    it on `FitDone`, and a stop in between loses nothing.
 
     Parameters
     ----------
@@ -77,6 +77,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
     log, about = FitLog(out), _about(config, before, images, judged)
+    rank_zero_only(log.write_images)(names_of(images), names_of(judged))
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
