@@ -70,7 +70,7 @@ def slimmed_model(study: Study) -> Path:
 def make(run: Run, study: Study) -> None:
     """Make one compact model, score it, and write its result."""
     dense = slimmed_model(study) if run.start == "slim" else dense_model(study)
-    out = WORK / f"{run.name}.safetensors"
+    out, stages = (WORK / f"{run.name}.{ending}" for ending in ("safetensors", "stages"))
     config = short(read_config(HERE / "train.toml"), steps=run.fit_steps, rate=run.learning_rate, seed=10 + run.seed)
     if run.teacher_share:
         taught = dataclasses.replace(config.losses, teacher=PARENT, teacher_share=run.teacher_share)
@@ -81,12 +81,12 @@ def make(run: Run, study: Study) -> None:
         trained(as_first_stage(config), out, with_new_weights(dense, run, study, config))
     elif run.left == 1.0:
         trained(as_first_stage(config), out, load(dense))
-    else:
+    elif stages.exists() or not out.exists():
         exhaust(compress(str(dense), dataclasses.replace(config, compress=settings_of(run, study)), out))
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
     spent["resumed"] = resumed  # the times are those since then
     write(result_of(run.name), {"run": dataclasses.asdict(run), "making": spent, **judged(load(out), study)})
-    shutil.rmtree(WORK / f"{run.name}.stages", ignore_errors=True)
+    shutil.rmtree(stages, ignore_errors=True)
 
 
 def short(config: TrainConfig, *, steps: int, rate: float, seed: int) -> TrainConfig:

@@ -114,17 +114,17 @@ def rows_of(part: Part, folder: Path) -> Iterator[Row]:
             yield Row(dict(zip(names, values, strict=True)), results, runs[0])
 
 
-def reference(row: Row, rows: Sequence[Row], against: str) -> Row | None:
+def reference(row: Row, rows: Sequence[Row], part: Part) -> Row | None:
     """Give the row that has the first value of a factor, all else the same; None if it is this one, or not there."""
-    first = rows[0].factors.get(against)
-    wanted = {**row.factors, against: first}
+    first = getattr(part.runs[0], part.against)
+    wanted = {**row.factors, part.against: first}
     found = [one for one in rows if dict(one.factors) == wanted]
-    return found[0] if found and row.factors.get(against) != first else None
+    return found[0] if found and row.factors[part.against] != first else None
 
 
 def trained_on(row: Row, folder: Path) -> Sequence[Mapping[str, Any]]:
     """Give the results of the dense model trained on for as long, at the same rate; empty if there are none."""
-    if row.run is None or row.run.left == 1.0:
+    if row.run is None or row.run.left == 1.0 or row.run.start == "slim":  # the slimmed model was trained for longer
         return ()
     defaults = {"start": "dense", "measure": "params", "left": 1.0, "step_ratio": 0.0, "teacher_share": 0.0}
     same = {

@@ -49,14 +49,16 @@ def main() -> None:
     WORK.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     dense_model(study)
-    slim = [SLIM] if any(run.start == SLIM for run in missing) and not result_of(SLIM).exists() else []
-    names = [*slim, *(run.name for run in missing)]
+    slimmed = {run.name for run in missing if run.start == SLIM}
+    names = [*([SLIM] if slimmed else []), *(run.name for run in missing)]
     begin = time.monotonic()
     alive: dict[str, subprocess.Popen[bytes]] = {}
     failed: list[str] = []
     for number, name in enumerate(names, 1):
-        while len(alive) >= arguments.workers or (SLIM in alive and name.startswith(SLIM)):
+        while len(alive) >= arguments.workers or (SLIM in alive and name in slimmed):
             failed += ended(alive)
+        if SLIM in failed and name in slimmed:
+            continue
         if time.monotonic() - begin > arguments.seconds:
             break
         print(f"{time.strftime('%H:%M:%S')} {number} of {len(names)}: {name}", flush=True)

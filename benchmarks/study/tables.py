@@ -59,8 +59,9 @@ def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
     yield "images; the other columns are scores on the images set aside. PQ is the mean over images, mPQ+ is pooled"
     yield "over the set."
     yield "Where a setting was run with several seeds: mean ± standard deviation. The last differences are in PQ over"
-    yield "all images set aside, image by image, with a 95 % interval (bootstrap over images and seeds): to the dense"
-    yield "model trained on for as many steps at the same rate, and to the first of what a part compares."
+    yield "all images set aside, image by image, with a 95 % interval (bootstrap over images and, where there are"
+    yield "several, seeds): to the dense model trained on for as many steps at the same rate, where that was run, and"
+    yield "to the first of what a part compares. With one seed it says nothing of what another seed would give."
     yield f"{len(results)} of {len(runs)} runs are there; they took {hours:.1f} hours of run time, side by side on"
     yield f"{'; '.join(machines)}."
     yield ""
@@ -90,7 +91,7 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
         heads += [title, "to dense"] if title.startswith("PQ") else [title]
     heads.append("to dense, trained on as long")
     if part.against:
-        heads.append(f"to {WORDS.get(part.against, part.against)} {rows[0].factors[part.against]}")
+        heads.append(f"to {WORDS.get(part.against, part.against)} {getattr(part.runs[0], part.against)}")
     yield "| " + " | ".join([*heads, "seeds", "CPU s"]) + " |"
     yield "|---" * (len(heads) + 2) + "|"
     for row in rows:
@@ -103,7 +104,7 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
                 cells.append(f"{found.mean - base.score(images, name).mean:+.3f}")
         compared = [trained_on(row, RESULTS)]
         if part.against:
-            first = reference(row, rows, part.against)
+            first = reference(row, rows, part)
             compared.append(first.results if first else ())
         cells += [difference(row.results, others, sets).text() if others else "" for others in compared]
         seconds = [one["making"]["cpu_seconds"] for one in row.results if not one["making"]["resumed"]]

@@ -64,6 +64,11 @@ def test_names_are_those_of_the_tables_in_the_order_of_their_ids(folder):
     assert names_in(folder) == ()
 
 
+def test_a_row_that_ends_early_has_no_class(folder):
+    (folder / "classes" / "c.csv").write_text("label,class_id,class_name\n3,1,neoplastic\n7,1\n")
+    assert read_images(folder, NAMES, only=["c"])[0].types[[3, 7]].tolist() == [1, UNKNOWN_TYPE]
+
+
 def test_a_class_that_is_spelt_in_two_ways_is_one(folder):
     rows = "label,class_id,class_name\n3,1,NEOPLASTIC\n7,4,Cell_in-mitosis\n4,0,Background\n"
     (folder / "classes" / "c.csv").write_text(rows)

@@ -255,6 +255,10 @@ def test_a_stage_that_is_trained_is_not_trained_again(
     one, other = load(whole).weights, load(parts).weights
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not list((tmp_path / "parts.stages").glob("*.state*"))
+    left = tmp_path / "parts.stages" / "stage-01.safetensors.state"
+    left.touch()  # as by a kill after the stage was kept
+    list(compress(str(model_file), config, parts))
+    assert not left.exists()
 
 
 def test_types_without_names_are_named(config: TrainConfig, checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_a_model_is_known_by_the_names_it_had_before(imported: Checkpoint) -> No
     assert same_types(one, dataclasses.replace(imported, type_names=("Background", "NEOPLASTIC", "inflammatory")))
     assert not same_types(one, other)
     assert not same_types(imported, dataclasses.replace(imported, type_names=NAMES))
+    stranger = dataclasses.replace(imported, lineage=({"step": "imported", "file": "another.tar"},))
+    assert not same_types(stranger, one)  # both had a type 1 once, which need not have been the same
 
 
 def test_names_make_another_model_and_stopped_runs_of_before_stay_known(imported: Checkpoint) -> None:

@@ -85,7 +85,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
             raise _no_table(path, "label, class_name") from error
         if not 0 < label <= ids:
             raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
-        types[label] = number_of((name,), numbers)
+        types[label] = number_of((name or "",), numbers)
     return types if (types > 0).any() else None
 
 

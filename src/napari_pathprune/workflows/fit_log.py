@@ -30,7 +30,10 @@ class FitLog:
     Parameters
     ----------
     model
-        The model file; ``model.log.csv`` and ``model.validation.csv`` lie beside ``model.safetensors``.
+        The model file; ``model.log.csv``, ``model.validation.csv`` and ``model.images.csv`` lie beside
+        ``model.safetensors``.
+    learnt, judging
+        Names of the images that are learnt from, and of those that judge.
 
     Examples
     --------
@@ -43,21 +46,17 @@ class FitLog:
     1,1,0.001,2.000,0.75,0.5,0.25
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, learnt: Sequence[str] = (), judging: Sequence[str] = ()) -> None:
         self.steps, self.validations = (model.with_name(model.stem + ending) for ending in (STEPS, VALIDATIONS))
-        self._images = model.with_name(model.stem + IMAGES)
+        self._images, self._names = model.with_name(model.stem + IMAGES), (learnt, judging)
         self._begun: set[Path] = set()
         self._folder = model.with_name(model.stem + BOARD)
 
-    def write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
-        """Tell which images were learnt from, and which of them were held out or named to judge."""
-        with whole_file(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
-            rows.writerows((name, "judges") for name in judging)
-
     def write(self, phase: int, event: FitEvent) -> None:
         """Add an event of a phase, counted from 1; events that are neither steps nor validations are left out."""
+        if self._images not in self._begun:  # with the first event: only then it is sure that the run goes on
+            self._begun.add(self._images)
+            self._write_images(*self._names)
         match event:
             case StepDone(step=step, losses=losses, learning_rate=rate, seconds=seconds):
                 row = {"learning_rate": f"{rate:.6g}", "seconds": f"{seconds:.3f}"}
@@ -68,6 +67,12 @@ class FitLog:
                 row = {name: f"{value:.6g}" for name, value in scores.items()} | {"best": str(int(best))}
                 self._add(self.validations, phase, step, row)
                 self._show(phase, step, {f"validation/{name}": value for name, value in scores.items()})
+
+    def _write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
+        with whole_file(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
+            rows.writerows((name, "judges") for name in judging)
 
     def _add(self, path: Path, phase: int, step: int, row: Mapping[str, str]) -> None:
         columns = ["phase", "step", *row]

@@ -58,9 +58,15 @@ def named(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
 
 
 def same_types(one: Checkpoint, other: Checkpoint) -> bool:
-    """Tell whether two models have the same types in the same order, be it that those of one were named since."""
+    """Tell whether two models have the same types in the same order, be it that those of one were named since.
+
+    Names of before count where one model came of the other: two imported ones may both have had a ``type 1``.
+    """
     ours, theirs = _names_over_time(one), _names_over_time(other)
-    return ours[-1] in theirs or theirs[-1] in ours
+    if ours[-1] == theirs[-1]:
+        return True
+    earlier, later = sorted((one.lineage, other.lineage), key=len)
+    return later[: len(earlier)] == earlier and (ours[-1] in theirs or theirs[-1] in ours)
 
 
 def identity(checkpoint: Checkpoint) -> str:

@@ -66,8 +66,11 @@ class StageFolder:
         return self._folder / f"stage-{number:02}.scores.safetensors"
 
     def kept(self, number: int) -> Stage | None:
-        """Give a stage that is through, or None."""
+        """Give a stage that is through, or None; what it was trained from is cleared away."""
         path = self._facts(number)
+        if path.exists():  # a stop just after the stage may have left these
+            for left in (self.start(number), *self._folder.glob(f"{self.model(number).name}.state*")):
+                left.unlink(missing_ok=True)
         return Stage(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def keep(self, stage: Stage) -> None:

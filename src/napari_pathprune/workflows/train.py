@@ -76,8 +76,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     model = before.model()
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
-    log, about = FitLog(out), _about(config, before, images, judged)
-    rank_zero_only(log.write_images)(names_of(images), names_of(judged))
+    log, about = FitLog(out, names_of(images), names_of(judged)), _about(config, before, images, judged)
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
