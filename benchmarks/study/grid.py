@@ -51,7 +51,7 @@ class Run:
             f"rate{self.learning_rate:g}",
             f"seed{self.seed}",
         ]
-        if self.shape != EVEN:
+        if self.shape != EVEN:  # runs from before there were shapes keep their names
             parts.insert(0, self.shape)
         return "_".join(parts)
 
@@ -69,8 +69,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The whole grid, the caps of each shape, and the sets that all is scored on: name, folder, images."""
+    """The whole grid, the caps of each shape, and the sets that all is scored on: name, folder, images.
 
+    ``defaults`` is the run that parts vary.
+    """
+
+    defaults: Run
     parts: tuple[Part, ...]
     shapes: Mapping[str, tuple[str, ...]]
     sets: tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -110,4 +114,4 @@ def read_study(path: Path) -> Study:
         parts.append(Part(table["name"], table["question"], tuple(factors), runs, against))
     sets = tuple((one["name"], one["folder"], tuple(one["only"])) for one in content["set"])
     shapes = {name: tuple(caps) for name, caps in content["shapes"].items()}
-    return Study(tuple(parts), shapes, sets)
+    return Study(Run(**defaults), tuple(parts), shapes, sets)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from grid import EVEN, Part, Run
+from grid import Part, Run
 from numpy.typing import NDArray
 
 SEED: Final = "seed"
@@ -122,19 +122,10 @@ def reference(row: Row, rows: Sequence[Row], part: Part) -> Row | None:
     return found[0] if found and row.factors[part.against] != first else None
 
 
-def trained_on(row: Row, folder: Path) -> Sequence[Mapping[str, Any]]:
-    """Give the results of the dense model trained on for as long, at the same rate; empty if there are none."""
+def trained_on(row: Row, defaults: Run, folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Give the result of the dense model trained on for as long, at the same rate; empty if there is none."""
     if row.run is None or row.run.left == 1.0 or row.run.start == "slim":  # the slimmed model was trained for longer
         return ()
-    defaults = {"start": "dense", "measure": "params", "left": 1.0, "step_ratio": 0.0, "teacher_share": 0.0}
-    same = {
-        "criterion": "l2",
-        "decider": "producers",
-        "scope": "local",
-        "shape": EVEN,
-        "max_skip_ratio": 1.0,
-        "recalibrate": 16,
-    }
-    uncut = dataclasses.replace(row.run, **defaults, **same, round_to=1, seed=0)
+    uncut = dataclasses.replace(defaults, left=1.0, fit_steps=row.run.fit_steps, learning_rate=row.run.learning_rate)
     result = read_result(folder, uncut.name)
     return (result,) if result else ()

@@ -102,7 +102,7 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
             cells.append(found.text())
             if name == "pq":
                 cells.append(f"{found.mean - base.score(images, name).mean:+.3f}")
-        compared = [trained_on(row, RESULTS)]
+        compared = [trained_on(row, study.defaults, RESULTS)]
         if part.against:
             first = reference(row, rows, part)
             compared.append(first.results if first else ())

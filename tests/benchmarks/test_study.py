@@ -106,12 +106,11 @@ def test_tables_show_means_over_seeds_and_the_loss(
     low, high = (float(bound) for bound in to_first.removeprefix("+0.050 (").removesuffix(")").split(" to "))
     assert -0.1 < low < 0.05 < high < 0.2
     assert rows["| 0"].split(" | ")[-3] == ""  # nothing is compared with itself
-    (rows_of, reference) = (getattr(modules["outcome"], name) for name in ("rows_of", "reference"))
     (tmp_path / "results" / f"{part.runs[0].name}.json").unlink()
     for run in part.runs[1:]:
         if not run.step_ratio:
             (tmp_path / "results" / f"{run.name}.json").unlink()
-    (other,) = rows_of(part, tmp_path / "results")
-    assert reference(other, [other], part) is None  # what all are compared with is not there yet
+    (other,) = modules["outcome"].rows_of(part, tmp_path / "results")
+    assert modules["outcome"].reference(other, [other], part) is None  # what all are compared with is not there yet
     assert "Who decides" not in page  # one of its runs alone compares nothing
     assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000

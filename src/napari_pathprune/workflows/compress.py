@@ -141,6 +141,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
                     folder.keep(stage)
                 yield event
             assert stage is not None
+        folder.clear(step.number)
         step.model.load_state_dict(dict(load(folder.model(step.number)).weights))
         stages.append(stage)
         within = _within(stage, stages[0], settings.allowed_drop)
@@ -181,7 +182,9 @@ def _check(model_name: str, config: TrainConfig, out: Path) -> None:
     if find(model_name).resolve() == out.resolve():
         raise ValueError(f"{out} is the dense model itself; give another file to write")
     if out.exists() and not _stages_of(out).exists():
-        raise ValueError(f"{out} is there already, and was not made by a compression: give another file, or remove it")
+        raise ValueError(
+            f"{out} is there already, and no stages of a compression beside it: give another file, or remove it"
+        )
     if len(config.fit) != 1:
         raise ValueError(f"got {len(config.fit)} phases of [[fit]]; a compression takes one [fit], its steps shared")
     if config.fit[0].devices > 1:

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,11 +20,12 @@ from napari_pathprune.pruning.importance import Scores
 from napari_pathprune.pruning.schedule import Scorer
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
 from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.compress_settings import CompressSettings
 from napari_pathprune.workflows.stages import StageFolder
 from napari_pathprune.workflows.train import losses_for
 from napari_pathprune.workflows.train_config import TrainConfig
 
-TAYLOR_BATCHES = 16
+TAYLOR_BATCHES: Final = 16
 
 
 def scorer_of(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage], folder: StageFolder) -> Scorer:
@@ -33,18 +35,13 @@ def scorer_of(config: TrainConfig, dense: Checkpoint, images: Sequence[Annotated
     are nearly alike: without the scores a compression could not go on elsewhere.
     """
     settings, cuts = config.compress, itertools.count(1)
-    fresh = _taylor_scorer(config, dense, images) if settings.criterion == "taylor" else None
+    fresh = _taylor_scorer(config, dense, images) if settings.criterion == "taylor" else _weights_scorer(settings)
 
     def scorer(model: nn.Module, graph: ChannelGraph) -> Scores:
         kept = folder.scores(next(cuts))
         if not kept.exists():
-            scores = (
-                fresh(model, graph)
-                if fresh
-                else importance(model, graph, settings.criterion, decider=settings.by, seed=settings.seed)
-            )
             with whole_file(kept) as part:
-                save_file({name: values.contiguous() for name, values in scores.items()}, part)
+                save_file({name: values.contiguous() for name, values in fresh(model, graph).items()}, part)
         return load_file(kept)
 
     scorer.__name__ = settings.criterion
@@ -58,6 +55,13 @@ def refreshed(model: nn.Module, config: TrainConfig, images: Sequence[AnnotatedI
     moved = copy.deepcopy(model).to(device_named(config.device))
     batches = _batches(config, moved, images, config.compress.recalibrate)
     return recalibrate(moved, (batch["image"] for batch in batches)).cpu()
+
+
+def _weights_scorer(settings: CompressSettings) -> Scorer:
+    def scorer(model: nn.Module, graph: ChannelGraph) -> Scores:
+        return importance(model, graph, settings.criterion, decider=settings.by, seed=settings.seed)
+
+    return scorer
 
 
 def _taylor_scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer:

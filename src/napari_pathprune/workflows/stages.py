@@ -66,17 +66,18 @@ class StageFolder:
         return self._folder / f"stage-{number:02}.scores.safetensors"
 
     def kept(self, number: int) -> Stage | None:
-        """Give a stage that is through, or None; what it was trained from is cleared away."""
+        """Give a stage that is through, or None."""
         path = self._facts(number)
-        if path.exists():  # a stop just after the stage may have left these
-            for left in (self.start(number), *self._folder.glob(f"{self.model(number).name}.state*")):
-                left.unlink(missing_ok=True)
         return Stage(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def keep(self, stage: Stage) -> None:
-        """Say that a stage is through; its model must have been written. What it began from is no longer needed."""
+        """Say that a stage is through; its model must have been written."""
         _write(self._facts(stage.number), dataclasses.asdict(stage))
-        self.start(stage.number).unlink(missing_ok=True)
+
+    def clear(self, number: int) -> None:
+        """Remove what a stage that is through was trained from, and a state that a stop may have left."""
+        for path in (self.start(number), *self._folder.glob(f"{self.model(number).name}.state*")):
+            path.unlink(missing_ok=True)
 
     def _facts(self, number: int) -> Path:
         return self._folder / f"stage-{number:02}.json"
