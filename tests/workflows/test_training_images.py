@@ -14,6 +14,8 @@ from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig, read_config
 from napari_pathprune.workflows.training_images import training_images
 
+NAMES = ("background", "neoplastic", "inflammatory")
+
 
 @pytest.fixture
 def config(annotated_folder: Path) -> TrainConfig:
@@ -76,3 +78,24 @@ def test_consep_goes_by_its_original_types(config: TrainConfig, annotated_folder
     learnt, _ = training_images(on(config, folder), ("background", "malignant epithelial", "healthy epithelial"))
     assert learnt[0].types is not None
     assert learnt[0].types[[0, 4, 6]].tolist() == [0, 1, UNKNOWN_TYPE]
+
+
+def test_images_that_judge_what_was_learnt_from_them_are_named(
+    config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = dataclasses.replace(config, validation=(DataSettings(str(annotated_folder), only=("two",)),))
+    training_images(both, NAMES)
+    assert "both learnt from and judged by" in caplog.text
+    assert caplog.text.rstrip().endswith("two")
+
+
+def test_images_that_only_judge_are_not(
+    config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    apart = dataclasses.replace(
+        config,
+        data=(DataSettings(str(annotated_folder), leave_out=("two",)),),
+        validation=(DataSettings(str(annotated_folder), only=("two",)),),
+    )
+    training_images(apart, NAMES)
+    assert not caplog.records

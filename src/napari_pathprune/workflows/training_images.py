@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import cast
 
-from napari_pathprune.training.annotated_image import join, pick
+from napari_pathprune.training.annotated_image import join, names_of, pick
 from napari_pathprune.training.datasets import AnnotatedImage, classes_in, read_images
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 from napari_pathprune.training.type_names import number_of, numbering
@@ -13,11 +14,13 @@ from napari_pathprune.training.wanted_images import BadFiles
 from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig
 
+_LOG = logging.getLogger(__name__)
+
 
 def training_images(
     config: TrainConfig, type_names: Sequence[str]
 ) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
-    """Read the images to learn from and those to judge by.
+    """Read the images to learn from and those to judge by; a logged warning names one that is among both.
 
     Parameters
     ----------
@@ -33,8 +36,10 @@ def training_images(
         different names, or those of the model have no names yet.
     """
     _check_names(config, type_names)
-    learnt = _read(config.data, config, type_names)
-    judged = _read(config.validation, config, type_names)
+    learnt_sets = [_read(data, config, type_names) for data in config.data]
+    judged_sets = [_read(data, config, type_names) for data in config.validation]
+    _warn_of_shared(config, learnt_sets, judged_sets)
+    learnt, judged = join(learnt_sets), join(judged_sets)
     every = config.hold_out
     if not every or judged:
         return learnt, judged
@@ -63,18 +68,34 @@ def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
     )
 
 
-def _read(sets: Sequence[DataSettings], config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
-    return join(
-        [
-            read_images(
-                config.base / data.folder,
-                type_names,
-                zoom=data.zoom,
-                weight=data.weight,
-                leave_out=data.leave_out,
-                only=data.only,
-                bad_files=cast("BadFiles", data.bad_files),
-            )
-            for data in sets
-        ]
+def _warn_of_shared(
+    config: TrainConfig,
+    learnt_sets: Sequence[Sequence[AnnotatedImage]],
+    judged_sets: Sequence[Sequence[AnnotatedImage]],
+) -> None:
+    """Say so where images judge what was learnt from them: the score is then better than the model."""
+    for data, learnt in zip(config.data, learnt_sets, strict=True):
+        for validation, judged in zip(config.validation, judged_sets, strict=True):
+            if (config.base / data.folder).resolve() != (config.base / validation.folder).resolve():
+                continue
+            shared = sorted(set(names_of(learnt)) & set(names_of(judged)))
+            if shared:
+                _LOG.warning(
+                    "%d images of %s are both learnt from and judged by, so that the scores promise too much; name "
+                    "them in leave_out of [[data]]: %s",
+                    len(shared),
+                    data.folder,
+                    ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else ""),
+                )
+
+
+def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
+    return read_images(
+        config.base / data.folder,
+        type_names,
+        zoom=data.zoom,
+        weight=data.weight,
+        leave_out=data.leave_out,
+        only=data.only,
+        bad_files=cast("BadFiles", data.bad_files),
     )
