@@ -286,12 +286,16 @@ def test_a_model_of_another_origin_is_not_overwritten(config: TrainConfig, model
 
 
 def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(config, validation=(DataSettings("annotated", only=("two",)),))
     out = tmp_path / "small.safetensors"
     stopped = compress(str(model_file), config, out)
     next(stopped)
     stopped.close()
     with pytest.raises(ValueError, match=r"small\.stages holds a compression with compress = .*remove the folder"):
         list(compress(str(model_file), settings(config, left=0.3), out))
+    enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
+    with pytest.raises(ValueError, match=r"small\.stages holds a compression with validation = "):
+        list(compress(str(model_file), enlarged, out))
 
 
 def test_groups_lose_no_more_than_their_caps(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_fine_tuning_keeps_the_model_and_adds_to_its_lineage(
 
 def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
-    config = read_config(config_file)
+    config = with_validation(read_config(config_file))
     stream = train(config, out)
     for event in stream:
         if isinstance(event, StepDone) and event.step == 2:
@@ -97,6 +97,9 @@ def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Pa
     other = dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=99))
     with pytest.raises(ValueError, match=r"was written with patches = .*seed.*remove the file"):
         list(train(other, out))
+    enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
+    with pytest.raises(ValueError, match=r"was written with validation = .*remove the file"):
+        list(train(enlarged, out))
 
 
 def test_the_folder_of_the_model_must_exist(config_file: Path, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def _facts(
         **{name: dataclasses.asdict(getattr(config, name)) for name in names},
         "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
         "data": [names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]],
-        "validation": names_of(judged),
+        "validation": [names_of(judged), [data.zoom for data in config.validation]],
     }
 
 

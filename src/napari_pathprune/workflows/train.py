@@ -262,6 +262,6 @@ def _about(
         "losses": json.dumps(dataclasses.asdict(config.losses)),
         "patches": json.dumps(dataclasses.asdict(config.patches)),
         "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),
-        "validation": json.dumps(names_of(judged)),
+        "validation": json.dumps([names_of(judged), [data.zoom for data in config.validation]]),
         "data": json.dumps([names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]]),
     }
