@@ -31,6 +31,7 @@ RESULTS: Final = HERE / "results"
 CHECKPOINTS: Final = HERE / "checkpoints"
 SLIMMING: Final = 1e-3
 SLIM_STEPS: Final = 600
+LEFT_BY_A_STOP: Final = frozenset({".safetensors", ".stages", ".state"})
 
 
 def result_of(name: str) -> Path:
@@ -75,7 +76,7 @@ def make(run: Run, study: Study) -> None:
     if run.teacher_share:
         taught = dataclasses.replace(config.losses, teacher=PARENT, teacher_share=run.teacher_share)
         config = dataclasses.replace(config, losses=taught)
-    resumed = bool([path for path in WORK.glob(f"{run.name}.*") if path.suffix != ".log"])
+    resumed = any(path.suffix in LEFT_BY_A_STOP for path in WORK.glob(f"{run.name}.*"))
     begin, cpu = time.perf_counter(), time.process_time()
     if run.start in {"scratch", "history"}:
         trained(as_first_stage(config), out, with_new_weights(dense, run, study, config))

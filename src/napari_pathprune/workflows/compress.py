@@ -15,7 +15,7 @@ from napari_pathprune.atomic import whole_file
 from napari_pathprune.pruning import gradual, trace
 from napari_pathprune.pruning.limits import Limits
 from napari_pathprune.pruning.schedule import Measure
-from napari_pathprune.training.annotated_image import names_of, weights_of
+from napari_pathprune.training.annotated_image import names_of
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.training.fit_events import FitDone, FitEvent
 from napari_pathprune.training.fit_state import MAY_CHANGE
@@ -29,7 +29,7 @@ from napari_pathprune.workflows.report import write_report
 from napari_pathprune.workflows.stages import StageFolder
 from napari_pathprune.workflows.train import losses_for, train
 from napari_pathprune.workflows.train_config import TrainConfig
-from napari_pathprune.workflows.training_images import training_images
+from napari_pathprune.workflows.training_images import facts_of, training_images
 
 PARENT: Final = "parent"
 """As the teacher's name: the dense model itself."""
@@ -217,13 +217,11 @@ def _facts(
     dense: Checkpoint, config: TrainConfig, images: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]
 ) -> dict[str, Any]:
     """Say what a compression depends on."""
-    names = ("compress", "losses", "patches", "augmentation")
     return {
         "model": identity(dense),
-        **{name: dataclasses.asdict(getattr(config, name)) for name in names},
+        "compress": dataclasses.asdict(config.compress),
         "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
-        "data": [names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]],
-        "validation": [names_of(judged), [data.zoom for data in config.validation]],
+        **facts_of(config, images, judged),
     }
 
 

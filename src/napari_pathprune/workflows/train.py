@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_pathprune.models import build
 from napari_pathprune.pruning import slimming_penalty, trace
-from napari_pathprune.training.annotated_image import names_of, weights_of
+from napari_pathprune.training.annotated_image import names_of
 from napari_pathprune.training.backward import Losses
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares
 from napari_pathprune.training.distill import Distillation
@@ -30,7 +29,7 @@ from napari_pathprune.workflows.judging import scores_of
 from napari_pathprune.workflows.named_types import identity, named, same_types
 from napari_pathprune.workflows.prune import example_for
 from napari_pathprune.workflows.train_config import LossSettings, ModelSettings, TrainConfig
-from napari_pathprune.workflows.training_images import training_images
+from napari_pathprune.workflows.training_images import facts_of, training_images
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,7 +75,9 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     model = before.model()
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
-    log, about = FitLog(out, names_of(images), names_of(judged)), _about(config, before, images, judged)
+    log = FitLog(out, names_of(images), names_of(judged))
+    facts = {name: json.dumps(fact) for name, fact in facts_of(config, images, judged).items()}
+    about = {"start": identity(before), **facts}
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
@@ -251,17 +252,3 @@ def _trained(
     if config.losses.teacher:
         told["teacher"] = Path(config.losses.teacher).name
     return before.changed(weights, told)
-
-
-def _about(
-    config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]
-) -> dict[str, str]:
-    """Say what a run depends on, so that a stopped one does not go on as another."""
-    return {
-        "start": identity(before),
-        "losses": json.dumps(dataclasses.asdict(config.losses)),
-        "patches": json.dumps(dataclasses.asdict(config.patches)),
-        "augmentation": json.dumps(dataclasses.asdict(config.augmentation)),
-        "validation": json.dumps([names_of(judged), [data.zoom for data in config.validation]]),
-        "data": json.dumps([names_of(images), weights_of(images).tolist(), [data.zoom for data in config.data]]),
-    }

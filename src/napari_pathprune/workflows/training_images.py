@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
-from napari_pathprune.training.annotated_image import join, names_of, pick
+from napari_pathprune.training.annotated_image import join, names_of, pick, weights_of
 from napari_pathprune.training.datasets import AnnotatedImage, classes_in, read_images
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 from napari_pathprune.training.type_names import number_of, numbering
@@ -47,6 +49,15 @@ def training_images(
     return pick(learnt, (i for i in range(len(learnt)) if i not in held)), pick(learnt, held)
 
 
+def facts_of(config: TrainConfig, learnt: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]) -> dict[str, Any]:
+    """Say what a run sees and is asked for, JSON only, so that a stopped one does not go on as another."""
+    return {
+        **{name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")},
+        "data": [names_of(learnt), weights_of(learnt).tolist(), [data.zoom for data in config.data]],
+        "validation": [names_of(judged), [data.zoom for data in config.validation]],
+    }
+
+
 def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
     """Refuse what would train without a word: a type that no nucleus has, beside nuclei of a type that is not known."""
     numbers = numbering(type_names)
@@ -74,19 +85,20 @@ def _warn_of_shared(
     judged_sets: Sequence[Sequence[AnnotatedImage]],
 ) -> None:
     """Say so where images judge what was learnt from them: the score is then better than the model."""
-    for data, learnt in zip(config.data, learnt_sets, strict=True):
-        for validation, judged in zip(config.validation, judged_sets, strict=True):
-            if (config.base / data.folder).resolve() != (config.base / validation.folder).resolve():
-                continue
-            shared = sorted(set(names_of(learnt)) & set(names_of(judged)))
-            if shared:
-                _LOG.warning(
-                    "%d images of %s are both learnt from and judged by, so that the scores promise too much; name "
-                    "them in leave_out of [[data]]: %s",
-                    len(shared),
-                    data.folder,
-                    ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else ""),
-                )
+    learnt = _places(config.base, config.data, learnt_sets)
+    shared = sorted(learnt & _places(config.base, config.validation, judged_sets))
+    if shared:
+        _LOG.warning(
+            "images are both learnt from and judged by, so that the scores promise too much; name them in leave_out "
+            "of [[data]]: %s",
+            ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else ""),
+        )
+
+
+def _places(base: Path, tables: Sequence[DataSettings], sets: Sequence[Sequence[AnnotatedImage]]) -> set[Path]:
+    """Tell images of the same name in different folders apart."""
+    pairs = zip(tables, sets, strict=True)
+    return {(base / data.folder).resolve() / name for data, images in pairs for name in names_of(images)}
 
 
 def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
