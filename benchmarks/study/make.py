@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import torch
 from grid import Run, Study
-from judge import judged
+from judge import judged, machine
 from torch import nn
 
 from napari_pathprune.atomic import whole_file
@@ -44,13 +44,25 @@ def dense_model(study: Study) -> Path:
     path = CHECKPOINTS / "dense.safetensors"
     if not path.exists():
         CHECKPOINTS.mkdir(exist_ok=True)
-        whole = WORK / "dense.safetensors"
-        begun = WORK / "first.safetensors"
-        first = trained(read_config(HERE / "first.toml"), begun)
-        save(trained(read_config(HERE / "train.toml"), whole, first), path, half=True)
-    if not result_of("dense").exists():
-        told = {"run": {"start": "dense", "fit_steps": load(path).lineage[-1]["steps"]}}
-        write(result_of("dense"), {**told, **judged(load(path), study)})
+        first = trained(read_config(HERE / "first.toml"), WORK / "first.safetensors")
+        save(trained(read_config(HERE / "train.toml"), WORK / "dense.safetensors", first), path, half=True)
+    return told_once("dense", path, study)
+
+
+def longer_model(study: Study) -> Path:
+    """Train the dense baseline on by longer.toml, once, and score it."""
+    path = CHECKPOINTS / "longer.safetensors"
+    if not path.exists():
+        begun = load(dense_model(study))
+        save(trained(read_config(HERE / "longer.toml"), WORK / "longer.safetensors", begun), path, half=True)
+    return told_once("longer", path, study)
+
+
+def told_once(name: str, path: Path, study: Study) -> Path:
+    """Score a dense model, once."""
+    if not result_of(name).exists():
+        told = {"run": {"start": name, "fit_steps": load(path).lineage[-1]["steps"]}}
+        write(result_of(name), {**told, **judged(load(path), study)})
     return path
 
 
@@ -70,7 +82,7 @@ def slimmed_model(study: Study) -> Path:
 
 def make(run: Run, study: Study) -> None:
     """Make one compact model, score it, and write its result."""
-    dense = slimmed_model(study) if run.start == "slim" else dense_model(study)
+    dense = {"slim": slimmed_model, "longer": longer_model}.get(run.start, dense_model)(study)
     out, stages = (WORK / f"{run.name}.{ending}" for ending in ("safetensors", "stages"))
     config = short(read_config(HERE / "train.toml"), steps=run.fit_steps, rate=run.learning_rate, seed=10 + run.seed)
     if run.teacher_share:
@@ -85,7 +97,7 @@ def make(run: Run, study: Study) -> None:
     elif stages.exists() or not out.exists():
         exhaust(compress(str(dense), dataclasses.replace(config, compress=settings_of(run, study)), out))
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
-    spent["resumed"] = resumed  # the times are those since then
+    spent |= {"resumed": resumed, "machine": machine()}  # the times are those since it was resumed
     write(result_of(run.name), {"run": dataclasses.asdict(run), "making": spent, **judged(load(out), study)})
     shutil.rmtree(stages, ignore_errors=True)
 

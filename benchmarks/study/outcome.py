@@ -126,6 +126,7 @@ def trained_on(row: Row, defaults: Run, folder: Path) -> Sequence[Mapping[str, A
     """Give the result of the dense model trained on for as long, at the same rate; empty if there is none."""
     if row.run is None or row.run.left == 1.0 or row.run.start == "slim":  # the slimmed model was trained for longer
         return ()
-    uncut = dataclasses.replace(defaults, left=1.0, fit_steps=row.run.fit_steps, learning_rate=row.run.learning_rate)
+    told = {"fit_steps": row.run.fit_steps, "learning_rate": row.run.learning_rate}
+    uncut = dataclasses.replace(defaults, start="longer" if row.run.start == "longer" else "dense", left=1.0, **told)
     result = read_result(folder, uncut.name)
     return (result,) if result else ()

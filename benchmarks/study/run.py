@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from grid import read_study
-from make import RESULTS, WORK, dense_model, make, result_of, slimmed_model
+from make import RESULTS, WORK, dense_model, longer_model, make, result_of, slimmed_model
 
 HERE: Final = Path(__file__).parent
-SLIM: Final = "slim"
-"""Where runs start from the model trained with the penalty, it is made first, beside others."""
+PARENTS: Final = {"slim": slimmed_model, "longer": longer_model}
+"""Where runs start from one of these models, it is made first, beside others."""
 
 
 def main() -> None:
@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--run", metavar="NAME", help="do this one run here and now")
     arguments = parser.parse_args()
     study = read_study(HERE / "study.toml")
-    if arguments.run == SLIM:
-        slimmed_model(study)
+    if arguments.run in PARENTS:
+        PARENTS[arguments.run](study)
         return
     if arguments.run:
         make(next(run for run in study.runs if run.name == arguments.run), study)
@@ -49,15 +49,15 @@ def main() -> None:
     WORK.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     dense_model(study)
-    slimmed = {run.name for run in missing if run.start == SLIM}
-    names = [*([SLIM] if slimmed else []), *(run.name for run in missing)]
+    parent_of = {run.name: run.start for run in missing if run.start in PARENTS}
+    names = [*dict.fromkeys(parent_of.values()), *(run.name for run in missing)]
     begin = time.monotonic()
     alive: dict[str, subprocess.Popen[bytes]] = {}
     failed: list[str] = []
     for number, name in enumerate(names, 1):
-        while len(alive) >= arguments.workers or (SLIM in alive and name in slimmed):
+        while len(alive) >= arguments.workers or parent_of.get(name) in alive:
             failed += ended(alive)
-        if SLIM in failed and name in slimmed:
+        if parent_of.get(name) in failed:
             continue
         if time.monotonic() - begin > arguments.seconds:
             break

@@ -67,7 +67,7 @@ def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| | parameters | MACs a megapixel | " + " | ".join(titles(study)) + " |"
     yield "|---|" + "---|" * (2 + len(titles(study)))
-    for name in ("dense", "slim"):
+    for name in ("dense", "longer", "slim"):
         result = read_result(RESULTS, name)
         if result:
             scores = " | ".join(Row({}, [result]).score(images, score).text() for images, score in columns(study))
@@ -83,7 +83,7 @@ def answered(part: Part, rows: Sequence[Row]) -> bool:
 def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: Study) -> Iterator[str]:
     """Give a part's table."""
     factors = list(rows[0].factors)
-    base, sets = Row({}, [dense]), [name for name, _, _ in study.sets]
+    sets = [name for name, _, _ in study.sets]
     yield f"## {part.question}"
     yield ""
     heads = [*(WORDS.get(name, name) for name in factors), "parameters left", "MACs left"]
@@ -95,6 +95,7 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
     yield "| " + " | ".join([*heads, "seeds", "CPU s"]) + " |"
     yield "|---" * (len(heads) + 2) + "|"
     for row in rows:
+        base = Row({}, [cut_from(row, dense)])
         cells = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.factors.values()]
         cells += [f"{row.cost(name, dense):.1%}" for name in ("params", "macs")]
         for images, name in columns(study):
@@ -110,6 +111,12 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
         seconds = [one["making"]["cpu_seconds"] for one in row.results if not one["making"]["resumed"]]
         told = f"{sum(seconds) / len(seconds):.0f}" if seconds else "stopped between"
         yield "| " + " | ".join([*cells, str(len(row.results)), told]) + " |"
+
+
+def cut_from(row: Row, dense: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the result of the dense model that a row is told against."""
+    longer = read_result(RESULTS, "longer") if row.run and row.run.start == "longer" else None
+    return longer or dense
 
 
 def columns(study: Study) -> list[tuple[str, str]]:
