@@ -114,3 +114,26 @@ def test_tables_show_means_over_seeds_and_the_loss(
     assert modules["outcome"].reference(other, [other], part) is None  # what all are compared with is not there yet
     assert "Who decides" not in page  # one of its runs alone compares nothing
     assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000
+
+
+def test_a_cut_of_the_longer_trained_model_is_told_against_that_model(
+    modules: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, study = modules["tables"], modules["grid"].read_study(STUDY / "study.toml")
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    (part,) = (part for part in study.parts if part.name == "better baseline, short")
+    dense, (from_dense, from_longer) = result(0.5, 1000), (part.runs[0], part.runs[4])
+    assert (from_dense.start, from_longer.start) == ("dense", "longer")
+    uncut = dataclasses.replace(study.defaults, start="longer", left=1.0).name
+    for name, content in {
+        "longer": result(0.6, 1000),
+        uncut: result(0.61, 1000),
+        from_dense.name: result(0.4, 100),
+        from_longer.name: result(0.45, 100),
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    rows = list(modules["outcome"].rows_of(part, tmp_path))
+    page = [line for line in tables.section(part, rows, dense, study) if line.startswith(("| dense", "| longer"))]
+    assert page[0].startswith("| dense | even | l2 | 10.0% | 10.0% | 0.400 | -0.100 | 0.400 | -0.100 |")
+    assert page[1].startswith("| longer | even | l2 | 10.0% | 10.0% | 0.450 | -0.150 | 0.450 | -0.150 |")
+    assert page[1].split(" | ")[-4:-2] == ["-0.160 (-0.160 to -0.160)", "+0.050 (+0.050 to +0.050)"]
