@@ -18,16 +18,24 @@ ENOUGH: Final = 3
 """So many values make a curve; fewer are points."""
 
 
-def draw(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], sets: Sequence[str], out: Path) -> None:
-    """Draw PQ of a part's runs: over its longest numeric factor as curves, else as points by name."""
+Named = Mapping[str, Mapping[str, Any]]
+LINES: Final = ("--", ":")
+
+
+def draw(part: Part, rows: Sequence[Row], dense: Named, sets: Sequence[str], out: Path) -> None:
+    """Draw PQ of a part's runs: over its longest numeric factor as curves, else as points by name.
+
+    ``dense`` holds the results of the dense models that the runs were cut from, by name: a line each.
+    """
     axis = main_axis(rows)
     figure = Figure(figsize=(11.0, 4.4 if axis else 1.7 + 0.3 * len(rows)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, images in zip(figure.subplots(1, len(sets), sharey=not axis), sets, strict=True):
-        level = dense["scores"][images]["pq"]
-        (axes.axhline if axis else axes.axvline)(level, color="0.4", linestyle="--", linewidth=1.0, label="dense")
+        for line, (name, result) in zip(LINES, dense.items(), strict=False):
+            level = result["scores"][images]["pq"]
+            (axes.axhline if axis else axes.axvline)(level, color="0.4", linestyle=line, linewidth=1.2, label=name)
         if axis:
-            curves(axes, rows, axis, images, dense)
+            curves(axes, rows, axis, images, next(iter(dense.values())))
         else:
             points(axes, rows, images)
         axes.set_title(f"PQ on {images}, images set aside", fontsize=10)

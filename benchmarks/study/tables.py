@@ -17,6 +17,7 @@ from plots import draw
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
 PLOTS: Final = HERE / "plots"
+LONGER: Final = "longer"
 WORDS: Final = {
     "left": "left to keep",
     "fit_steps": "fine-tuning steps",
@@ -42,7 +43,7 @@ def main() -> None:
         rows = list(rows_of(part, RESULTS))
         if answered(part, rows):
             name = f"{re.sub(r'[^a-z0-9]+', '-', part.name.lower())}.png"
-            draw(part, rows, dense, [name for name, _, _ in study.sets], PLOTS / name)
+            draw(part, rows, parents_of(part, dense), [name for name, _, _ in study.sets], PLOTS / name)
             pages.append("\n".join([*section(part, rows, dense, study), "", f"![{part.question}](plots/{name})"]))
     (HERE / "tables.md").write_text("\n\n".join(pages) + "\n", encoding="utf-8")
 
@@ -67,7 +68,7 @@ def head(study: Study, dense: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| | parameters | MACs a megapixel | " + " | ".join(titles(study)) + " |"
     yield "|---|" + "---|" * (2 + len(titles(study)))
-    for name in ("dense", "longer", "slim"):
+    for name in ("dense", LONGER, "slim"):
         result = read_result(RESULTS, name)
         if result:
             scores = " | ".join(Row({}, [result]).score(images, score).text() for images, score in columns(study))
@@ -115,8 +116,14 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
 
 def cut_from(row: Row, dense: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the result of the dense model that a row is told against."""
-    longer = read_result(RESULTS, "longer") if row.run and row.run.start == "longer" else None
+    longer = read_result(RESULTS, LONGER) if row.run and row.run.start == LONGER else None
     return longer or dense
+
+
+def parents_of(part: Part, dense: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Give the results of the dense models that the runs of a part were cut from, by name."""
+    longer = read_result(RESULTS, LONGER) if any(run.start == LONGER for run in part.runs) else None
+    return {"dense": dense} | ({LONGER: longer} if longer else {})
 
 
 def columns(study: Study) -> list[tuple[str, str]]:
