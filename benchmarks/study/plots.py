@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from outcome import Row
+from words import worded
 
 ENOUGH: Final = 3
 """So many values make a curve; fewer are points."""
-
 
 Named = Mapping[str, Mapping[str, Any]]
 LINES: Final = ("--", ":")
@@ -43,7 +43,7 @@ def draw(part: Part, rows: Sequence[Row], dense: Named, sets: Sequence[str], out
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(handles)), frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(7, len(handles)), frameon=False, fontsize=9)
     figure.suptitle(part.question, fontsize=11)
     figure.savefig(out, format="png")
 
@@ -80,7 +80,7 @@ def curves(axes: Any, rows: Sequence[Row], axis: str, images: str, dense: Mappin
     axes.set_xticks(sorted({100 * row.factors[axis] if axis == "left" else row.factors[axis] for row in rows}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("parameters left, %" if axis == "left" else axis.replace("_", " "))
+    axes.set_xlabel("parameters left, %" if axis == "left" else worded(axis))
 
 
 def points(axes: Any, rows: Sequence[Row], images: str) -> None:  # noqa: ANN401 - matplotlib is untyped
@@ -100,4 +100,4 @@ def named(row: Row, leave_out: str = "") -> str:
         for name, value in row.factors.items()
         if name != leave_out
     )
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told)
+    return ", ".join(f"{worded(name)} {value}" for name, value in told)

@@ -13,22 +13,12 @@ from typing import Any, Final
 from grid import Part, Study, read_study
 from outcome import SEED, Row, difference, read_result, reference, rows_of, trained_on
 from plots import draw
+from words import worded
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
 PLOTS: Final = HERE / "plots"
 LONGER: Final = "longer"
-WORDS: Final = {
-    "left": "left to keep",
-    "fit_steps": "fine-tuning steps",
-    "learning_rate": "learning rate",
-    "teacher_share": "teacher's share",
-    "recalibrate": "batches for the norms",
-    "step_ratio": "removed a cut",
-    "max_skip_ratio": "cap on skip groups",
-    "round_to": "multiples of",
-    "start": "weights of",
-}
 
 
 def main() -> None:
@@ -87,12 +77,12 @@ def section(part: Part, rows: Sequence[Row], dense: Mapping[str, Any], study: St
     sets = [name for name, _, _ in study.sets]
     yield f"## {part.question}"
     yield ""
-    heads = [*(WORDS.get(name, name) for name in factors), "parameters left", "MACs left"]
+    heads = [*(worded(name) for name in factors), "parameters left", "MACs left"]
     for title in titles(study):
         heads += [title, "to dense"] if title.startswith("PQ") else [title]
     heads.append("to dense, trained on as long")
     if part.against:
-        heads.append(f"to {WORDS.get(part.against, part.against)} {getattr(part.runs[0], part.against)}")
+        heads.append(f"to {worded(part.against)} {getattr(part.runs[0], part.against)}")
     yield "| " + " | ".join([*heads, "seeds", "CPU s"]) + " |"
     yield "|---" * (len(heads) + 2) + "|"
     for row in rows:
