@@ -29,6 +29,15 @@ def test_quarter_turns_are_exact(image, patch_px, mirrored, quarters):
     np.testing.assert_array_equal(moved.numpy(), expected[..., 0].astype(np.int32) * 70_000)
 
 
+@pytest.mark.parametrize("first", [2**24, 2**31 - 4])
+def test_large_ids_that_follow_each_other_stay_apart(image, first):
+    instances = np.zeros((40, 50), np.int32)
+    instances[:20, :25], instances[:20, 25:], instances[20:, :25] = first + 1, first + 2, first + 3
+    _, moved = cut(image, instances, 30, View((20, 25), 1.3, 20.0))
+    assert moved.dtype == torch.int32
+    assert moved.unique().tolist() == [0, first + 1, first + 2, first + 3]
+
+
 def test_beyond_the_image_it_is_mirrored_as_often_as_needed(image):
     patch, moved = cut(image, image[..., 1].astype(np.int32), 150, View((20, 25)))
     expected = np.pad(image, ((55, 55), (50, 50), (0, 0)), mode="reflect")

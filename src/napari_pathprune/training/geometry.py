@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, cos, radians, sin
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
+
+_HALF: Final = 16  # bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,10 @@ def cut(
     square = torch.from_numpy(np.ascontiguousarray(image[rows][:, columns].transpose(2, 0, 1)))
     parts: list[Tensor] = [tv_tensors.Image(square.float())]
     if instances is not None:
-        parts.append(tv_tensors.Mask(torch.from_numpy(instances[rows][:, columns].astype(np.float32))))
+        ids = instances[rows][:, columns].astype(np.int32)
+        # torchvision maps float32, which is exact to 24 bits: an id goes in two halves
+        halves = np.stack((ids >> _HALF, ids & (1 << _HALF) - 1)).astype(np.float32)
+        parts.append(tv_tensors.Mask(torch.from_numpy(halves)))
     for place, part in enumerate(parts):
         turned = F.affine(
             part, view.degrees, [0, 0], view.scale, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR
@@ -103,7 +109,10 @@ def cut(
         turned = F.center_crop(turned, [patch_px, patch_px])
         parts[place] = F.horizontal_flip(turned) if view.mirrored else turned
     patch = parts[0].as_subclass(Tensor).contiguous()
-    return patch, None if instances is None else parts[1].as_subclass(Tensor).int()
+    if instances is None:
+        return patch, None
+    upper, lower = parts[1].as_subclass(Tensor).int()
+    return patch, upper << _HALF | lower
 
 
 def _mirrored(start: int, length: int, size: int) -> NDArray[np.intp]:
