@@ -1,6 +1,7 @@
 """PanNuke's folds: found where they are published, converted on access, ids made unique, bad ones named."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -157,15 +158,40 @@ def test_a_truncated_array_is_named(fold):
         read_images(fold)
 
 
-@pytest.mark.parametrize("value", [np.nan, -1.0, 256.0])
-def test_pixels_that_are_none_are_named_on_access(fold, value):
-    pixels = np.load(fold / "images.npy")
-    pixels[1, 0, 0, 0] = value
-    np.save(fold / "images.npy", pixels)
-    images = read_images(fold)
-    assert images[0].image[0, 0, 0] == 0
-    with pytest.raises(ValueError, match=r"image 1 of .*images\.npy"):
-        images[1]
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("images.npy", 300.0, "values 1.0 to 300.0; expected 0 to 255"),
+        ("images.npy", -1.0, "values -1.0 to 200.0; expected 0 to 255"),
+        ("images.npy", np.nan, "values nan to nan; expected 0 to 255"),
+        ("masks.npy", -2.0, "values -2.0 to 9.0; expected 0 to 2147483647"),
+        ("masks.npy", np.inf, "values 0.0 to inf; expected 0 to 2147483647"),
+    ],
+)
+def test_an_image_with_values_that_are_none_is_named_or_skipped_when_the_fold_is_opened(
+    fold, caplog, name, value, found
+):
+    array = np.load(fold / name)
+    array[1, 0, 0, 0] = value
+    np.save(fold / name, array)
+    words = rf"image 1 of .*{re.escape(name)} has {re.escape(found)}: .* leave out 'fold1_000001'"
+    with pytest.raises(ValueError, match=words):
+        read_images(fold)
+    with caplog.at_level(logging.WARNING):
+        images = read_images(fold, NAMES, weight=6.0, bad_files="skip")
+    assert re.search(words, caplog.text)
+    assert [(image.name, image.weight) for image in images] == [("fold1_000000", 3.0), ("fold1_000002", 3.0)]
+    assert [image.tissue for image in images] == ["Colon", "HeadNeck"]
+    assert len(read_images(fold, leave_out=["fold1_000001"])) == 2, "what is not wanted is not looked at"
+    with pytest.raises(ValueError, match=r"no image of .* is left"):
+        read_images(fold, only=["fold1_000001"], bad_files="skip")
+
+
+def test_the_channel_of_the_background_is_not_looked_at(fold):
+    masks = np.load(fold / "masks.npy")
+    masks[..., 5] = -1
+    np.save(fold / "masks.npy", masks)
+    assert len(read_images(fold)) == 3
 
 
 def test_splits_use_every_fold_once():

@@ -67,7 +67,7 @@ def read_images(
     leave_out, only
         Names of images not to read, or the only ones to read; of PanNuke such as ``fold1_000012``.
     bad_files
-        Whether a file that is not usable stops, or is left out with a logged warning.
+        Whether a file, or an image of PanNuke, that is not usable stops, or is left out with a logged warning.
 
     Returns
     -------

@@ -71,16 +71,23 @@ def read_pannuke(folder: Path, wanted: WantedImages) -> LazyImages:
 
     Images are named by fold and number, such as ``fold1_000012``. They are converted when they are asked for, and
     none is kept. Nuclei are numbered anew, since the channels may use the same ids; where channels overlap, the first
-    one counts. A fold is bad as a whole.
+    one counts. A fold whose arrays are not readable is bad as a whole, and so is an image whose values are none; the
+    values are looked over here, an image at a time, so that no training meets a bad one later.
     """
     files = {_name_of(path): path for path in _image_files(folder)}
     folds = wanted.each(list(files), lambda name: _open(name, files[name]))
     if not folds:
         raise ValueError(f"no fold of {folder} is readable; download it anew")
-    places = {f"{fold.name}_{index:06d}": (fold, index) for fold in folds for index in range(len(fold.images))}
-    names = wanted.chosen(folder, list(places))
+    places = {fold.image_name(index): (fold, index) for fold in folds for index in range(len(fold.images))}
+
+    def checked(name: str) -> str:
+        fold, place = places[name]
+        fold.check(place)
+        return name
+
+    names = wanted.each(wanted.chosen(folder, list(places)), checked)
     if not names:
-        raise ValueError(f"no image of {folder} is left; ask for more of the images")
+        raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
     weight, lookup = wanted.weight / len(names), _lookup(wanted.type_names)
 
     def build(index: int) -> AnnotatedImage:
@@ -99,18 +106,30 @@ class _Fold:
 
     name: str
     path: Path
+    masks_path: Path
     images: NDArray[Any]
     masks: NDArray[Any]
     tissues: NDArray[np.str_] | None
+
+    def check(self, index: int) -> None:
+        """Refuse an image that has other values than colours and ids."""
+        ids = self.masks[index, ..., : len(PANNUKE_CLASSES)]
+        parts = ((self.path, self.images[index], 255), (self.masks_path, ids, np.iinfo(np.int32).max))
+        for path, values, most in parts:
+            least, highest = values.min(), values.max()
+            if not (least >= 0 and highest <= most):  # nor NaN
+                raise ValueError(
+                    f"image {index} of {path} has values {least} to {highest}; expected 0 to {most}: download the "
+                    f"fold anew, or leave out '{self.image_name(index)}'"
+                )
+
+    def image_name(self, index: int) -> str:
+        return f"{self.name}_{index:06d}"
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         pixels = np.asarray(self.images[index])
         if pixels.dtype == np.uint8:
             return pixels.copy()
-        if not (pixels.min() >= 0 and pixels.max() <= 255):
-            raise ValueError(
-                f"image {index} of {self.path} has values {pixels.min()} to {pixels.max()}; expected 0 to 255"
-            )
         rounded: NDArray[np.uint8] = np.rint(pixels).astype(np.uint8)
         return rounded
 
@@ -119,8 +138,6 @@ class _Fold:
     ) -> tuple[NDArray[np.int32], NDArray[np.int64] | None]:
         """Give the instance map, and the type of each id."""
         planes = np.ascontiguousarray(np.moveaxis(self.masks[index], -1, 0)[: len(PANNUKE_CLASSES)])
-        if not planes.min() >= 0:
-            raise ValueError(f"the masks of image {index} of {self.path.parent} have ids below 0, or none")
         instances = np.zeros(planes.shape[1:], np.int32)
         inside = planes.any(axis=0)
         ids = planes[:, inside].astype(np.int64)
@@ -159,7 +176,7 @@ def _open(name: str, path: Path) -> _Fold:
         raise ValueError(f"{path} has values 0 to 1; expected 0 to 255, as PanNuke is published")
     tissues_path = next((p for p in (path, masks_path) if p.with_name("types.npy").exists()), None)
     tissues = None if tissues_path is None else _tissues(tissues_path.with_name("types.npy"), len(images))
-    return _Fold(name, path, images, masks, tissues)
+    return _Fold(name, path, masks_path, images, masks, tissues)
 
 
 def _mapped(path: Path, channels: int) -> NDArray[Any]:
