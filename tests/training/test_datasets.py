@@ -107,6 +107,35 @@ def test_a_label_map_of_another_shape_is_named_with_both_shapes(folder):
         read_images(folder)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "spoilt", "words"),
+    [
+        (np.uint32, 2**31 + 5, r"ids 0 to 2147483653; expected 0, the background, to 2147483647"),
+        (np.int32, -1, r"ids -1 to 7; expected 0"),
+        (np.float32, 2.5, "is float32; expected whole numbers"),
+        (np.float32, np.nan, "is float32; expected whole numbers"),
+    ],
+)
+def test_a_label_map_of_other_numbers_is_named_or_skipped(folder, two_discs, caplog, dtype, spoilt, words):
+    labels = two_discs.astype(dtype)
+    labels[0, 0] = spoilt
+    tifffile.imwrite(folder / "labels" / "b.tif", labels)
+    with pytest.raises(ValueError, match=rf"b\.tif .*{words}"):
+        read_images(folder)
+    assert [image.name for image in read_images(folder, bad_files="skip")] == ["a", "c"]
+    assert "b.tif" in caplog.text
+
+
+def test_an_image_without_nuclei_is_known_to_be_background_if_it_has_a_table(folder):
+    for name in ("a", "c"):
+        tifffile.imwrite(folder / "labels" / f"{name}.tif", np.zeros((64, 80), np.uint16))
+    (folder / "classes" / "a.csv").write_text("label,class_id,class_name\n")
+    a, _, c = read_images(folder, NAMES)
+    assert a.types.tolist() == [0]
+    assert c.types is None, "it has no table"
+    assert read_images(folder)[0].types is None
+
+
 def test_an_image_that_is_none_is_named(folder):
     (folder / "images" / "b.png").write_bytes(b"not a picture")
     with pytest.raises(ValueError, match=r"b\.png is not a readable image"):

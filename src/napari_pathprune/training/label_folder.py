@@ -66,13 +66,18 @@ def _read_labels(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:
         raise ValueError(f"{path} is not a readable TIFF: {error}") from error
     if instances.shape != shape:
         raise ValueError(f"{path} is {instances.shape}, but its image is {shape}")
-    if instances.min() < 0:
-        raise ValueError(f"{path} has the id {instances.min()}; ids of nuclei are above 0, background is 0")
+    if instances.dtype.kind not in "iu":
+        raise ValueError(f"{path} is {instances.dtype}; expected whole numbers: save it as uint16 or int32")
+    least, highest, most = instances.min(), instances.max(), np.iinfo(np.int32).max
+    if not (least >= 0 and highest <= most):
+        raise ValueError(
+            f"{path} has ids {least} to {highest}; expected 0, the background, to {most}: number its nuclei from 1 on"
+        )
     return instances.astype(np.int32)
 
 
 def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.int64] | None:
-    """Read the type of every instance id; None if no nucleus has a known one."""
+    """Read the type of every instance id; None if there are nuclei, but none has a known one."""
     if not path.exists() or not type_names:
         return None
     types = np.full(ids + 1, UNKNOWN_TYPE, np.int64)
@@ -86,7 +91,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
         if not 0 < label <= ids:
             raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
         types[label] = number_of((name or "",), numbers)
-    return types if (types > 0).any() else None
+    return types if ids == 0 or (types > 0).any() else None
 
 
 def _rows(path: Path, columns: str) -> Iterator[Mapping[str, str]]:
