@@ -1,5 +1,7 @@
 """Tissue classes: labels follow the folders, patches depend on their index alone, bad folders and files are named."""
 
+import logging
+import re
 from pathlib import Path
 
 import cv2
@@ -72,10 +74,21 @@ def test_a_folder_without_classes_or_a_class_without_images_is_refused(folder):
         TissueImages(folder, 24)
 
 
-def test_an_image_that_is_none_is_named(folder):
-    (folder / "MUS" / "1.png").write_bytes(b"not a picture")
-    with pytest.raises(ValueError, match=r"MUS/1\.png is not a readable image"):
-        TissueImages(folder, 24)[3]
+def test_an_image_that_is_none_is_named_or_skipped(folder, caplog):
+    (folder / "MUS" / "0.png").write_bytes(b"not a picture")
+    words = r"MUS/0\.png is not a readable image"
+    with pytest.raises(ValueError, match=words):
+        TissueImages(folder, 24)
+    with caplog.at_level(logging.WARNING):
+        images = TissueImages(folder, 24, bad_files="skip")
+    assert re.search(words, caplog.text)
+    assert [item["label"].item() for item in images] == [0, 0, 1, 2, 2]
+    assert len(list(TissuePatches(images, length=20, seed=1))) == 20
+    (folder / "MUS" / "1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"classes MUS; expected .* readable images"):
+        TissueImages(folder, 24, bad_files="skip")
+    with pytest.raises(ValueError, match="bad_files = 'ask'"):
+        TissueImages(folder, 24, bad_files="ask")
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/tissue, NCT-CRC-HE patches, is not here")

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import is_image_file
 
 from napari_pathprune.training.augment import Augmentation, colour
 from napari_pathprune.training.geometry import View, cut, random_view
 from napari_pathprune.training.label_folder import read_rgb
 from napari_pathprune.training.stain import Look, look_of
+from napari_pathprune.training.wanted_images import BadFiles, WantedImages
 
 
 class TissueImages(Dataset[Mapping[str, Tensor]]):
@@ -27,11 +29,14 @@ class TissueImages(Dataset[Mapping[str, Tensor]]):
         Holds a folder for each class, with PNG, TIFF or JPEG images.
     patch_px
         Side of the network's input. Smaller images are mirrored at their edges.
+    bad_files
+        Whether an image that is not readable stops, or is left out with a logged warning. To find them, every image
+        is read once.
 
     Raises
     ------
     ValueError
-        If there is no class, or one without images; and at access, if an image is not readable.
+        If there is no class, or one without images that are left, or an image is not readable; the message names it.
 
     Examples
     --------
@@ -46,12 +51,18 @@ class TissueImages(Dataset[Mapping[str, Tensor]]):
     (('MUS', 'TUM'), 1, (3, 48, 48))
     """
 
-    def __init__(self, folder: Path, patch_px: int) -> None:
+    def __init__(self, folder: Path, patch_px: int, *, bad_files: BadFiles = "stop") -> None:
+        wanted = WantedImages(bad_files=bad_files)
+
+        def usable(path: str) -> bool:
+            return is_image_file(path) and bool(wanted.each([path], _load))
+
         try:
-            self._files = ImageFolder(folder, loader=_load)
+            self._files = ImageFolder(folder, loader=_load, is_valid_file=usable)
         except FileNotFoundError as error:
             raise ValueError(
-                f"{folder} is no folder of tissue classes: {error}; expected a folder for each class, with images"
+                f"{folder} is no folder of tissue classes: {str(error).rstrip(' .')}; expected a folder for each "
+                "class, with readable images"
             ) from error
         self.patch_px = patch_px
 
