@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,14 @@ only = ["image-0"]
 folder = "data"
 only = ["image-1"]
 """
+
+
+def with_line(line: str) -> str:
+    """Write a line into the config, in the place of that of the same key if there is one."""
+    key = line.partition(" ")[0]
+    if f"\n{key} = " in SETTINGS:
+        return re.sub(rf"(?m)^{key} = .*$", line, SETTINGS)
+    return SETTINGS.replace("[fit]", f"[fit]\n{line}")
 
 
 def run(*arguments: object) -> int:
@@ -140,11 +149,28 @@ def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pyt
         (("--scope", "everywhere"), "got scope 'everywhere'"),
         (("--cap", "d0.*"), "got the cap 'd0.*'; give GLOB=R"),
         (("--cap", "d9.*=0.5"), "got 'd9.*', which fits the name of no channel group"),
+        (("--params", 0.1, "--max-skip-ratio", 0), "is the least that these limits leave"),
+        (("--params", 0.1, "--max-skip-ratio", 0, "--steps", 9), "is the least that these limits leave"),
+        (("--macs", 0.01), "is the least that these limits leave"),
+        (("patch_px = 300",), "got an input of 300 x 300 px"),
+        (("precision = '32-treu'",), "precision '32-treu'"),
+        (("frozen = ['encoder.*']",), "frozen = 'encoder.*', which no parameter"),
+        (("patience = 2",), "give validate_every too"),
     ],
 )
 def test_mistakes_have_one_line(
-    folder: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...], words: str
+    folder: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...],
+    words: str,
 ) -> None:
+    monkeypatch.setattr("napari_pathprune.workflows.compress.scores_of", lambda *_: pytest.fail("scored before"))
+    if not str(arguments[0]).startswith("--"):  # a line of the config
+        settings = with_line(str(arguments[0]))
+        (folder / "train.toml").write_text(settings, encoding="utf-8")
+        arguments = ()
     assert run("compress", model, folder / "train.toml", "-o", folder / "small.safetensors", *arguments) == 2
     said = capsys.readouterr().err.strip()
     assert words in said.splitlines()[-1]

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from napari_pathprune.models.hovernet import HoVerNet
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
-from napari_pathprune.training.fit import NotFinite, fit
+from napari_pathprune.training.fit import NotFinite, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.learning_rate import learning_rate_at
@@ -407,3 +407,14 @@ def test_half_precision_learns_nearly_the_same(model):
 def test_an_accelerator_that_is_not_there_is_named(model):
     with pytest.raises(ValueError, match=r"got accelerator 'tpu'.*which this machine does not have"):
         run(model, dataclasses.replace(SETTINGS, accelerator="tpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"frozen": ("encoder.*",)}, "which no parameter"), ({"precision": "32-treu"}, "precision '32-treu'")],
+)
+def test_a_mistake_in_a_later_phase_is_told_at_once(model, change, words):
+    check_fit(model, SETTINGS, dataclasses.replace(SETTINGS, frozen=("layers.0.*",), precision="bf16-mixed"))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    with pytest.raises(ValueError, match=words):
+        check_fit(model, SETTINGS, dataclasses.replace(SETTINGS, **change))

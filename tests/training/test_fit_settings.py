@@ -15,6 +15,7 @@ from napari_pathprune.training.fit_settings import FitSettings
         ({"learning_rate": float("nan")}, "learning_rate = nan"),
         ({"warmup": 1.5}, "warmup = 1.5; give a share"),
         ({"averaging": -0.1}, "averaging"),
+        ({"patience": 3}, "patience = 3, but validate_every = 0 .*: give validate_every too"),
         ({"patience": -1}, "patience = -1; give 0 or more"),
         ({"schedule": "cosin"}, "'cosin'; the schedules are cosine, one-cycle"),
         ({"batch": 3, "devices": 2}, "batch of 3 for 2 devices"),
@@ -23,3 +24,10 @@ from napari_pathprune.training.fit_settings import FitSettings
 def test_settings_out_of_range_are_named(change, words):
     with pytest.raises(ValueError, match=words):
         FitSettings(**change)
+
+
+def test_workers_want_a_system_that_forks(monkeypatch):
+    assert FitSettings(workers=2).workers == 2
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])  # as on Windows
+    with pytest.raises(ValueError, match=r"workers = 2, .*: give workers = 0"):
+        FitSettings(workers=2)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 from napari_pathprune.workflows.foreign import unnamed_types
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig, read_config
@@ -99,3 +100,11 @@ def test_images_that_only_judge_are_not(
     )
     training_images(apart, NAMES)
     assert not caplog.records
+
+
+def test_patience_without_images_that_judge_is_refused(config: TrainConfig) -> None:
+    patient = dataclasses.replace(config, fit=(FitSettings(validate_every=1, patience=1),))
+    with pytest.raises(ValueError, match="got patience, but no validation images"):
+        training_images(patient, NAMES)
+    learnt, judged = training_images(dataclasses.replace(patient, hold_out=2), NAMES)
+    assert (len(learnt), len(judged)) == (1, 1)

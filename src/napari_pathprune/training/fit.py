@@ -87,6 +87,8 @@ def fit(
         If the state cannot be written, such as on a full disk.
     """
     fabric = _fabric(settings)
+    fabric.launch()
+    keep_freed_memory()
     _freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
     average = averaged(model, settings.averaging)
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -145,18 +147,39 @@ def fit(
         yield FitDone(now.step, now.best_step or now.step, now.best_scores, time.perf_counter() - begin, end)
 
 
+def check_fit(model: nn.Module, *phases: FitSettings) -> None:
+    """Refuse at once what `fit` would refuse when its turn comes; nothing is changed.
+
+    Parameters
+    ----------
+    model
+        To be trained.
+    phases
+        One after the other.
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device or precision, or a pattern freezes nothing.
+
+    Examples
+    --------
+    >>> check_fit(nn.Conv2d(3, 1, 1), FitSettings(frozen=("bias",), accelerator="cpu"))
+    """
+    for settings in phases:
+        _fabric(settings)
+        _frozen(model, settings.frozen)
+
+
 def _fabric(settings: FitSettings) -> Fabric:
-    """Begin on the devices that are asked for."""
+    """Take the devices that are asked for; they do not begin yet."""
     try:
-        fabric = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
+        return Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
     except (ImportError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"got accelerator {settings.accelerator!r}, {settings.devices} devices, precision {settings.precision!r}, "
             f"which this machine does not have: {error}"
         ) from error
-    fabric.launch()
-    keep_freed_memory()
-    return fabric
 
 
 def _end(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -188,14 +211,20 @@ def _penalised(fabric: Fabric, penalty: Callable[[], Tensor] | None) -> dict[str
 
 
 def _freeze(model: nn.Module, patterns: tuple[str, ...]) -> None:
-    found = dict.fromkeys(patterns, False)
+    frozen = _frozen(model, patterns)
     for name, parameter in model.named_parameters():
-        hits = [pattern for pattern in patterns if fnmatchcase(name, pattern)]
-        parameter.requires_grad_(not hits)
-        found |= dict.fromkeys(hits, True)
-    unused = [pattern for pattern, used in found.items() if not used]
-    if unused:
-        raise ValueError(f"got frozen = {unused[0]!r}, which no parameter of the model matches; correct or remove it")
+        parameter.requires_grad_(name not in frozen)
+
+
+def _frozen(model: nn.Module, patterns: tuple[str, ...]) -> set[str]:
+    """Give the names of the parameters that stay as they are."""
+    frozen: set[str] = set()
+    for pattern in patterns:
+        hits = {name for name, _ in model.named_parameters() if fnmatchcase(name, pattern)}
+        if not hits:
+            raise ValueError(f"got frozen = {pattern!r}, which no parameter of the model matches; correct or remove it")
+        frozen |= hits
+    return frozen
 
 
 def _turns(start: int, settings: FitSettings, rank: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -36,19 +37,19 @@ class FitSettings:
     validate_every
         Steps between two validations; 0 validates at the end only.
     patience
-        Stop after so many validations without a better score; 0 never stops early.
+        Stop after so many validations without a better score; 0 never stops early. Wants `validate_every`.
     save_every
         Steps between two states from which a stopped fit resumes.
     workers
         Processes that make patches beside the training, on Linux; 0 makes them in between, which is enough for a
-        CPU.
+        CPU. Refused where processes cannot be forked.
     accelerator, devices, precision
         Of Lightning Fabric: such as ``"cuda"``, 2 and ``"16-mixed"``.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or the schedule is not known.
+        If a number is out of its range or has no effect, or the schedule is not known.
     """
 
     steps: int = 1000
@@ -83,3 +84,10 @@ class FitSettings:
             raise ValueError(f"got schedule {self.schedule!r}; the schedules are {', '.join(SCHEDULES)}")
         if self.batch % self.devices:
             raise ValueError(f"got a batch of {self.batch} for {self.devices} devices; give a multiple of them")
+        if self.patience and not self.validate_every:
+            raise ValueError(
+                f"got patience = {self.patience}, but validate_every = 0 validates at the end only: give "
+                "validate_every too, the steps between two validations"
+            )
+        if self.workers and "fork" not in multiprocessing.get_all_start_methods():
+            raise ValueError(f"got workers = {self.workers}, but this system cannot fork processes: give workers = 0")

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+import torch
+from torch import nn
+
 from napari_pathprune.atomic import whole_file
-from napari_pathprune.pruning import gradual, trace
-from napari_pathprune.pruning.limits import Limits
+from napari_pathprune.pruning import ChannelGraph, gradual, trace
 from napari_pathprune.pruning.schedule import Measure
 from napari_pathprune.training.annotated_image import names_of
 from napari_pathprune.training.datasets import AnnotatedImage
+from napari_pathprune.training.fit import check_fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent
 from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load, save
@@ -94,10 +97,10 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     dense = named(load(model_name), config.rename)
     model = dense.model()
     graph = trace(model, example_for(model))
+    _check_reach(config, model, graph)
     images, judged = _images(config, dense)
     facts, config = _facts(dense, config, images, judged), find_parent(config, model_name)
-    losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun,
-    Limits(**settings.options).caps_of(graph)  # and a cap for a group that there is not
+    losses_for(config, dense, images)  # a teacher of another kind is told before anything is begun
     folder = StageFolder(_stages_of(out), facts)
     stages = [_dense_stage(folder, dense, judged, config.device)]
     cuts = gradual(
@@ -191,6 +194,20 @@ def _check(model_name: str, config: TrainConfig, out: Path) -> None:
         raise ValueError(
             f"got devices = {config.fit[0].devices}; a compression runs on one, its result can be fine-tuned on several"
         )
+
+
+def _check_reach(config: TrainConfig, model: nn.Module, graph: ChannelGraph) -> None:
+    """Refuse what would show after minutes of scoring, or hours later at the last cut."""
+    settings, size_px = config.compress, config.patches.patch_px
+    check_fit(model, *config.fit)
+    model.output_shape(size_px, size_px)  # type: ignore[operator]
+    even = {group.name: torch.ones(group.width) for group in graph.groups}  # what can go does not depend on scores
+    measure = cast("Measure", settings.measure)
+    next(
+        gradual(
+            model, graph, settings.removed()[-1:], measure, criterion=lambda *_: even, verify=False, **settings.options
+        )
+    )
 
 
 def _stages_of(out: Path) -> Path:

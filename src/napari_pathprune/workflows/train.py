@@ -18,7 +18,7 @@ from napari_pathprune.training.annotated_image import names_of
 from napari_pathprune.training.backward import Losses
 from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, class_shares
 from napari_pathprune.training.distill import Distillation
-from napari_pathprune.training.fit import NotFinite, Validate, fit
+from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.losses import hovernet_losses, rarity_weights
@@ -73,6 +73,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     images, judged = training_images(config, type_names)
     before = start or fresh(config.model, images)
     model = before.model()
+    check_fit(model, *config.fit)  # a mistake in the last phase is told before the first
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
     log = FitLog(out, names_of(images), names_of(judged))
@@ -114,11 +115,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
 
 def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
     """Score on the images that judge; None if there are none."""
-    if judged:
-        return partial(scores_of, images=judged, checkpoint=before, device=config.device)
-    if any(settings.patience for settings in config.fit):
-        raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
-    return None
+    return partial(scores_of, images=judged, checkpoint=before, device=config.device) if judged else None
 
 
 def _check_out(out: Path, states: Sequence[Path]) -> None:

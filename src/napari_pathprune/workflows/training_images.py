@@ -35,7 +35,7 @@ def training_images(
     ------
     ValueError
         If a folder or a file of it is not usable, or types of the model and of the data seem to be the same by
-        different names, or those of the model have no names yet.
+        different names, or those of the model have no names yet; or if there is `patience` and nothing judges.
     """
     _check_names(config, type_names)
     learnt_sets = [_read(data, config, type_names) for data in config.data]
@@ -43,10 +43,12 @@ def training_images(
     _warn_of_shared(config, learnt_sets, judged_sets)
     learnt, judged = join(learnt_sets), join(judged_sets)
     every = config.hold_out
-    if not every or judged:
-        return learnt, judged
-    held = range(every - 1, len(learnt), every)
-    return pick(learnt, (i for i in range(len(learnt)) if i not in held)), pick(learnt, held)
+    if every and not judged:
+        held = range(every - 1, len(learnt), every)
+        learnt, judged = pick(learnt, (i for i in range(len(learnt)) if i not in held)), pick(learnt, held)
+    if not judged and any(phase.patience for phase in config.fit):
+        raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
+    return learnt, judged
 
 
 def facts_of(config: TrainConfig, learnt: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]) -> dict[str, Any]:
