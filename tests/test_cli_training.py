@@ -122,19 +122,41 @@ def test_a_finished_training_is_not_trained_over(folder: Path, model: Path, caps
 def test_compress_writes_model_and_report(folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "small.safetensors"
     arguments = ("--params", 0.5, "--steps", 2, "--fit-steps", 2, "--criterion", "l1", "--teacher", "parent")
-    arguments += ("--cap", "d0.*=0.1", "--cap", "d1.*=0.2", "--json")
+    arguments += ("--cap", "d0.*=0.1", "--cap", "d1.*=0.2", "--decider", "shortcut", "--min-channels", 2, "--json")
     assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 0
     told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)  # Infinity is no JSON
     assert told["kept"] == 2
     assert told["settings"]["allowed_drop"] is None
     assert told["stages"][2]["params"] == load(out).params < 0.55 * load(model).params
     assert told["settings"]["criterion"] == "l1"
+    assert (told["settings"]["decider"], told["settings"]["min_channels"]) == ("shortcut", 2)
+    assert min(width["after"] for width in told["widths"]) == 2
     assert told["settings"]["caps"] == ["d0.*=0.1", "d1.*=0.2"]
     assert told["settings"]["teacher"] == "tiny.safetensors"
     page = (folder / "small.report.html").read_text(encoding="utf-8")
     assert "small.safetensors" in page
     assert run("compress", model, folder / "train.toml", "-o", out, *arguments[:-1]) == 0
     assert "small.report.html" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_compression_that_keeps_nothing_ends_with_code_1(
+    folder: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("napari_pathprune.workflows.compress.scores_of", lambda *_: {"pq": 0.6})
+    monkeypatch.setattr("napari_pathprune.workflows.train.scores_of", lambda *_, **__: {"pq": 0.2})
+    out = folder / "small.safetensors"
+    arguments = ("--params", 0.5, "--allowed-drop", 0.1, *more)
+    assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["kept"] == 0 if more else f"{out} was not written" in told.out
+    assert "pathprune:" not in told.err
+    assert (folder / "small.report.html").exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

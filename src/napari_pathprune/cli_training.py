@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from napari_pathprune.terminal import Json, Model, Out, say, say_json
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.train_config import TrainConfig
+
+NOTHING_KEPT: Final = 1
+"""Exit code of a compression that ran as it should, but lost too much."""
 
 Source = Annotated[
     Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images (every fifth judges).")
@@ -77,12 +80,17 @@ def compress(
     criterion: Annotated[
         str | None, typer.Option(help="How filters are scored: l1, l2, bn_scale, taylor, fpgm, random.")
     ] = None,
+    decider: Annotated[
+        str | None,
+        typer.Option(help="Who decides in shared channels: producers, mean, sum, max, convolved, shortcut."),
+    ] = None,
     scope: Annotated[str | None, typer.Option(help="local (the same ratio in every group) or global.")] = None,
     max_skip_ratio: Annotated[float | None, typer.Option(help="Cap on the ratio of skip groups.")] = None,
     cap: Annotated[
         list[str] | None, typer.Option(metavar="GLOB=R", help="Cap on the ratio of groups by name; repeatable.")
     ] = None,
     round_to: Annotated[int | None, typer.Option(help="Keep multiples of so many channels.")] = None,
+    min_channels: Annotated[int | None, typer.Option(help="Keep at least so many channels in every group.")] = None,
     allowed_drop: Annotated[float | None, typer.Option(help="Stop when PQ falls by more than this.")] = None,
     fit_steps: Annotated[int | None, typer.Option(help="Fine-tuning steps in all, over all cuts.")] = None,
     learning_rate: Rate = None,
@@ -92,7 +100,7 @@ def compress(
     """Prune and fine-tune, in one shot or step by step; writes the compact model and a report (HTML).
 
     A run that was stopped goes on where it was when started again. `type_names` in the `[model]` of the config name
-    the types, such as those of an imported model.
+    the types, such as those of an imported model. The exit code is 1 if no stage was within the allowed drop.
 
     Example: `pathprune compress hovernet-s data/ -o small.safetensors --params 0.1 --steps 10 --allowed-drop 0.02`
     """
@@ -112,10 +120,12 @@ def compress(
         "steps": 1 if step_ratio is not None else steps,
         "step_ratio": 0.0 if steps is not None else step_ratio,
         "criterion": criterion,
+        "decider": decider,
         "scope": scope,
         "max_skip_ratio": max_skip_ratio,
         "caps": tuple(cap) if cap else None,
         "round_to": round_to,
+        "min_channels": min_channels,
         "allowed_drop": allowed_drop,
     }
     config = _config(source, fit_steps, learning_rate, None, teacher)
@@ -127,10 +137,12 @@ def compress(
     assert report is not None
     if as_json:
         say_json(report.to_dict())
-        return
-    say(report.summary())
-    page = out.with_name(f"{out.stem}.report.html")
-    say(f"see {page}" if report.kept else f"no stage was within the allowed drop, {out} was not written; see {page}")
+    else:
+        page = out.with_name(f"{out.stem}.report.html")
+        none = f"no stage was within the allowed drop, {out} was not written; "
+        say(f"{report.summary()}\n{'' if report.kept else none}see {page}")
+    if not report.kept:  # a script that goes on with the compact model has none
+        raise typer.Exit(NOTHING_KEPT)
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
