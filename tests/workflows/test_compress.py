@@ -291,11 +291,47 @@ def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file
     stopped = compress(str(model_file), config, out)
     next(stopped)
     stopped.close()
-    with pytest.raises(ValueError, match=r"small\.stages holds a compression with compress = .*remove the folder"):
+    with pytest.raises(
+        ValueError, match=r"small\.stages holds a compression with compress\.left = 0\.4, but it is 0\.3 now: .*remove"
+    ):
         list(compress(str(model_file), settings(config, left=0.3), out))
     enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
-    with pytest.raises(ValueError, match=r"small\.stages holds a compression with validation = "):
+    with pytest.raises(
+        ValueError, match=r"small\.stages holds a compression with validation\[1\]\[0\] = 1\.0, but it is 2"
+    ):
         list(compress(str(model_file), enlarged, out))
+
+
+def test_another_allowed_drop_goes_on_with_what_was_begun(
+    config: TrainConfig, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = judged(settings(config, allowed_drop=0.1), monkeypatch, [0.6, 0.4, 0.3])
+    out = tmp_path / "small.safetensors"
+    assert report_of(list(compress(str(model_file), config, out))).kept == 0
+    events = list(compress(str(model_file), settings(config, allowed_drop=0.4), out))
+    assert report_of(events).kept == 2
+    assert [event.number for event in events if isinstance(event, StageStarted)] == [2]
+    assert load(out).params == report_of(events).compact.params
+    assert report_of(list(compress(str(model_file), config, out))).kept == 0
+    assert not out.exists()
+
+
+def test_a_teacher_may_move_but_not_change(
+    config: TrainConfig, model_file: Path, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    out, teacher, other = (tmp_path / f"{name}.safetensors" for name in ("small", "teacher", "other"))
+    save(checkpoint, teacher)
+    taught = dataclasses.replace(config, losses=LossSettings(teacher=str(teacher)))
+    stopped = compress(str(model_file), taught, out)
+    next(event for event in stopped if isinstance(event, StepDone))
+    stopped.close()
+    save(dataclasses.replace(checkpoint, weights={n: 2 * w for n, w in checkpoint.weights.items()}), other)
+    with pytest.raises(ValueError, match=r"small\.stages holds a compression with losses\.teacher = "):
+        list(compress(str(model_file), dataclasses.replace(config, losses=LossSettings(teacher=str(other))), out))
+    teacher.rename(moved := tmp_path / "moved.safetensors")
+    events = list(compress(str(model_file), dataclasses.replace(config, losses=LossSettings(teacher=str(moved))), out))
+    assert next(event.step for event in events if isinstance(event, StepDone)) == 2
+    assert report_of(events).kept == 2
 
 
 def test_groups_lose_no_more_than_their_caps(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:

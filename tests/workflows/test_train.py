@@ -95,10 +95,12 @@ def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Pa
             stream.close()  # type: ignore[attr-defined]
             break
     other = dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=99))
-    with pytest.raises(ValueError, match=r"was written with patches = .*seed.*remove the file"):
+    with pytest.raises(ValueError, match=r"was written with patches\.seed = 1, but it is 99 now: .*remove the file"):
         list(train(other, out))
     enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
-    with pytest.raises(ValueError, match=r"was written with validation = .*remove the file"):
+    with pytest.raises(
+        ValueError, match=r"was written with validation\[1\]\[0\] = 1\.0, but it is 2\.0 now: .*remove the file"
+    ):
         list(train(enlarged, out))
 
 
@@ -307,6 +309,22 @@ def test_a_teacher_teaches(config_file: Path, checkpoint: Checkpoint, model_file
         event for event in train(taught, tmp_path / "b.safetensors", start=checkpoint) if isinstance(event, StepDone)
     )
     assert same.losses["np_teacher"] < first.losses["np_teacher"]
+
+
+def test_another_teacher_does_not_go_on_here(
+    config_file: Path, checkpoint: Checkpoint, model_file: Path, tmp_path: Path
+) -> None:
+    out, teacher = tmp_path / "model.safetensors", tmp_path / "teacher.safetensors"
+    teacher.write_bytes(model_file.read_bytes())
+    taught = dataclasses.replace(read_config(config_file), losses=LossSettings(teacher=str(teacher)))
+    stopped = train(taught, out)
+    next(event for event in stopped if isinstance(event, StepDone))
+    stopped.close()  # type: ignore[attr-defined]
+    save(dataclasses.replace(checkpoint, weights={n: 2 * w for n, w in checkpoint.weights.items()}), teacher)
+    with pytest.raises(ValueError, match=r"was written with losses\.teacher = \w{16}, but it is \w{16} now"):
+        list(train(taught, out))
+    moved = dataclasses.replace(taught, losses=LossSettings(teacher=str(model_file)))
+    assert next(event.step for event in train(moved, out) if isinstance(event, StepDone)) == 2
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +96,9 @@ def restored(
     content = _read(path)
     before = {**content["settings"], **content["about"]}
     now = {**dataclasses.asdict(settings), **about}
-    other = sorted(name for name in now.keys() - MAY_CHANGE if before.get(name) != now[name])
+    other = difference(before, {name: now[name] for name in sorted(now.keys() - MAY_CHANGE)})
     if other:
-        raise ValueError(
-            f"{path} was written with {other[0]} = {_short(before.get(other[0]))}, but it is "
-            f"{_short(now[other[0]])} now: use the same settings, or remove the file to start again"
-        )
+        raise ValueError(f"{path} was written with {other}: use the same settings, or remove the file to start again")
     try:
         model.load_state_dict(content["model"])
         average.load_state_dict(content["average"])
@@ -109,6 +108,47 @@ def restored(
     if content["precision"]:
         precision.load_state_dict(content["precision"])
     return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState)})
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Name the first thing that is not as before; empty if everything is.
+
+    Parameters
+    ----------
+    before
+        What was kept; names that are not in ``now`` do not count.
+    now
+        Values as JSON has them, or JSON texts of such.
+
+    Examples
+    --------
+    >>> difference({"fit": {"steps": 9, "batch": 2}}, {"fit": {"steps": 9, "batch": 4}})
+    'fit.batch = 2, but it is 4 now'
+    >>> difference({"data": '["a", "b"]'}, {"data": '["a", "c", "d"]'})
+    'data[1] = b, but it is c now'
+    """
+    found = (_difference(name, before.get(name), value) for name, value in now.items())
+    return next(filter(None, found), "")
+
+
+def _difference(name: str, before: object, now: object) -> str:
+    if before == now:
+        return ""
+    match _unpacked(before), _unpacked(now):
+        case dict() as old, dict() as new:
+            parts = [(f"{name}.{key}", old.get(key), value) for key, value in new.items()]
+        case list() as old, list() as new:
+            parts = [(f"{name}[{place}]", *pair) for place, pair in enumerate(zip_longest(old, new))]
+        case _:
+            return f"{name} = {_short(before)}, but it is {_short(now)} now"
+    return next(filter(None, (_difference(*part) for part in parts)), "")
+
+
+def _unpacked(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:  # a word
+        return value
 
 
 def _short(value: object, most: int = 80) -> str:

@@ -30,7 +30,7 @@ from napari_pathprune.workflows.named_types import identity, named
 from napari_pathprune.workflows.prune import cost_per_patch, example_for, pruned_step
 from napari_pathprune.workflows.report import write_report
 from napari_pathprune.workflows.stages import StageFolder
-from napari_pathprune.workflows.train import losses_for, train
+from napari_pathprune.workflows.train import losses_for, teacher_of, train
 from napari_pathprune.workflows.train_config import TrainConfig
 from napari_pathprune.workflows.training_images import facts_of, training_images
 
@@ -155,6 +155,8 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     small = load(folder.model(kept)) if kept else dense
     if kept:
         save(small, out)
+    else:
+        out.unlink(missing_ok=True)  # of a run that was allowed to lose more; its stage stays
     report = CompressReport(
         model=model_name,
         out=out.name,
@@ -234,11 +236,14 @@ def _facts(
     dense: Checkpoint, config: TrainConfig, images: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]
 ) -> dict[str, Any]:
     """Say what a compression depends on."""
+    asked = dataclasses.asdict(config.compress)
+    del asked["allowed_drop"]  # stages are the same with any other
+    teacher = None if config.losses.teacher == PARENT else teacher_of(config)  # the parent is known by its name
     return {
         "model": identity(dense),
-        "compress": dataclasses.asdict(config.compress),
+        "compress": asked,
         "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
-        **facts_of(config, images, judged),
+        **facts_of(config, images, judged, teacher),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_pathprune.atomic import whole_file
+from napari_pathprune.training.fit_state import difference
 from napari_pathprune.workflows.compression import Stage
 
 FACTS: Final = "run.json"
@@ -43,12 +44,12 @@ class StageFolder:
         told = json.loads(json.dumps(dict(facts)))
         path = folder / FACTS
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else told
-        for name, value in told.items():
-            if before.get(name) != value:
-                raise ValueError(
-                    f"{folder} holds a compression with {name} = {before.get(name)}, but it is {value} now: "
-                    "give the same as before, or remove the folder to start again"
-                )
+        other = difference(before, told)
+        if other:
+            raise ValueError(
+                f"{folder} holds a compression with {other}: "
+                "give the same as before, or remove the folder to start again"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _write(path, told)

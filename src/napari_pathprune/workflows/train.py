@@ -77,8 +77,8 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     validate = _validation(config, before, judged)
     losses = losses_for(config, before, images)
     log = FitLog(out, names_of(images), names_of(judged))
-    facts = {name: json.dumps(fact) for name, fact in facts_of(config, images, judged).items()}
-    about = {"start": identity(before), **facts}
+    facts = facts_of(config, images, judged, teacher_of(config))
+    about = {"start": identity(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
@@ -173,15 +173,22 @@ def losses_for(config: TrainConfig, student: Checkpoint, images: Sequence[Annota
     if wanted.rarity and num_types:
         weights = rarity_weights(class_shares(images, num_types)["tp"], wanted.rarity)
         losses = partial(hovernet_losses, type_weights=weights)
-    if wanted.teacher:
-        packaged = wanted.teacher in packaged_models()
-        teacher = load(wanted.teacher if packaged else config.base / wanted.teacher)
+    teacher = teacher_of(config)
+    if teacher:
         for name, same in (("type_names", same_types(teacher, student)), ("mpp", teacher.mpp == student.mpp)):
             if not same:
                 theirs, ours = getattr(teacher, name), getattr(student, name)
                 raise ValueError(f"the teacher {wanted.teacher} has {name} = {theirs}, the model {ours}; give another")
         losses = Distillation(losses, teacher.model(), share=wanted.teacher_share, temperature=wanted.temperature)
     return losses
+
+
+def teacher_of(config: TrainConfig) -> Checkpoint | None:
+    """Load the model to learn from, if there is one."""
+    wanted = config.losses.teacher
+    if not wanted:
+        return None
+    return load(wanted if wanted in packaged_models() else config.base / wanted)
 
 
 def _penalty(wanted: LossSettings, model: nn.Module) -> Callable[[], Tensor] | None:

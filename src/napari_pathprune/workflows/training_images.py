@@ -13,7 +13,9 @@ from napari_pathprune.training.datasets import AnnotatedImage, classes_in, read_
 from napari_pathprune.training.targets import UNKNOWN_TYPE
 from napari_pathprune.training.type_names import number_of, numbering
 from napari_pathprune.training.wanted_images import BadFiles
+from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.foreign import unnamed_types
+from napari_pathprune.workflows.named_types import identity
 from napari_pathprune.workflows.train_config import DataSettings, TrainConfig
 
 _LOG = logging.getLogger(__name__)
@@ -51,10 +53,21 @@ def training_images(
     return learnt, judged
 
 
-def facts_of(config: TrainConfig, learnt: Sequence[AnnotatedImage], judged: Sequence[AnnotatedImage]) -> dict[str, Any]:
-    """Say what a run sees and is asked for, JSON only, so that a stopped one does not go on as another."""
+def facts_of(
+    config: TrainConfig,
+    learnt: Sequence[AnnotatedImage],
+    judged: Sequence[AnnotatedImage],
+    teacher: Checkpoint | None = None,
+) -> dict[str, Any]:
+    """Say what a run sees and is asked for, JSON only, so that a stopped one does not go on as another.
+
+    A teacher counts by what it is, not by where its file lies.
+    """
+    facts = {name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")}
+    if teacher:
+        facts["losses"]["teacher"] = identity(teacher)
     return {
-        **{name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")},
+        **facts,
         "data": [names_of(learnt), weights_of(learnt).tolist(), [data.zoom for data in config.data]],
         "validation": [names_of(judged), [data.zoom for data in config.validation]],
     }
