@@ -418,3 +418,24 @@ def test_a_mistake_in_a_later_phase_is_told_at_once(model, change, words):
     assert all(parameter.requires_grad for parameter in model.parameters())
     with pytest.raises(ValueError, match=words):
         check_fit(model, SETTINGS, dataclasses.replace(SETTINGS, **change))
+
+
+def test_the_time_before_a_stop_counts(model, tmp_path):
+    state = tmp_path / "fit.state"
+    run(model, until=4, state=state)
+    content = torch.load(state, weights_only=True)
+    assert 0.0 < content["seconds"] < 1000.0
+    torch.save(content | {"seconds": 1000.0}, state)
+    *_, done = run(Small(), state=state)
+    assert 1000.0 < done.seconds < 2000.0
+    (done,) = run(Small(), state=state)
+    assert 1000.0 < done.seconds < 2000.0
+
+
+def test_a_state_from_before_times_were_kept_goes_on(model, tmp_path):
+    state = tmp_path / "fit.state"
+    run(model, until=4, state=state)
+    content = torch.load(state, weights_only=True)
+    del content["seconds"]
+    torch.save(content, state)
+    assert run(Small(), state=state)[0].step == 4

@@ -174,6 +174,18 @@ def test_a_lower_rate_goes_on_with_what_was_begun(config: TrainConfig, model_fil
     assert [event.number for event in events if isinstance(event, StageStarted)] == [2]
 
 
+def test_the_time_before_a_stop_is_in_the_report(config: TrainConfig, model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    stopped = compress(str(model_file), config, out)
+    next(event for event in stopped if isinstance(event, StepDone))
+    stopped.close()
+    (state,) = (tmp_path / "small.stages").glob("*.state")
+    torch.save(torch.load(state, weights_only=True) | {"seconds": 7200.0}, state)
+    report = report_of(list(compress(str(model_file), config, out)))
+    assert 7200.0 < report.stages[1].seconds < 7400.0
+    assert "All of it took 2 h 0" in (tmp_path / "small.report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("events_before", [1, 2, 5, 7])
 def test_a_stopped_compression_goes_on_exactly(
     config: TrainConfig, model_file: Path, tmp_path: Path, events_before: int

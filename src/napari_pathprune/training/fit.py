@@ -86,9 +86,7 @@ def fit(
     OSError
         If the state cannot be written, such as on a full disk.
     """
-    fabric = _fabric(settings)
-    fabric.launch()
-    keep_freed_memory()
+    fabric = _begun(settings)
     _freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
     average = averaged(model, settings.averaging)
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -109,7 +107,8 @@ def fit(
         use_distributed_sampler=False,
     )
     backward = Backward(fabric, wrapped, losses, now.pieces)
-    begin = last = saved = time.perf_counter()
+    last = saved = time.perf_counter()
+    begin = last - now.seconds  # as if it had never been stopped
     stop = _waited_enough(now, settings)
     for batch in () if stop else batches:
         rate = learning_rate_at(now.step, settings)
@@ -135,6 +134,7 @@ def fit(
         # what comes of a validation, a best model for instance, does not lie there without the state that it belongs to
         due = isinstance(events[-1], Validated) or _state_due(now.step, last - saved, settings)
         if state is not None and fabric.is_global_zero and due:
+            now.seconds = last - begin
             write_state(state, now, settings, about, model, average, optimizer, precision)
             saved = last
         if fabric.is_global_zero:
@@ -172,7 +172,7 @@ def check_fit(model: nn.Module, *phases: FitSettings) -> None:
 
 
 def _fabric(settings: FitSettings) -> Fabric:
-    """Take the devices that are asked for; they do not begin yet."""
+    """Find the devices that are asked for."""
     try:
         return Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
     except (ImportError, RuntimeError, ValueError) as error:
@@ -180,6 +180,13 @@ def _fabric(settings: FitSettings) -> Fabric:
             f"got accelerator {settings.accelerator!r}, {settings.devices} devices, precision {settings.precision!r}, "
             f"which this machine does not have: {error}"
         ) from error
+
+
+def _begun(settings: FitSettings) -> Fabric:
+    fabric = _fabric(settings)
+    fabric.launch()
+    keep_freed_memory()
+    return fabric
 
 
 def _end(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -63,7 +63,7 @@ class FitDone:
     scores
         Of that step, also if it was validated before a stop; empty without a validation.
     seconds
-        Since this run began.
+        Of all its runs, if it was stopped in between.
     last
         State dict of the averaged weights at the last step.
     """

@@ -38,6 +38,8 @@ class FitState:
         Validations since then.
     pieces
         In how many a batch is computed, since memory ran out.
+    seconds
+        Spent so far, in all runs.
     """
 
     step: int = 0
@@ -47,6 +49,7 @@ class FitState:
     best_weights: Mapping[str, Tensor] = field(default_factory=dict)
     waited: int = 0
     pieces: int = 1
+    seconds: float = 0.0
 
 
 def write_state(
@@ -107,7 +110,7 @@ def restored(
     optimizer.load_state_dict(content["optimizer"])
     if content["precision"]:
         precision.load_state_dict(content["precision"])
-    return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState)})
+    return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState) if f.name in content})
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -159,15 +162,7 @@ def _short(value: object, most: int = 80) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-        for name in (
-            "settings",
-            "about",
-            "model",
-            "average",
-            "optimizer",
-            "precision",
-            *(f.name for f in dataclasses.fields(FitState)),
-        ):
+        for name in ("settings", "about", "model", "average", "optimizer", "precision", "step"):
             content[name]
     except Exception as error:  # a file of another kind can raise anything
         raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error

@@ -126,7 +126,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
             cut_scores = (
                 scores_of(start.model(), judged, start, config.device) if settings.judge_cuts and judged else {}
             )
-            file = folder.model(step.number)
+            file, before_fit = folder.model(step.number), time.perf_counter() - begin
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
                 if isinstance(event, FitDone):  # kept before train() takes its state away: no stop falls in between
                     cost = cost_per_patch(load(file)).cost
@@ -138,7 +138,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
                         dict(event.scores),
                         cut_scores,
                         event.steps,
-                        time.perf_counter() - begin,
+                        before_fit + event.seconds,  # a fit that was stopped knows how long it took before
                         file.name,
                     )
                     folder.keep(stage)
