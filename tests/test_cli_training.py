@@ -201,6 +201,25 @@ def test_mistakes_have_one_line(
     assert not (folder / "small.stages").exists()  # the corrected command is not held to the wrong one
 
 
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), MemoryError()])
+@pytest.mark.parametrize("verb", ["finetune", "compress"])
+def test_memory_that_runs_out_beside_the_gradients_has_one_line(
+    folder: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    verb: str,
+) -> None:
+    def runs_out(*_: object, **__: object) -> None:  # as where the moments are made at the first step
+        raise error
+
+    monkeypatch.setattr("torch.optim.AdamW.step", runs_out)
+    assert run(verb, model, folder / "train.toml", "-o", folder / "small.safetensors") == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said == "pathprune: not enough memory to train; take smaller patches or a smaller batch"
+
+
 def test_steps_put_a_step_ratio_of_the_config_out_of_force(folder: Path, model: Path) -> None:
     config, out = folder / "train.toml", folder / "small.safetensors"
     config.write_text(SETTINGS.replace("[compress]", "[compress]\nstep_ratio = 0.2"), encoding="utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -131,9 +133,10 @@ def compress(
     config = _config(source, fit_steps, learning_rate, None, teacher)
     settings = dataclasses.replace(config.compress, **_given(wanted))
     report = None
-    for event in followed(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
-        if isinstance(event, CompressDone):
-            report = event.report
+    with _memory():
+        for event in followed(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
+            if isinstance(event, CompressDone):
+                report = event.report
     assert report is not None
     if as_json:
         say_json(report.to_dict())
@@ -143,6 +146,19 @@ def compress(
         say(f"{report.summary()}\n{'' if report.kept else none}see {page}")
     if not report.kept:  # a script that goes on with the compact model has none
         raise typer.Exit(NOTHING_KEPT)
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Advise as it helps in training, wherever in it memory runs out."""
+    from napari_pathprune.exhausted import out_of_memory
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ValueError("not enough memory to train; take smaller patches or a smaller batch") from error
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
@@ -175,12 +191,13 @@ def _train(config: TrainConfig, out: Path, *, start: str | None, as_json: bool) 
     if start is not None and find(start).resolve() == out.resolve():
         raise ValueError(f"{out} is the model to start from; give another file to write")
     losses, done = {}, None
-    for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
-        match event:
-            case StepDone():
-                losses = dict(event.losses)
-            case FitDone():
-                done = event
+    with _memory():
+        for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
+            match event:
+                case StepDone():
+                    losses = dict(event.losses)
+                case FitDone():
+                    done = event
     if done is None:  # one of several processes, of which the first one tells
         return
     if as_json:

@@ -21,6 +21,8 @@ def line_of(error: Exception) -> str | None:
     'result is a file; a folder is wanted there'
     >>> line_of(MemoryError())
     'not enough memory; take a smaller region'
+    >>> line_of(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    'not enough memory; take a smaller region'
     >>> line_of(ZeroDivisionError()) is None
     True
     """
@@ -28,10 +30,18 @@ def line_of(error: Exception) -> str | None:
         return " ".join(_told(error).split())
     if isinstance(error, MemoryError):
         return f"{' '.join(str(error).split()) or 'not enough memory'}; take a smaller region"
+    if isinstance(error, RuntimeError) and _ran_out(error):
+        return line_of(MemoryError())  # what torch says has many lines, and means the same
     said = getattr(error, "format_message", None)  # typer's errors of usage, whichever parser it has inside
     if said is not None or isinstance(error, ValueError):
         return " ".join(str(said() if said is not None else error).split())
     return None
+
+
+def _ran_out(error: RuntimeError) -> bool:
+    from napari_pathprune.exhausted import out_of_memory  # noqa: PLC0415 - `--help` answers without torch
+
+    return out_of_memory(error)
 
 
 def _told(error: OSError) -> str:
