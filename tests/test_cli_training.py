@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_pathprune.cli import main
+from napari_pathprune.cli import app, main
 from napari_pathprune.models import build
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 
@@ -239,3 +241,31 @@ def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str])
     for verb in ("train", "finetune", "compress"):
         assert run(verb, "--help") == 0
         assert "Example: pathprune " + verb in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("verb", "fewer", "written"),
+    [
+        ("train", (), "model.safetensors"),
+        ("finetune", ("--steps", 1), "tuned.safetensors"),
+        ("compress", ("--steps", 1, "--fit-steps", 1), "small.safetensors"),
+        ("evaluate", (), ""),
+    ],
+)
+def test_the_example_of_the_help_runs(
+    folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch, verb: str, fewer: tuple[object, ...], written: str
+) -> None:
+    from typer.main import get_command
+
+    shown = re.search(r"Example: `pathprune (.+)`", get_command(app).commands[verb].help or "")  # type: ignore[attr-defined]
+    assert shown is not None
+    for number in range(2, 5):  # every fifth judges
+        for name in ("images/image-{}.png", "labels/image-{}.tif"):
+            shutil.copy(folder / "data" / name.format(0), folder / "data" / name.format(number))
+    tiny = dict.fromkeys(("hovernet-s", "hovernet-s-compact"), model)
+    monkeypatch.setattr("napari_pathprune.workflows.checkpoint.packaged_models", lambda: tiny)
+    monkeypatch.chdir(folder)
+    if verb == "finetune":
+        shutil.copy(model, "small.safetensors")
+    assert run(*shlex.split(shown[1]), *fewer) == 0
+    assert not written or load(folder / written).params
