@@ -227,7 +227,7 @@ def evaluate(
     """Score models on annotated images.
 
     PQ, DQ, SQ, AJI and Dice are means over images; mPQ+ (over types) and F1 (of centres) are pooled over nuclei. With
-    `--json` all scores, by type and by image.
+    `--json` all scores, by type and by image. All models meet the images in the same tiles, on every device.
 
     Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
     """

@@ -48,6 +48,13 @@ def test_mpq_plus_by_definition(images, scores):
     assert scores.mpq_plus == pytest.approx(np.mean(expected))
 
 
+def test_types_that_cannot_be_named_are_left_out_of_mpq_plus(images, scores):
+    pooled = [np.sum([slow_panoptic(*image, c) for image in images], axis=0) for c in (1, 2)]
+    some = SetScores(scores.images, nameable=frozenset({1, 2, 4}))
+    assert some.mpq_plus == pytest.approx(np.mean([slow_pq(*counts) for counts in pooled]))
+    assert some.mpq_plus > scores.mpq_plus
+
+
 def test_mpq_by_definition(images, scores):
     of_images = []
     for image in images:

@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from torch import nn
 
+from napari_pathprune.inference import predict
 from napari_pathprune.training.datasets import AnnotatedImage
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.evaluate import (
@@ -89,6 +90,43 @@ def test_a_model_of_other_types_is_scored_without_them(
     assert told["pq"] > 0.95
     assert (told["mpq"], told["mpq_plus"], told["types"]) == (None, None, {})
     assert score.row()[MPQ_PLUS] == DASH
+
+
+@pytest.mark.usefixtures("sees_all")
+def test_types_that_the_data_cannot_name_count_in_no_score(
+    painted_folder: Path, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.safetensors"
+    save(replace(checkpoint, type_names=("background", "fat", "inflammatory")), path)  # finds fat alone
+    (score,) = evaluate_models([str(path)], painted_folder)
+    told = score.to_dict()["types"]
+    assert told["fat"]["found"] > 0
+    assert (told["fat"]["pq_plus"], told["fat"]["f1"]) == (None, None)
+    assert told["inflammatory"]["pq_plus"] == score.to_dict()["mpq_plus"] == 0.0
+    assert told["inflammatory"]["truth"] > 0
+
+
+@pytest.mark.parametrize("memory_px", [300, 5000])
+def test_tiles_do_not_depend_on_the_memory_there_is(
+    oracle: nn.Module, checkpoint: Checkpoint, memory_px: int, disc_field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "tile_px_for", lambda *_: memory_px)
+    truth, picture = disc_field((600, 100))
+    seen: list[tuple[int, ...]] = []
+    oracle.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
+    score = score_model(oracle, checkpoint, [AnnotatedImage("tall", picture, truth)])
+    assert score.pq > 0.95
+    assert len(seen) == 2  # 2 x 300 px and what is around them
+    assert len(set(seen)) == 1
+
+
+def test_models_of_different_pixel_sizes_are_not_scored_with_one_zoom(
+    painted_folder: Path, checkpoint: Checkpoint, model_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "coarse.safetensors"
+    save(replace(checkpoint, mpp=0.5), path)
+    with pytest.raises(ValueError, match=r"different pixel sizes, in um: 0\.25 .*, 0\.5 .*score each alone"):
+        evaluate_models([str(model_file), str(path)], painted_folder)
 
 
 def test_a_random_model_scores_low_and_only_the_named_images_count(painted_folder: Path, model_file: Path) -> None:

@@ -24,6 +24,9 @@ class SetScores:
     ----------
     images
         One or more.
+    nameable
+        Numbers of the types that the annotation can name; None for all that occur. Others are found, perhaps rightly,
+        and count in no score by type.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class SetScores:
     """
 
     images: tuple[ImageScores, ...]
+    nameable: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -100,9 +104,15 @@ class SetScores:
     def mpq_plus(self) -> float:
         """CoNIC's mPQ+ (Graham et al. 2024, doi:10.1016/j.media.2023.103047).
 
-        PQ of each type from the counts of all images, then the mean over the types in truth or prediction.
+        PQ of each type from the counts of all images, then the mean over the types in truth or prediction that
+        are `nameable`.
         """
-        return _mean(counts.pq for counts in self.panoptic_by_type if counts.truth or counts.found)
+        pooled = enumerate(self.panoptic_by_type)
+        return _mean(counts.pq for number, counts in pooled if self.counts(number) and (counts.truth or counts.found))
+
+    def counts(self, number: int) -> bool:
+        """Tell whether a type counts in scores by type."""
+        return self.nameable is None or number in self.nameable
 
     @property
     def detection(self) -> DetectionCounts:

@@ -15,13 +15,20 @@ from torch import nn
 from napari_pathprune.instances.scores import ImageScores, image_scores
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
-from napari_pathprune.training.datasets import AnnotatedImage, read_images
+from napari_pathprune.training.datasets import AnnotatedImage, classes_in, read_images
+from napari_pathprune.training.type_names import number_of, numbering
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
 from napari_pathprune.workflows.score import ImageScored, Score
 from napari_pathprune.workflows.segment import TileDone, segment
 
 DEFAULT_MPP: Final = 0.25
 """Of a model that does not tell its pixel size."""
+TILE_PX: Final = 512
+"""Largest side of the tiles that images are scored in, in pixels of the model's size.
+
+One for all: `segment` chooses by memory, so that models of different widths, or one model on two devices, would meet
+other tiles. Outlines differ a little with the tiles, since gradients are normalised tile by tile.
+"""
 
 
 def evaluate(
@@ -29,7 +36,9 @@ def evaluate(
 ) -> Iterator[ImageScored | Score]:
     """Score models on a folder of annotated images.
 
-    Nuclei whose type a model does not know are left out of its scores by type; there are none if it knows none.
+    Nuclei whose type a model does not know are left out of its scores by type; there are none if it knows none. Types
+    of the model that the data have no name for are left out of them, too: whether such a nucleus is right, the truth
+    cannot tell.
 
     Parameters
     ----------
@@ -52,15 +61,21 @@ def evaluate(
     Raises
     ------
     ValueError
-        If a model or the data cannot be read.
+        If a model or the data cannot be read, or the models differ in pixel size, so that one zoom does not fit all.
     """
+    checkpoints = {name: load(name) for name in models}
+    sizes = {checkpoint.mpp or DEFAULT_MPP: name for name, checkpoint in checkpoints.items()}
+    if len(sizes) > 1:
+        told = ", ".join(f"{mpp:g} ({name})" for mpp, name in sizes.items())
+        raise ValueError(f"got models of different pixel sizes, in um: {told}; score each alone, with its own zoom")
     read: dict[tuple[str, ...], Sequence[AnnotatedImage]] = {}
-    for name in models:
-        checkpoint = load(name)
+    for name, checkpoint in checkpoints.items():
         types = tuple(checkpoint.type_names)
         if types not in read:
             read[types] = read_images(data, types, zoom=zoom, only=only)
-        yield from scored(checkpoint.model(), checkpoint, read[types], name=name, device=device)
+        nameable = frozenset(number_of(names, numbering(types)) for names in classes_in(data))
+        model = checkpoint.model()
+        yield from scored(model, checkpoint, read[types], name=name, device=device, nameable=nameable)
 
 
 def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0) -> list[Score]:
@@ -69,7 +84,13 @@ def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = 
 
 
 def scored(
-    model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage], *, name: str = "", device: str = "auto"
+    model: nn.Module,
+    about: Checkpoint,
+    images: Sequence[AnnotatedImage],
+    *,
+    name: str = "",
+    device: str = "auto",
+    nameable: frozenset[int] | None = None,
 ) -> Iterator[ImageScored | Score]:
     """Let a model find the nuclei of annotated images, and score it image by image.
 
@@ -85,6 +106,8 @@ def scored(
         Of the model.
     device
         See `inference.predict.device_named`.
+    nameable
+        Numbers of the types that the data can name; None for all that occur.
 
     Yields
     ------
@@ -116,7 +139,7 @@ def scored(
         )
         rows.append(row)
         yield ImageScored(name, image.name, row.panoptic.pq, done, len(images))
-    yield Score(name, SetScores(tuple(rows)), seconds / megapixels if rows else math.nan, about.type_names)
+    yield Score(name, SetScores(tuple(rows), nameable), seconds / megapixels if rows else math.nan, about.type_names)
 
 
 def score_model(
@@ -152,7 +175,7 @@ def predict_typed_instances(
     slide = slide_from_arrays([image.image], mpp=mpp * image.zoom, name=image.name)
     labels = np.zeros(slide.shape, np.int32)
     ids, kinds = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    for event in segment(slide, model, mpp=mpp, tissue_only=False, device=device):
+    for event in segment(slide, model, mpp=mpp, write_px=TILE_PX, tissue_only=False, device=device):
         if isinstance(event, TileDone):
             y0, x0, y1, x1 = event.box
             target = labels[y0:y1, x0:x1]

@@ -65,8 +65,8 @@ class Score:
             ``model``, ``images``; means over images ``pq``, ``dq``, ``sq``, ``aji``, ``aji_plus``, ``dice``; ``bpq``,
             ``mpq`` as PanNuke's, over tissues where images have them; pooled over nuclei ``f1_detection``,
             ``mpq_plus`` and ``types`` (name -> ``pq_plus``, ``f1``, ``truth``, ``found``; empty where types are not
-            known); ``per_image`` (name -> PQ); ``seconds_per_megapixel``. None stands for a score that nothing is
-            known of.
+            known; the two scores None where the data cannot name the type); ``per_image`` (name -> PQ);
+            ``seconds_per_megapixel``. None stands for a score that nothing is known of.
         """
         details = self.details
         means = ("pq", "dq", "sq", "aji", "aji_plus", "dice", "bpq", "mpq", "mpq_plus")
@@ -108,7 +108,7 @@ class Score:
             if number == 0:  # the background
                 continue
             name = self.type_names[number] if number < len(self.type_names) else str(number)
-            occurs = panoptic.truth + panoptic.found > 0
+            occurs = self.details.counts(number) and panoptic.truth + panoptic.found > 0
             found[name] = {
                 "pq_plus": panoptic.pq if occurs else None,
                 "f1": classified.f1 if occurs else None,
