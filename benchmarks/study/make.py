@@ -126,7 +126,8 @@ def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -
     cut = WORK / f"{run.name}.cut.safetensors"
     target = PruneTarget("ratio", 1 - run.left) if run.measure == "channels" else PruneTarget(run.measure, run.left)
     settings = settings_of(run, study)
-    prune_checkpoint(str(dense), cut, target, criterion=run.criterion, decider=settings.by, **settings.options)
+    # by l2 whatever the criterion: each layer keeps as many filters (scope "local"), and their weights do not matter
+    prune_checkpoint(str(dense), cut, target, criterion="l2", decider=settings.by, **settings.options)
     checkpoint = load(cut)
     model = checkpoint.model()
     torch.manual_seed(run.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,29 +58,34 @@ class Difference:
     high: float
 
     def text(self) -> str:
-        """Write it with three digits."""
-        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+        """Write it with three digits; nothing where nothing could be compared."""
+        return "" if math.isnan(self.mean) else f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
 
 
 def difference(
     ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], sets: Sequence[str]
 ) -> Difference:
-    """Compare results image by image over the sets, by a bootstrap over images and over seeds.
+    """Compare results image by image over the sets, seed by seed, by a bootstrap over images and over seeds.
+
+    Seeds that only one side has are left out, since with a seed go the patches; none in common gives nan.
 
     Examples
     --------
-    >>> one, other = ({"scores": {"a": {"per_image": {"x": low, "y": low + 0.1}}}} for low in (0.5, 0.4))
-    >>> difference([one], [other], ["a"]).text()
+    >>> def result(seed: int, low: float) -> dict[str, Any]:
+    ...     return {"run": {"seed": seed}, "scores": {"a": {"per_image": {"x": low, "y": low + 0.1}}}}
+    >>> difference([result(0, 0.5), result(1, 0.9)], [result(0, 0.4)], ["a"]).text()
     '+0.100 (+0.100 to +0.100)'
     """
-    mine, others = per_image(ours, sets), per_image(theirs, sets)
+    mine, others = ({result["run"]["seed"]: result for result in results} for results in (ours, theirs))
+    both = sorted(mine.keys() & others.keys())
+    if not both:
+        return Difference(math.nan, math.nan, math.nan)
+    gained = per_image([mine[seed] for seed in both], sets) - per_image([others[seed] for seed in both], sets)
     rng = np.random.default_rng(0)
-    images = rng.integers(mine.shape[1], size=(RESAMPLES, 1, mine.shape[1]))
-    means = [
-        one[rng.integers(len(one), size=(RESAMPLES, len(one), 1)), images].mean(axis=(1, 2)) for one in (mine, others)
-    ]
-    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
-    return Difference(float(mine.mean() - others.mean()), float(low), float(high))
+    images = rng.integers(gained.shape[1], size=(RESAMPLES, 1, gained.shape[1]))
+    seeds = rng.integers(len(gained), size=(RESAMPLES, len(gained), 1))
+    low, high = np.quantile(gained[seeds, images].mean(axis=(1, 2)), (0.025, 0.975))
+    return Difference(float(gained.mean()), float(low), float(high))
 
 
 def per_image(results: Sequence[Mapping[str, Any]], sets: Sequence[str]) -> NDArray[np.float64]:

@@ -59,9 +59,10 @@ def test_a_wrong_factor_is_named(modules: dict[str, ModuleType], tmp_path: Path)
         modules["grid"].read_study(tmp_path / "study.toml")
 
 
-def result(pq: float, params: int) -> dict[str, Any]:
+def result(pq: float, params: int, seed: int = 0) -> dict[str, Any]:
     sets = ("validation", "kumar_monuseg", "consep")
     return {
+        "run": {"seed": seed},
         "params": params,
         "macs": 10 * params,
         "macs_per_megapixel": 1e9 * params,
@@ -85,7 +86,10 @@ def test_tables_show_means_over_seeds_and_the_loss(
     with pytest.raises(SystemExit, match=r"no dense\.json yet"):
         tables.main()
     (part,) = (part for part in study.parts if part.name == "schedule")
-    made = {run.name: result(0.4 + 0.01 * run.seed + 0.05 * (run.step_ratio > 0), 100) for run in part.runs}
+    made = {
+        run.name: result(0.4 + 0.01 * run.seed + (0.05 + 0.01 * run.seed) * (run.step_ratio > 0), 100, run.seed)
+        for run in part.runs
+    }
     alone = next(part for part in study.parts if part.name == "deciders").runs[0].name
     uncut = dataclasses.replace(part.runs[0], measure="params", left=1.0, step_ratio=0.0).name
     for name, content in {
@@ -99,12 +103,12 @@ def test_tables_show_means_over_seeds_and_the_loss(
     page = (tmp_path / "tables.md").read_text(encoding="utf-8")
     assert f"8 of {len(study.runs)} runs are there" in page
     rows = {line.split(" | ")[0]: line for line in page[page.index("One shot or") :].splitlines() if " | " in line}
-    assert rows["| 0.05"].startswith("| 0.05 | 10.0% | 10.0% | 0.460 ± 0.010 | -0.040 |")
+    assert rows["| 0.05"].startswith("| 0.05 | 10.0% | 10.0% | 0.470 ± 0.020 | -0.030 |")
     assert rows["| 0"].startswith("| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |")
     to_uncut, to_first = rows["| 0.05"].split(" | ")[-4:-2]
-    assert to_uncut.startswith("-0.050 (")
-    low, high = (float(bound) for bound in to_first.removeprefix("+0.050 (").removesuffix(")").split(" to "))
-    assert -0.1 < low < 0.05 < high < 0.2
+    assert to_uncut == "-0.060 (-0.060 to -0.060)"  # the one seed that both have
+    low, high = (float(bound) for bound in to_first.removeprefix("+0.060 (").removesuffix(")").split(" to "))
+    assert 0.05 <= low < 0.06 < high <= 0.07  # seed by seed 0.05, 0.06 and 0.07
     assert rows["| 0"].split(" | ")[-3] == ""  # nothing is compared with itself
     (tmp_path / "results" / f"{part.runs[0].name}.json").unlink()
     for run in part.runs[1:]:
@@ -114,6 +118,11 @@ def test_tables_show_means_over_seeds_and_the_loss(
     assert modules["outcome"].reference(other, [other], part) is None  # what all are compared with is not there yet
     assert "Who decides" not in page  # one of its runs alone compares nothing
     assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000
+
+
+def test_results_without_a_seed_in_common_are_not_compared(modules: dict[str, ModuleType]) -> None:
+    ours, theirs = [result(0.4, 100, seed) for seed in (0, 1)], [result(0.3, 100, 2)]
+    assert modules["outcome"].difference(ours, theirs, ["consep"]).text() == ""
 
 
 def test_a_cut_of_the_longer_trained_model_is_told_against_that_model(
