@@ -45,8 +45,10 @@ def test_1500_nuclei_are_matched_fast():
     place = np.kron(np.arange(64, dtype=np.int32).reshape(8, 8), np.ones_like(small))
     a = np.where(np.tile(small, (8, 8)) > 0, np.tile(small, (8, 8)) + 50 * place, 0)
     b = np.roll(a, (1, 1), (0, 1))
-    begin = time.process_time()
-    matching = match(a, b)
-    seconds = time.process_time() - begin
+    seconds = []
+    for _ in range(5):
+        begin = time.process_time()
+        matching = match(a, b)
+        seconds.append(time.process_time() - begin)
     assert len(matching.pairs) > 1000
-    assert seconds < 0.5, "0.03 s on a quiet 2-core machine"
+    assert min(seconds) < 0.05, "0.03 s on a quiet 2-core machine"

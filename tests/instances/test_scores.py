@@ -109,8 +109,10 @@ def test_1500_nuclei_are_scored_fast():
     prediction = np.roll(truth, (2, 1), (0, 1))
     types = np.random.default_rng(6).integers(1, 6, truth.max() + 1)
     types[0] = 0
-    begin = time.process_time()
-    scores = image_scores(truth, prediction, types, types, num_types=6)
-    seconds = time.process_time() - begin
+    seconds = []
+    for _ in range(5):
+        begin = time.process_time()
+        scores = image_scores(truth, prediction, types, types, num_types=6)
+        seconds.append(time.process_time() - begin)
     assert scores.panoptic.truth > 1400
-    assert seconds < 0.25, "0.02 s on a quiet 2-core machine"
+    assert min(seconds) < 0.05, "0.02 s on a quiet 2-core machine"
