@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import torch
 
 from napari_pathprune.workflows.checkpoint import load
 
@@ -33,7 +37,7 @@ only = ["two"]
 """,
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "napari_pathprune.cli", "train", str(config), "-o", str(out), "--devices", "2"]
+    command = command_for(config, out)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
@@ -42,3 +46,60 @@ only = ["two"]
     with (tmp_path / "model.log.csv").open(newline="", encoding="utf-8") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_two_devices_go_on_in_the_second_phase_where_they_were_killed(annotated_folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "train.toml"
+    config.write_text(
+        f"""
+[model]
+width = 0.0625
+[[fit]]
+steps = 3
+batch = 2
+frozen = ["conv0*", "d0.*"]
+[[fit]]
+steps = 12
+batch = 2
+accelerator = "cpu"
+save_every = 1
+[patches]
+patch_px = 96
+[[data]]
+folder = "{annotated_folder}"
+""",
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    first = subprocess.Popen(
+        command_for(config, stopped), env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 150
+    while len(logged(stopped)) < 5 and time.monotonic() < deadline and first.poll() is None:
+        time.sleep(0.02)
+    assert first.poll() is None, "it was to be killed, and is through already"
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    before = logged(stopped)
+    assert 5 <= len(before) < 15
+    for out in (stopped, whole):
+        subprocess.run(command_for(config, out), env=environment, capture_output=True, timeout=200, check=True)
+    assert logged(stopped) == logged(whole)
+    assert logged(stopped)[:3] == before[:3]
+    ours, theirs = (load(path).model().state_dict() for path in (stopped, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def command_for(config: Path, out: Path) -> list[str]:
+    """Give the command that trains on two devices."""
+    return [sys.executable, "-m", "napari_pathprune.cli", "train", str(config), "-o", str(out), "--devices", "2"]
+
+
+def logged(out: Path) -> list[tuple[str, str, str]]:
+    """Give phase, step and loss of each line that a training has logged so far."""
+    log = out.with_name(f"{out.stem}.log.csv")
+    if not log.exists():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return [(row["phase"], row["step"], row["total"]) for row in csv.DictReader(file) if row["total"]]
