@@ -25,8 +25,7 @@ HERE: Final = Path(__file__).parent
 def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
     """Tell what a model costs, and how good it is; the study's choices look at ``validation`` alone.
 
-    On the processor, wherever it was trained, so that all are scored alike: on an NVIDIA H200 the PQ of one and the
-    same model was 0.011 higher on the validation images.
+    On the processor, wherever it was trained, so that all are scored alike: rounding differs from device to device.
     """
     cost = cost_per_patch(checkpoint)
     _, validation = training_images(read_config(HERE / "train.toml"), checkpoint.type_names)
