@@ -85,13 +85,13 @@ def test_tables_show_means_over_seeds_and_the_loss(
     (tmp_path / "study.toml").write_text((STUDY / "study.toml").read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(SystemExit, match=r"no dense\.json yet"):
         tables.main()
-    (part,) = (part for part in study.parts if part.name == "schedule")
+    (part,) = (part for part in study.parts if part.name == "shape, three seeds")
     made = {
-        run.name: result(0.4 + 0.01 * run.seed + (0.05 + 0.01 * run.seed) * (run.step_ratio > 0), 100, run.seed)
+        run.name: result(0.4 + 0.01 * run.seed + (0.05 + 0.01 * run.seed) * (run.shape == "early"), 100, run.seed)
         for run in part.runs
     }
-    alone = next(part for part in study.parts if part.name == "deciders").runs[0].name
-    uncut = dataclasses.replace(part.runs[0], measure="params", left=1.0, step_ratio=0.0).name
+    alone = next(part for part in study.parts if part.name == "recipe").runs[0].name
+    uncut = dataclasses.replace(study.defaults, left=1.0).name
     for name, content in {
         "dense": result(0.5, 1000),
         uncut: result(0.51, 1000),
@@ -102,22 +102,23 @@ def test_tables_show_means_over_seeds_and_the_loss(
     tables.main()
     page = (tmp_path / "tables.md").read_text(encoding="utf-8")
     assert f"8 of {len(study.runs)} runs are there" in page
-    rows = {line.split(" | ")[0]: line for line in page[page.index("One shot or") :].splitlines() if " | " in line}
-    assert rows["| 0.05"].startswith("| 0.05 | 10.0% | 10.0% | 0.470 ± 0.020 | -0.030 |")
-    assert rows["| 0"].startswith("| 0 | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |")
-    to_uncut, to_first = rows["| 0.05"].split(" | ")[-4:-2]
+    table = page[page.index("is an early shape") :]
+    rows = {line.split(" | ")[0]: line for line in table.splitlines() if " | " in line}
+    assert rows["| early"].startswith("| early | 10.0% | 10.0% | 0.470 ± 0.020 | -0.030 |")
+    assert rows["| even"].startswith("| even | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |")
+    to_uncut, to_first = rows["| early"].split(" | ")[-4:-2]
     assert to_uncut == "-0.060 (-0.060 to -0.060)"  # the one seed that both have
     low, high = (float(bound) for bound in to_first.removeprefix("+0.060 (").removesuffix(")").split(" to "))
     assert 0.05 <= low < 0.06 < high <= 0.07  # seed by seed 0.05, 0.06 and 0.07
-    assert rows["| 0"].split(" | ")[-3] == ""  # nothing is compared with itself
+    assert rows["| even"].split(" | ")[-3] == ""  # nothing is compared with itself
     (tmp_path / "results" / f"{part.runs[0].name}.json").unlink()
     for run in part.runs[1:]:
-        if not run.step_ratio:
+        if run.shape == "even":
             (tmp_path / "results" / f"{run.name}.json").unlink()
     (other,) = modules["outcome"].rows_of(part, tmp_path / "results")
     assert modules["outcome"].reference(other, [other], part) is None  # what all are compared with is not there yet
-    assert "Who decides" not in page  # one of its runs alone compares nothing
-    assert (tmp_path / "plots" / "schedule.png").stat().st_size > 10_000
+    assert "How close does the best recipe come?" not in page  # one of its runs alone compares nothing
+    assert (tmp_path / "plots" / "shape-three-seeds.png").stat().st_size > 10_000
 
 
 def test_results_without_a_seed_in_common_are_not_compared(modules: dict[str, ModuleType]) -> None:
