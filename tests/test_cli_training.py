@@ -237,6 +237,19 @@ def test_a_model_is_not_written_over_itself(folder: Path, model: Path, capsys: p
     assert model.read_bytes() == before
 
 
+def test_scores_of_two_models_stand_side_by_side(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    for name in ("hovernet-s", "hovernet-s-compact"):
+        shutil.copy(model, name)
+    assert run("evaluate", "./hovernet-s", "./hovernet-s-compact", "--data", "data", "--only", "image-0") == 0
+    lines = [" ".join(re.sub("[│┃]", " ", line).split()) for line in capsys.readouterr().out.splitlines()]
+    assert "model ./hovernet-s ./hovernet-s-compact" in lines
+    assert "images 1 1" in lines
+    assert [line.split()[0] for line in lines[lines.index("images 1 1") :]][1:4] == ["PQ", "DQ", "SQ"]
+
+
 def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ("train", "finetune", "compress"):
         assert run(verb, "--help") == 0

@@ -239,7 +239,8 @@ def evaluate(
     if as_json:
         say_json({"scores": [score.to_dict() for score in scores]})
     else:
-        say(table_of(COLUMNS, [score.row() for score in scores], f"{data}"))
+        names, *rows = zip(COLUMNS, *(score.row() for score in scores), strict=True)  # a column a model: 80 fit two
+        say(table_of(names, rows, f"{data}"))
 
 
 if __name__ == "__main__":
