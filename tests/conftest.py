@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_pathprune.models.hovernet import HoVerNet
+from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 # The same examples at every run, without a deadline, since the machine may be busy;
 # `pytest --hypothesis-profile=explore` looks for new ones.

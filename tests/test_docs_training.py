@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from napari_pathprune.training.augment import Augmentation
+from napari_pathprune.datasets.patches.augment import Augmentation
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.fit_state import MAY_CHANGE
-from napari_pathprune.workflows import fit_log, train_config
-from napari_pathprune.workflows.compress_settings import CompressSettings
-from napari_pathprune.workflows.train_config import (
+from napari_pathprune.workflows.config import train_config
+from napari_pathprune.workflows.config.compress_settings import CompressSettings
+from napari_pathprune.workflows.config.train_config import (
     DataSettings,
     LossSettings,
     ModelSettings,
@@ -23,6 +23,7 @@ from napari_pathprune.workflows.train_config import (
     TrainConfig,
     read_config,
 )
+from napari_pathprune.workflows.train import fit_log
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

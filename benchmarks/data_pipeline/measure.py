@@ -19,15 +19,16 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
+from napari_pathprune.datasets.patches.stain import look_of
+from napari_pathprune.datasets.read_images import AnnotatedImage, names_in, read_images
 from napari_pathprune.models import build
-from napari_pathprune.training.augment import Augmentation, colour, warp
 from napari_pathprune.training.backward import Batch
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches, names_in, read_images
 from napari_pathprune.training.fit import fit
 from napari_pathprune.training.fit_events import StepDone
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.losses import hovernet_losses
-from napari_pathprune.training.stain import look_of
+from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.training.targets import targets_of
 
 PATCH_PX, BATCH, TYPES, WIDTH = 320, 2, 5, 0.25

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from napari_pathprune.workflows.checkpoint import load, save
-from napari_pathprune.workflows.evaluate import TILE_PX, evaluate_models
-from napari_pathprune.workflows.prune import cost_per_patch
+from napari_pathprune.workflows.evaluate.evaluate import TILE_PX, evaluate_models
+from napari_pathprune.workflows.prune.prune import cost_per_patch
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "src" / "napari_pathprune" / "packaged"

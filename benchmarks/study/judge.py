@@ -12,12 +12,12 @@ from typing import Any, Final
 import torch
 from grid import Study
 
-from napari_pathprune.training.datasets import AnnotatedImage, read_images
+from napari_pathprune.datasets.read_images import AnnotatedImage, read_images
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.evaluate import score_model
-from napari_pathprune.workflows.prune import cost_per_patch
-from napari_pathprune.workflows.train_config import read_config
-from napari_pathprune.workflows.training_images import training_images
+from napari_pathprune.workflows.config.train_config import read_config
+from napari_pathprune.workflows.evaluate.evaluate import score_model
+from napari_pathprune.workflows.prune.prune import cost_per_patch
+from napari_pathprune.workflows.train.training_images import training_images
 
 HERE: Final = Path(__file__).parent
 

@@ -15,15 +15,15 @@ from grid import Run, Study
 from judge import judged, machine
 from torch import nn
 
-from napari_pathprune.atomic import whole_file
-from napari_pathprune.progress import followed
+from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.cli.show_progress import followed
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
-from napari_pathprune.workflows.compress import PARENT, compress
-from napari_pathprune.workflows.compress_settings import CompressSettings
-from napari_pathprune.workflows.prune import PruneTarget, prune_checkpoint
-from napari_pathprune.workflows.train import first_guess, train
-from napari_pathprune.workflows.train_config import TrainConfig, read_config
-from napari_pathprune.workflows.training_images import training_images
+from napari_pathprune.workflows.compress.compress import PARENT, compress
+from napari_pathprune.workflows.config.compress_settings import CompressSettings
+from napari_pathprune.workflows.config.train_config import TrainConfig, read_config
+from napari_pathprune.workflows.prune.prune import PruneTarget, prune_checkpoint
+from napari_pathprune.workflows.train.train import first_guess, train
+from napari_pathprune.workflows.train.training_images import training_images
 
 HERE: Final = Path(__file__).parent
 WORK: Final = HERE / "work"

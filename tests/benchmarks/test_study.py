@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from napari_pathprune.workflows.train_config import read_config
+from napari_pathprune.workflows.config.train_config import read_config
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
 MODULES = ("grid", "judge", "make", "outcome", "plots", "tables")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_pathprune.workflows.checkpoint import load
-from napari_pathprune.workflows.train_config import TrainConfig, read_config
+from napari_pathprune.workflows.config.train_config import TrainConfig, read_config
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "study" / "pannuke" / "three_folds.py"
 SIDE_PX = 112

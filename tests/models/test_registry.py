@@ -3,7 +3,7 @@
 import pytest
 
 from napari_pathprune.models import architectures, build
-from napari_pathprune.models.hovernet import HoVerNet
+from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 
 def test_build_makes_the_network_with_its_settings():

@@ -15,7 +15,7 @@ os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 ROOT = Path(__file__).parents[2]
 
 if importlib.util.find_spec("napari") is None:
-    collect_ignore_glob = ["test_*.py"]
+    collect_ignore_glob = ["*test_*.py"]
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ class DarkDiscs:
         from scipy import ndimage
 
         from napari_pathprune.instances.table import InstanceTable
-        from napari_pathprune.plugin.jobs import Loaded
+        from napari_pathprune.plugin.jobs.segment_job import Loaded
         from napari_pathprune.slides.tiles import tiles_of
-        from napari_pathprune.workflows.segment import SegmentFinished, SegmentStarted, TileDone
+        from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
         self.thread = threading.current_thread().name
         yield Loaded(("background", "neoplastic", "inflammatory"), "no network at all")

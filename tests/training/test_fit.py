@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from napari_pathprune.models.hovernet import HoVerNet
-from napari_pathprune.training.datasets import AnnotatedImage, RandomPatches
+from napari_pathprune.datasets.read_images import AnnotatedImage
+from napari_pathprune.models.hovernet.hovernet import HoVerNet
 from napari_pathprune.training.fit import NotFinite, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.learning_rate import learning_rate_at
 from napari_pathprune.training.losses import hovernet_losses
+from napari_pathprune.training.random_patches import RandomPatches
 
 SETTINGS = FitSettings(steps=8, batch=2, learning_rate=0.02, averaging=0.9, save_every=3, accelerator="cpu")
 

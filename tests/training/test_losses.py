@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 from napari_pathprune.training.losses import (
     SMOOTH,
     cross_entropy,
@@ -15,7 +16,7 @@ from napari_pathprune.training.losses import (
     hovernet_losses,
     rarity_weights,
 )
-from napari_pathprune.training.targets import UNKNOWN_TYPE, targets_of
+from napari_pathprune.training.targets import targets_of
 
 
 def sure(target, classes, logit=40.0):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pathprune.training.targets import SMALLEST_PX, UNKNOWN_TYPE, hv_maps, targets_of
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
+from napari_pathprune.training.targets import SMALLEST_PX, hv_maps, targets_of
 
 
 def slow_hv_maps(instances):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from napari_pathprune.workflows.checkpoint import load, packaged_models
-from napari_pathprune.workflows.evaluate import evaluate_models
-from napari_pathprune.workflows.prune import cost_per_patch
+from napari_pathprune.workflows.evaluate.evaluate import evaluate_models
+from napari_pathprune.workflows.prune.prune import cost_per_patch
 
 UNSEEN = Path(__file__).parent / "unseen_patch"
 ONE_NUCLEUS = 0.03

@@ -9,7 +9,7 @@ from pruning_nets import random_plan, shaken
 from torch import Tensor, nn
 
 from napari_pathprune.pruning import compact, mask, trace
-from napari_pathprune.pruning.replica import tensors_in
+from napari_pathprune.pruning.modules.replica import tensors_in
 
 IMAGE = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from zoo_cases import CASES, LARGE, Case, built
 
 from napari_pathprune.pruning import ChannelGraph, compact, cost_after, cost_of, mask, reshape, trace
-from napari_pathprune.pruning.replica import tensors_in
+from napari_pathprune.pruning.modules.replica import tensors_in
 
 REASONS = (
     "for which there is no rule",

@@ -17,16 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from napari_pathprune.atomic import whole_file
-from napari_pathprune.progress import followed
-from napari_pathprune.training.datasets import read_images
-from napari_pathprune.training.pannuke import pannuke_split
+from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.datasets.layouts.pannuke import pannuke_split
+from napari_pathprune.datasets.read_images import read_images
 from napari_pathprune.workflows.checkpoint import load
-from napari_pathprune.workflows.compress import compress
-from napari_pathprune.workflows.evaluate import score_model
-from napari_pathprune.workflows.prune import cost_per_patch
-from napari_pathprune.workflows.train import train
-from napari_pathprune.workflows.train_config import DataSettings, TrainConfig, read_config
+from napari_pathprune.workflows.compress.compress import compress
+from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig, read_config
+from napari_pathprune.workflows.evaluate.evaluate import score_model
+from napari_pathprune.workflows.prune.prune import cost_per_patch
+from napari_pathprune.workflows.train.train import train
 
 HERE: Final = Path(__file__).parent
 SCORES: Final = ("bpq", "pq", "mpq", "mpq_plus", "aji", "dice")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import numpy as np
 import torch
 
-from napari_pathprune.allocator import keep_freed_memory
-from napari_pathprune.exhausted import out_of_memory
+from napari_pathprune.base.allocator import keep_freed_memory
+from napari_pathprune.base.out_of_memory import out_of_memory
 from napari_pathprune.inference.maps import NetworkMaps
 from napari_pathprune.inference.memory import tile_px_for
 

@@ -17,7 +17,7 @@ from napari_pathprune.instances.table import InstanceTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pathprune.slides.box import Box
+    from napari_pathprune.base.box import Box
     from napari_pathprune.slides.tiles import Tile
 
 SAME_NUCLEUS: Final = 0.5

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from napari_pathprune.atomic import whole_file
+from napari_pathprune.base.atomic import whole_file
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
 
-from napari_pathprune.atomic import disk_full_said
+from napari_pathprune.base.atomic import disk_full_said
 from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:

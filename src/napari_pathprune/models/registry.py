@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from napari_pathprune.models.hovernet import HoVerNet
+from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 _ARCHITECTURES: Final[Mapping[str, Callable[..., nn.Module]]] = MappingProxyType({"hovernet": HoVerNet})
 

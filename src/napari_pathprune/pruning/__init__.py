@@ -1,15 +1,14 @@
 """Cut channels out of any network, its skip connections kept whole."""
 
-from napari_pathprune.pruning.choose import choose
-from napari_pathprune.pruning.cost import Cost, cost_after, cost_of, latency_of
-from napari_pathprune.pruning.cost_table import GroupCost, cost_table
-from napari_pathprune.pruning.criteria import CRITERIA
-from napari_pathprune.pruning.deciders import Decider
-from napari_pathprune.pruning.edit import Change, changes, keep_whole, prune_more
+from napari_pathprune.pruning.choosing.choose import choose
+from napari_pathprune.pruning.choosing.edit import Change, changes, keep_whole, prune_more
+from napari_pathprune.pruning.choosing.search import choose_for_macs, choose_for_params, choose_for_speed
+from napari_pathprune.pruning.costing.cost import Cost, cost_after, cost_of, latency_of
+from napari_pathprune.pruning.costing.cost_table import GroupCost, cost_table
+from napari_pathprune.pruning.cutting.recalibrate import recalibrate
+from napari_pathprune.pruning.cutting.surgery import compact, mask, reshape
 from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
-from napari_pathprune.pruning.importance import importance
 from napari_pathprune.pruning.plan import PrunePlan, compose, identity_plan
-from napari_pathprune.pruning.recalibrate import recalibrate
 from napari_pathprune.pruning.schedule import (
     Step,
     cubic_steps,
@@ -19,11 +18,12 @@ from napari_pathprune.pruning.schedule import (
     linear_steps,
     one_shot,
 )
-from napari_pathprune.pruning.search import choose_for_macs, choose_for_params, choose_for_speed
-from napari_pathprune.pruning.slimming import slimming_penalty
-from napari_pathprune.pruning.surgery import compact, mask, reshape
-from napari_pathprune.pruning.taylor import taylor
-from napari_pathprune.pruning.trace import trace
+from napari_pathprune.pruning.scoring.criteria import CRITERIA
+from napari_pathprune.pruning.scoring.deciders import Decider
+from napari_pathprune.pruning.scoring.importance import importance
+from napari_pathprune.pruning.scoring.slimming import slimming_penalty
+from napari_pathprune.pruning.scoring.taylor import taylor
+from napari_pathprune.pruning.tracing.trace import trace
 
 __all__ = [
     "CRITERIA",

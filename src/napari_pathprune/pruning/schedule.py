@@ -10,14 +10,14 @@ from typing import Final, Literal, Unpack, get_args
 
 from torch import nn
 
-from napari_pathprune.pruning.choose import check_ratio, choose
-from napari_pathprune.pruning.deciders import Decider
+from napari_pathprune.pruning.choosing.choose import check_ratio, choose
+from napari_pathprune.pruning.choosing.limits import Options
+from napari_pathprune.pruning.choosing.search import choose_for_macs, choose_for_params
+from napari_pathprune.pruning.cutting.surgery import compact
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.importance import Scores, importance
-from napari_pathprune.pruning.limits import Options
 from napari_pathprune.pruning.plan import PrunePlan, compose, identity_plan
-from napari_pathprune.pruning.search import choose_for_macs, choose_for_params
-from napari_pathprune.pruning.surgery import compact
+from napari_pathprune.pruning.scoring.deciders import Decider
+from napari_pathprune.pruning.scoring.importance import Scores, importance
 
 Scorer = Callable[[nn.Module, ChannelGraph], Scores]
 Measure = Literal["channels", "params", "macs"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_pathprune.slides.box import Box, clipped
+from napari_pathprune.base.box import Box, clipped
 from napari_pathprune.slides.colour import Key, check_pixels, to_rgb
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from napari_pathprune.slides.box import Box, checked, clipped
+from napari_pathprune.base.box import Box, checked, clipped
 from napari_pathprune.slides.colour import Pixels, RgbLevel, check_pixels, to_rgb
 from napari_pathprune.slides.pyramid import tiff_levels
 from napari_pathprune.slides.resolution import Mpp, mpp_of_tiff

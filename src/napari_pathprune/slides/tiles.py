@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from napari_pathprune.slides.box import Box, checked
+from napari_pathprune.base.box import Box, checked
 
 
 @dataclass(frozen=True, slots=True)

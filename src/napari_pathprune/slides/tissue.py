@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_pathprune.slides.box import Box, checked
+from napari_pathprune.base.box import Box, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

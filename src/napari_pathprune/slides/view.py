@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_pathprune.slides.box import Box, checked, clipped
+from napari_pathprune.base.box import Box, checked, clipped
 from napari_pathprune.slides.resample import resample, taps_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from napari_pathprune.exhausted import out_of_memory
-from napari_pathprune.training.layout import layout_for
+from napari_pathprune.base.out_of_memory import out_of_memory
+from napari_pathprune.training.memory_layout import layout_for
 
 Batch = Mapping[str, Tensor]
 Losses = Callable[[Mapping[str, Tensor], Batch], Mapping[str, Tensor]]

@@ -16,14 +16,14 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
-from napari_pathprune.allocator import keep_freed_memory
+from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.training.averaging import averaged
 from napari_pathprune.training.backward import Backward, Batch, Losses
 from napari_pathprune.training.fit_events import BatchSplit, FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.fit_state import FitState, restored, write_state
-from napari_pathprune.training.layout import layout_for
 from napari_pathprune.training.learning_rate import learning_rate_at
+from napari_pathprune.training.memory_layout import layout_for
 
 SAVE_AFTER_S: Final = 60.0
 """A state is written at least this often: a stopped fit loses no more."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from napari_pathprune.atomic import whole_file
+from napari_pathprune.base.atomic import whole_file
 from napari_pathprune.training.fit_settings import FitSettings
 
 MAY_CHANGE = frozenset({"learning_rate", "accelerator", "devices", "save_every", "workers"})

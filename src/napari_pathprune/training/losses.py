@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pathprune.training.targets import UNKNOWN_TYPE
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 SMOOTH = 1e-3
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_pathprune.training.annotated_image import AnnotatedImage, weights_of
-from napari_pathprune.training.augment import Augmentation, colour, warp
-from napari_pathprune.training.stain import Look, look_of
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, weights_of
+from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
+from napari_pathprune.datasets.patches.stain import Look, look_of
 from napari_pathprune.training.targets import targets_of
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-UNKNOWN_TYPE = -1
-"""Marks pixels whose type is not known; the losses leave them out."""
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
+
 SMALLEST_PX = 30
 """Nuclei with fewer pixels get no distances, as in HoVer-Net."""
 

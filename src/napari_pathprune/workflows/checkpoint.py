@@ -21,10 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from napari_pathprune.atomic import whole_file
+from napari_pathprune.base.atomic import whole_file
 from napari_pathprune.models import build
+from napari_pathprune.models.hovernet.hovernet_foreign import hovernet_config, hovernet_weights, unnamed_types
 from napari_pathprune.pruning import reshape
-from napari_pathprune.workflows.foreign import hovernet_config, hovernet_weights, unnamed_types
 
 FORMAT: Final = "pathprune-1"
 HEADER_KEY: Final = "pathprune"

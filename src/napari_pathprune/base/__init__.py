@@ -1,0 +1,1 @@
+"""Small parts that every room uses, without torch where that is possible."""

@@ -1,0 +1,59 @@
+"""How much of a data set is of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, weights_of
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
+
+SAMPLED_IMAGES: Final = 500
+"""Of larger sets so many images are looked at."""
+
+
+def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dict[str, NDArray[np.float64]]:
+    """Count how many pixels are of each class, every image by its weight.
+
+    Each image is decoded once. Of more than `SAMPLED_IMAGES` only so many are looked at: evenly through the set, as
+    often as their weight says, and always the same.
+
+    Parameters
+    ----------
+    images
+        Annotated images; those without types do not count for ``tp``.
+    num_types
+        Number of nuclear types, background included; None for an untyped model.
+
+    Returns
+    -------
+    dict
+        ``np`` (2,) and, if typed, ``tp`` (num_types,); each sums to 1 and has no zeros.
+
+    Examples
+    --------
+    >>> half = np.repeat([[0, 1]], 50, axis=0)
+    >>> class_shares([AnnotatedImage("a", np.zeros((50, 2, 3), np.uint8), half)], None)["np"].round(2).tolist()
+    [0.5, 0.5]
+    """
+    counts = {"np": np.full(2, 1e-6)} | ({"tp": np.full(num_types, 1e-6)} if num_types else {})
+    for index, weight in _looked_at(weights_of(images)):
+        image = images[index]
+        share = weight / image.instances.size
+        counts["np"] += share * np.bincount((image.instances > 0).ravel(), minlength=2)
+        if num_types and image.types is not None:
+            types = image.types[image.instances]
+            counts["tp"] += share * np.bincount(types[types != UNKNOWN_TYPE], minlength=num_types)
+    return {name: count / count.sum() for name, count in counts.items()}
+
+
+def _looked_at(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
+    """Give the images to look at and how much each counts: all of them, or a systematic sample by weight."""
+    if len(weights) <= SAMPLED_IMAGES:
+        return list(enumerate(weights.tolist()))
+    marks = (np.arange(SAMPLED_IMAGES) + 0.5) / SAMPLED_IMAGES * weights.sum()
+    found, times = np.unique(np.searchsorted(np.cumsum(weights), marks), return_counts=True)
+    return list(zip(found.tolist(), (times * weights.sum() / SAMPLED_IMAGES).tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""The layouts in which annotated images are published, one file each."""

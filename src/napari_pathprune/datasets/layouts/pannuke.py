@@ -1,0 +1,204 @@
+"""PanNuke as it is published: a fold is ``images.npy``, ``masks.npy`` and ``types.npy``, and stays on disk.
+
+Gamper et al. 2020, "PanNuke Dataset Extension, Insights and Baselines", arXiv:2003.10778.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
+from napari_pathprune.datasets.type_names import ClassNames, number_of, numbering
+from napari_pathprune.datasets.wanted_images import WantedImages
+
+PANNUKE_CLASSES: Final[tuple[ClassNames, ...]] = (
+    ("neopla", "neoplastic epithelial", "neoplastic cells", "neoplastic"),
+    ("inflam", "inflammatory cells", "inflammatory"),
+    ("connec", "connective tissue", "connective/soft tissue", "connective/soft tissue cells", "connective"),
+    ("necros", "necrotic", "necrosis", "dead cells", "dead"),
+    ("no-neo", "non-neoplastic epithelial", "non-neoplastic", "epithelial cells", "epithelial"),
+)
+"""The channels of ``masks.npy`` in their order: as HoVer-Net's ``type_info.json``, the literature, PanNuke's own README
+and we call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSplit:
+    """Numbers of the folds to train, validate and test on."""
+
+    train: int
+    validation: int
+    test: int
+
+
+def pannuke_split(number: int) -> FoldSplit:
+    """Give one of the three splits that PanNuke's results are the mean of (Gamper et al. 2020, arXiv:2003.10778).
+
+    Parameters
+    ----------
+    number
+        1, 2 or 3.
+
+    Raises
+    ------
+    ValueError
+        If it is another number.
+
+    Examples
+    --------
+    >>> pannuke_split(2)
+    FoldSplit(train=2, validation=1, test=3)
+    """
+    splits = {1: FoldSplit(1, 2, 3), 2: FoldSplit(2, 1, 3), 3: FoldSplit(3, 2, 1)}
+    if number not in splits:
+        raise ValueError(f"got split {number}; PanNuke has splits 1, 2 and 3")
+    return splits[number]
+
+
+def is_pannuke(folder: Path) -> bool:
+    """Tell whether a folder holds one or more folds."""
+    return bool(_image_files(folder))
+
+
+def read_pannuke(folder: Path, wanted: WantedImages) -> LazyImages:
+    """Read one fold or several; see `datasets.read_images`.
+
+    Images are named by fold and number, such as ``fold1_000012``. They are converted when they are asked for, and
+    none is kept. Nuclei are numbered anew, since the channels may use the same ids; where channels overlap, the first
+    one counts. A fold whose arrays are not readable is bad as a whole, and so is an image whose values are none; the
+    values are looked over here, an image at a time, so that no training meets a bad one later.
+    """
+    files = {_name_of(path): path for path in _image_files(folder)}
+    folds = wanted.each(list(files), lambda name: _open(name, files[name]))
+    if not folds:
+        raise ValueError(f"no fold of {folder} is readable; download it anew")
+    places = {fold.image_name(index): (fold, index) for fold in folds for index in range(len(fold.images))}
+
+    def checked(name: str) -> str:
+        fold, place = places[name]
+        fold.check(place)
+        return name
+
+    names = wanted.each(wanted.chosen(folder, list(places)), checked)
+    if not names:
+        raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
+    weight, lookup = wanted.weight / len(names), _lookup(wanted.type_names)
+
+    def build(index: int) -> AnnotatedImage:
+        name = names[index]
+        fold, place = places[name]
+        instances, types = fold.nuclei(place, lookup)
+        tissue = "" if fold.tissues is None else str(fold.tissues[place])
+        return AnnotatedImage(name, fold.pixels(place), instances, types, wanted.zoom, weight, tissue)
+
+    return LazyImages(tuple(names), np.full(len(names), weight), build)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fold:
+    """The arrays of a fold, mapped: (N, H, W, 3), (N, H, W, 6) and (N,)."""
+
+    name: str
+    path: Path
+    masks_path: Path
+    images: NDArray[Any]
+    masks: NDArray[Any]
+    tissues: NDArray[np.str_] | None
+
+    def check(self, index: int) -> None:
+        """Refuse an image that has other values than colours and ids."""
+        ids = self.masks[index, ..., : len(PANNUKE_CLASSES)]
+        parts = ((self.path, self.images[index], 255), (self.masks_path, ids, np.iinfo(np.int32).max))
+        for path, values, most in parts:
+            least, highest = values.min(), values.max()
+            if not (least >= 0 and highest <= most):  # nor NaN
+                raise ValueError(
+                    f"image {index} of {path} has values {least} to {highest}; expected 0 to {most}: download the "
+                    f"fold anew, or leave out '{self.image_name(index)}'"
+                )
+
+    def image_name(self, index: int) -> str:
+        return f"{self.name}_{index:06d}"
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        pixels = np.asarray(self.images[index])
+        if pixels.dtype == np.uint8:
+            return pixels.copy()
+        rounded: NDArray[np.uint8] = np.rint(pixels).astype(np.uint8)
+        return rounded
+
+    def nuclei(
+        self, index: int, lookup: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64] | None]:
+        """Give the instance map, and the type of each id."""
+        planes = np.ascontiguousarray(np.moveaxis(self.masks[index], -1, 0)[: len(PANNUKE_CLASSES)])
+        instances = np.zeros(planes.shape[1:], np.int32)
+        inside = planes.any(axis=0)
+        ids = planes[:, inside].astype(np.int64)
+        channel = (ids > 0).argmax(axis=0)
+        key = channel * (int(ids.max(initial=0)) + 1) + ids[channel, np.arange(channel.size)]
+        _, first, own = np.unique(key, return_index=True, return_inverse=True)
+        instances[inside] = own + 1
+        return instances, None if lookup is None else np.append(0, lookup[channel[first]])
+
+
+def _lookup(type_names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give the model's number of each channel; None if it names none of them."""
+    numbers = numbering(type_names)
+    lookup = np.array([number_of(names, numbers) for names in PANNUKE_CLASSES])
+    return lookup if (lookup > 0).any() else None
+
+
+def _image_files(folder: Path) -> list[Path]:
+    """Find ``images.npy`` in the folder itself, or in the nesting it is published in, of one fold or of all."""
+    patterns = ("images.npy", "images/*/images.npy", "*/images.npy", "*/images/*/images.npy")
+    return next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
+
+
+def _name_of(images: Path) -> str:
+    return images.absolute().parent.name.lower().replace(" ", "")
+
+
+def _open(name: str, path: Path) -> _Fold:
+    beside = path.with_name("masks.npy")
+    published = path.parents[2] / "masks" / path.parent.name / "masks.npy" if len(path.parents) > 2 else beside
+    masks_path = beside if beside.exists() or not published.exists() else published
+    images, masks = _mapped(path, 3), _mapped(masks_path, len(PANNUKE_CLASSES) + 1)
+    if images.shape[:3] != masks.shape[:3]:
+        raise ValueError(f"{masks_path} is {masks.shape}, which does not fit its images, {images.shape}")
+    if images.dtype != np.uint8 and images[0].max() <= 1:
+        raise ValueError(f"{path} has values 0 to 1; expected 0 to 255, as PanNuke is published")
+    tissues_path = next((p for p in (path, masks_path) if p.with_name("types.npy").exists()), None)
+    tissues = None if tissues_path is None else _tissues(tissues_path.with_name("types.npy"), len(images))
+    return _Fold(name, path, masks_path, images, masks, tissues)
+
+
+def _mapped(path: Path, channels: int) -> NDArray[Any]:
+    if not path.exists():
+        raise ValueError(f"{path} is missing; a fold of PanNuke has images.npy and masks.npy")
+    try:
+        # unlike np.load it knows neither zip files nor pickles
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a readable array: {error}") from error
+    if array.ndim != 4 or array.shape[3] != channels or not array.size or array.dtype.kind not in "uif":
+        raise ValueError(f"{path} is {array.dtype} {array.shape}; expected numbers (N, 256, 256, {channels})")
+    return array
+
+
+def _tissues(path: Path, count: int) -> NDArray[np.str_]:
+    try:
+        tissues = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is not a readable array of names: {error}; save it with dtype str, or remove it"
+        ) from error
+    if tissues.shape != (count,) or tissues.dtype.kind != "U":
+        raise ValueError(f"{path} is {tissues.dtype} {tissues.shape}; expected ({count},) tissue names")
+    return np.asarray(tissues, np.str_)

@@ -1,0 +1,1 @@
+"""Patches cut from images: geometry and colours."""

@@ -1,0 +1,55 @@
+"""Names of types as they are compared: whatever their spelling, and by every name that a data set's class goes by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+UNKNOWN_TYPE: Final = -1
+"""Marks pixels and nuclei whose type is not known; the losses leave them out."""
+
+ClassNames = tuple[str, ...]
+"""What a class of a data set is called: by others, the narrowest name first, and last by us."""
+
+
+def plain(name: str) -> str:
+    """Give a name without what varies in spelling: its case, and what parts its words.
+
+    Examples
+    --------
+    >>> plain("Non-Neoplastic_Epithelial")
+    'non neoplastic epithelial'
+    """
+    return " ".join(re.split(r"[\s_/-]+", name.casefold().strip()))
+
+
+def numbering(type_names: Sequence[str]) -> dict[str, int]:
+    """Give the number of each of a model's types, by their names as they are and by their plain ones."""
+    exact = {name: number for number, name in enumerate(type_names)}
+    return {plain(name): number for name, number in exact.items()} | exact
+
+
+def number_of(names: ClassNames, numbers: Mapping[str, int]) -> int:
+    """Find the type that a class is.
+
+    Parameters
+    ----------
+    names
+        Of the class; the first that the model has counts.
+    numbers
+        Of the model; see `numbering`.
+
+    Returns
+    -------
+    int
+        `UNKNOWN_TYPE` if the model has none of the names.
+
+    Examples
+    --------
+    >>> numbers = numbering(["background", "Spindle-shaped", "muscle"])
+    >>> [number_of(names, numbers) for names in (("muscle", "spindle shaped"), ("fibroblast", "spindle shaped"))]
+    [2, 1]
+    """
+    found = (numbers.get(name, numbers.get(plain(name))) for name in names)
+    return next((number for number in found if number is not None), UNKNOWN_TYPE)

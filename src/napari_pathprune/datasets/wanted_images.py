@@ -1,0 +1,65 @@
+"""What is wanted of a data set: which of its images, with which types, and what to do about bad files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from napari_pathprune.datasets.annotated_image import AnnotatedImage
+
+_LOG = logging.getLogger(__name__)
+BadFiles = Literal["stop", "skip"]
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImages:
+    """What `read_images` was asked for; see there.
+
+    Examples
+    --------
+    >>> WantedImages(leave_out=("b",)).chosen(Path("tiles"), ["a", "b", "c"])
+    ['a', 'c']
+    """
+
+    type_names: Sequence[str] = ()
+    zoom: float = 1.0
+    weight: float = 1.0
+    leave_out: Collection[str] = ()
+    only: Collection[str] = ()
+    bad_files: BadFiles = "stop"
+
+    def __post_init__(self) -> None:
+        if self.bad_files not in get_args(BadFiles):
+            raise ValueError(f"got bad_files = {self.bad_files!r}; give 'stop' or 'skip'")
+
+    def chosen(self, folder: Path, names: Sequence[str]) -> list[str]:
+        """Give the names that are wanted; one that does not exist is a ValueError."""
+        known = set(names)
+        strangers = sorted({*self.leave_out, *self.only} - known)
+        if strangers:
+            raise ValueError(f"{folder} has no image {strangers[0]!r}; remove the name or correct it")
+        without, only = set(self.leave_out), set(self.only)
+        return [name for name in names if name not in without and (not only or name in only)]
+
+    def each(self, items: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
+        """Read one after the other; a bad one stops, or is left out with a warning."""
+        found = []
+        for item in items:
+            try:
+                found.append(read(item))
+            except ValueError as error:
+                if self.bad_files == "stop":
+                    raise
+                _LOG.warning("left out: %s", error)
+        return found
+
+    def read(self, folder: Path, names: Sequence[str], read: Callable[[str], AnnotatedImage]) -> list[AnnotatedImage]:
+        """Read the images that are wanted; the weight is shared among them."""
+        images = self.each(self.chosen(folder, names), read)
+        if not images:
+            raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
+        return [replace(image, zoom=self.zoom, weight=self.weight / len(images)) for image in images]

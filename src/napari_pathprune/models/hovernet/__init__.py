@@ -1,0 +1,1 @@
+"""HoVer-Net, and the checkpoints of its other implementations."""

@@ -1,0 +1,1 @@
+"""Workflows that run beside the window."""

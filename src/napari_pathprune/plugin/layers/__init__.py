@@ -1,0 +1,1 @@
+"""Slides and nuclei as napari layers, and back."""

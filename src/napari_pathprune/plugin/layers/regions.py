@@ -1,0 +1,123 @@
+"""The part of a slide that a person means: what is seen, what was drawn, or all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from napari_pathprune.base.box import Box, clipped
+from napari_pathprune.plugin.layers.layer_slides import shape_of
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer, Shapes
+    from numpy.typing import NDArray
+
+
+FUZZ_PX: Final = 1e-3
+"""What float rounding may add to a whole number of pixels."""
+
+
+class Target(Enum):
+    """What to segment."""
+
+    VIEWPORT = "What is in view"
+    DRAWN = "A drawn region"
+    SLIDE = "The whole slide"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a slide.
+
+    Attributes
+    ----------
+    box
+        (y0, x0, y1, x1) in level-0 pixels, within the slide.
+    note
+        What a person should know about it; empty if nothing.
+    """
+
+    box: Box
+    note: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        y0, x0, y1, x1 = self.box
+        return y1 - y0, x1 - x0
+
+
+def region_of(target: Target, viewer: ViewerModel, layer: Layer, shapes: Shapes | None = None) -> Region:
+    """Find the region on a slide's layer.
+
+    Raises
+    ------
+    ValueError
+        If there is none: the slide is out of view, nothing is drawn on it, or the view is three-dimensional.
+    """
+    if target is Target.VIEWPORT:
+        region = Region(viewport_box(viewer, layer))
+        outside = "the slide is out of view; zoom to it (the home button shows everything)"
+    elif target is Target.DRAWN:
+        region = drawn_region(shapes, layer)
+        outside = "the drawn region lies outside the slide; draw it on the slide"
+    else:
+        region = Region((0, 0, *shape_of(layer)))
+        outside = "the slide is empty"
+    if 0 in region.shape:
+        raise ValueError(outside)
+    return region
+
+
+def viewport_box(viewer: ViewerModel, layer: Layer) -> Box:
+    """Give the box of a layer's level-0 pixels that the canvas (in grid mode: one cell of it) shows.
+
+    Raises
+    ------
+    ValueError
+        If the view is three-dimensional.
+    """
+    if viewer.dims.ndisplay != 2:
+        raise ValueError("the view is three-dimensional; switch it to 2D first")
+    canvas = viewer.canvas
+    height, width = canvas.viewbox_size(viewer.layers) if canvas.grid.enabled else canvas.size
+    zoom = viewer.scene.camera.zoom
+    half = np.array([height, width]) / 2 / zoom
+    corners = np.asarray(viewer.scene.camera.center)[-2:] + half * [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    world = np.tile(np.asarray(viewer.dims.point, float), (4, 1))
+    world[:, list(viewer.dims.displayed)] = corners
+    return _box_of(world, layer)
+
+
+def drawn_region(shapes: Shapes | None, layer: Layer) -> Region:
+    """Give the bounding box of the selected shapes, or of the last one drawn if none is selected.
+
+    Raises
+    ------
+    ValueError
+        If nothing is drawn.
+    """
+    if shapes is None or shapes.nshapes == 0:
+        raise ValueError("nothing is drawn yet; draw a rectangle or a polygon on the slide")
+    chosen = sorted(shapes.selected_data) or [shapes.nshapes - 1]
+    points = np.concatenate([np.asarray(shapes.data[i]) for i in chosen])
+    world = np.array([shapes.data_to_world(point) for point in points])
+    upright = len(chosen) == 1 and shapes.shape_type[chosen[0]] == "rectangle" and _is_upright(world[:, -2:])
+    what = "the last shape" if not shapes.selected_data else "the selected shape" + "s" * (len(chosen) > 1)
+    return Region(_box_of(world, layer), "" if upright else f"the bounding box of {what}")
+
+
+def _box_of(world: NDArray[np.float64], layer: Layer) -> Box:
+    """Give the pixels between points of the world, (N, D). A pixel's centre lies at whole numbers."""
+    points = np.array([layer.world_to_data(point) for point in world])[:, -2:] + 0.5
+    (y0, x0), (y1, x1) = np.floor(points.min(axis=0) + FUZZ_PX), np.ceil(points.max(axis=0) - FUZZ_PX)
+    return clipped((int(y0), int(x0), int(y1), int(x1)), shape_of(layer))
+
+
+def _is_upright(corners: NDArray[np.float64]) -> bool:
+    sides = np.abs(np.diff(corners, axis=0))
+    return bool(np.all(sides.min(axis=1) <= 1e-6 * max(float(sides.max()), 1e-12)))

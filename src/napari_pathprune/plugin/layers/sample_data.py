@@ -1,0 +1,107 @@
+"""The packaged slide, and what the dense model finds on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.plugin.jobs.segment_job import Failed, Loaded, SegmentJob, SegmentRequest, Workflow, segment_with
+from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
+from napari_pathprune.plugin.layers.slide_layer import LayerData, slide_layer
+from napari_pathprune.slides.reader import open_slide
+
+MODEL: Final = "hovernet-s"
+SLIDE: Final = "CMU-1-Small-Region.svs"
+NUCLEI: Final = "CMU-1-Small-Region.nuclei.npz"
+"""Arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,); type_names (T,)."""
+
+
+def packaged(name: str) -> Path:
+    """Give a file that comes with the package."""
+    return Path(str(resources.files("napari_pathprune"))) / "packaged" / name
+
+
+def cmu_region() -> list[LayerData]:
+    """Give the packaged slide: a region of CMU-1 (Carnegie Mellon University, CC0), H&E at 20x."""
+    return [slide_layer(open_slide(packaged(SLIDE)))]
+
+
+def cmu_nuclei() -> list[LayerData]:
+    """Give the packaged slide with the nuclei that the packaged dense model finds on it.
+
+    Raises
+    ------
+    ValueError
+        If this installation lacks them.
+    """
+    path = packaged(NUCLEI)
+    if not path.exists():
+        raise ValueError(
+            f"{path.name} is missing; open the sample slide alone and press Run in the dock Segment nuclei"
+        )
+    slide = open_slide(packaged(SLIDE))
+    assert slide.mpp is not None
+    labels, table, type_names = load_nuclei(path)
+    attributes = {
+        **nuclei_attributes(table, slide.mpp, type_names),
+        "name": f"nuclei ({MODEL})",
+        "scale": slide.mpp,
+        "units": ("um", "um"),
+        "metadata": {"model": MODEL, "type_names": type_names, "region": (0, 0, *labels.shape)},
+    }
+    return [slide_layer(slide), (labels, attributes, "labels")]
+
+
+def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: Workflow = segment_with) -> Path:
+    """Find the nuclei of the packaged slide and write them: how the packaged ones were made. Takes minutes.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be run.
+    """
+    path = path or packaged(NUCLEI)
+    type_names: tuple[str, ...] = ()
+    with open_slide(packaged(SLIDE)) as slide:
+        job = SegmentJob(SegmentRequest(slide, model, (0, 0, *slide.shape)), workflow)
+        for event in job.events():
+            match event:
+                case Loaded():
+                    type_names = event.type_names
+                case Failed():
+                    raise ValueError(event.message)
+    save_nuclei(path, job.canvas.data, job.canvas.table(), type_names)
+    return path
+
+
+def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names: Sequence[str]) -> None:
+    """Write the nuclei of a slide small: labels (H, W), and for each id its type and the type's probability."""
+    part = path.with_name(path.name + ".part.npz")
+    np.savez_compressed(
+        part,
+        labels=labels.astype(np.uint16 if labels.max() < 2**16 else np.int32),
+        id=table.id,
+        type=table.type.astype(np.int8),
+        type_probability=table.type_probability.astype(np.float16),
+        type_names=np.array(type_names),
+    )
+    part.replace(path)
+
+
+def load_nuclei(path: Path) -> tuple[np.ndarray, InstanceTable, tuple[str, ...]]:
+    """Read what `save_nuclei` wrote: labels (H, W) int32, their table, and the names of the types."""
+    with np.load(path, allow_pickle=False) as file:
+        labels = file["labels"].astype(np.int32)
+        order = np.argsort(file["id"])
+        ids, types = file["id"][order], file["type"][order].astype(np.int16)
+        probabilities, names = file["type_probability"][order].astype(np.float32), file["type_names"]
+    table = InstanceTable.from_instance_map(labels)
+    row = np.searchsorted(ids, table.id)
+    table = replace(table, type=types[row], type_probability=probabilities[row])
+    return labels, table, tuple(str(name) for name in names)

@@ -1,0 +1,72 @@
+"""Open the folder of a demo in napari: dense on the left, compact on the right, cameras linked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import zarr
+from napari.experimental import link_layers
+
+from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
+from napari_pathprune.plugin.layers.slide_layer import slide_layer
+from napari_pathprune.slides.reader import open_slide
+from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
+
+SIDES = ("dense", "compact")
+
+
+def show_results(slide: Path, folder: Path) -> None:
+    """Show two results of the same region side by side and wait until the window is closed.
+
+    Parameters
+    ----------
+    slide
+        What was segmented.
+    folder
+        Holds a result of `workflows.results.segment_to_folder` for each of `SIDES`.
+    """
+    viewer = napari.Viewer(title="pathprune: dense and compact")
+    add_side_by_side(viewer, slide, folder)
+    napari.run()
+
+
+def add_side_by_side(viewer: Any, slide: Path, folder: Path) -> None:  # noqa: ANN401 - Viewer or ViewerModel
+    """Add slide and nuclei twice, in two cells of the grid, and look at the region that was segmented."""
+    pairs = []
+    for side in SIDES:
+        data, attributes, _ = slide_layer(open_slide(slide))
+        image = viewer.add_image(data, **{**attributes, "name": f"slide ({side})"})
+        pairs.append((image, _add_nuclei(viewer, folder / side, side, image)))
+    (left_slide, left), (right_slide, right) = pairs
+    link_layers([left_slide, right_slide], ("visible", "opacity", "gamma", "contrast_limits"))
+    link_layers([left, right], ("visible", "opacity", "contour"))
+    grid = viewer.canvas.grid
+    grid.stride, grid.shape, grid.spacing, grid.enabled = 2, (1, 2), 6, True
+    for layer in (left, right):
+        layer.name_overlay.visible = True
+    run = json.loads((folder / SIDES[0] / RUN).read_text(encoding="utf-8"))
+    y0, x0, y1, x1 = run["region_yxyx_px"]
+    scale = np.asarray(left.scale)
+    viewer.scene.camera.center = (0.0, *(np.array([y0 + y1, x0 + x1]) / 2 * scale))
+    height, width = viewer.canvas.size
+    viewer.scene.camera.zoom = 0.9 * min(height / ((y1 - y0) * scale[0]), width / 2 / ((x1 - x0) * scale[1]))
+
+
+def _add_nuclei(viewer: Any, folder: Path, side: str, image: Any) -> Any:  # noqa: ANN401 - napari layers
+    group = zarr.open_group(folder / LABELS, mode="r")
+    levels = [group[name] for name in sorted(group.array_keys(), key=int)]
+    table, mpp, type_names = read_parquet(folder / TABLE)
+    layer = viewer.add_labels(
+        levels if len(levels) > 1 else levels[0],
+        name=f"nuclei ({side})",
+        scale=image.scale,
+        units=image.units,
+        **nuclei_attributes(table, mpp or (1.0, 1.0), type_names),
+    )
+    layer.contour = 2
+    return layer

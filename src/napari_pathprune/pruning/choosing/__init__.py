@@ -1,0 +1,1 @@
+"""Scores and a target -> a prune plan."""

@@ -1,0 +1,109 @@
+"""How many channels of each group stay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_pathprune.pruning.choosing.limits import Limits
+from napari_pathprune.pruning.graph import ChannelGraph
+
+Counts = dict[str, int]
+_Floats = NDArray[np.float64]
+
+
+def counts_for(
+    graph: ChannelGraph,
+    scores: Mapping[str, Tensor],
+    ratio: float,
+    limits: Limits,
+    dense: ChannelGraph | None = None,
+) -> Counts:
+    """Say how many channels of each group stay when this share is to go; see `choose`."""
+    least = least_counts(graph, ratio, limits, dense)
+    if not least:
+        return {}
+    widths = {group.name: group.width for group in (dense or graph).groups}
+    wanted = (_local if limits.scope == "local" else _global)(graph, scores, ratio, limits.first, widths, least)
+    return {g.name: limits.rounded(wanted[g.name], g, least[g.name]) for g in graph.prunable}
+
+
+def least_counts(graph: ChannelGraph, ratio: float, limits: Limits, dense: ChannelGraph | None = None) -> Counts:
+    """Say how many channels of each group have to stay."""
+    caps = limits.caps_of(graph)
+    widths = {group.name: group.width for group in (dense or graph).groups}
+    return {g.name: limits.least(g, widths[g.name], caps[g.name], ratio) for g in graph.prunable}
+
+
+def _local(
+    graph: ChannelGraph,
+    scores: Mapping[str, Tensor],
+    ratio: float,
+    first: str | None,
+    widths: Mapping[str, int],
+    least: Mapping[str, int],
+) -> dict[str, float]:
+    """Keep the same share of every group, or of every group of a kind."""
+    del scores
+    groups = graph.prunable
+    if first is None:
+        return {group.name: widths[group.name] * (1.0 - ratio) for group in groups}
+    width = np.array([widths[group.name] for group in groups], np.float64)
+    most = 1.0 - np.array([least[group.name] for group in groups]) / width
+    ahead = np.array([group.kind == first for group in groups])
+    to_remove = ratio * width.sum()
+    share = np.zeros(len(groups))
+    for turn in (ahead, ~ahead):
+        share[turn] = _level(width[turn], most[turn], to_remove)
+        to_remove -= float((share[turn] * width[turn]).sum())
+    return {group.name: float(kept) for group, kept in zip(groups, width * (1.0 - share), strict=True)}
+
+
+def _level(width: _Floats, most: _Floats, to_remove: float) -> _Floats:
+    """Give the shares to remove from groups: one for all, or the most that a group allows, until enough is gone."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        if float((np.minimum(middle, most) * width).sum()) > to_remove:
+            high = middle
+        else:
+            low = middle
+    level: _Floats = np.clip(np.minimum(high, most), 0.0, 1.0)
+    return level
+
+
+def _global(
+    graph: ChannelGraph,
+    scores: Mapping[str, Tensor],
+    ratio: float,
+    first: str | None,
+    widths: Mapping[str, int],
+    least: Mapping[str, int],
+) -> dict[str, float]:
+    """Keep the best channels of all groups together, scores divided by their group's mean.
+
+    In a group with splits, channels go in rows: the lowest of each split, then the second lowest of each.
+    """
+    groups = graph.prunable
+    values, owners, sizes, turns = [], [], [], []
+    for number, group in enumerate(groups):
+        own = scores[group.name].detach().double().cpu().numpy().reshape(group.splits, -1)
+        mean = own.mean()
+        rows = np.sort(own, axis=1).mean(axis=0) / (mean if mean > 0 else 1.0)
+        rows = rows[: max(0, len(rows) - math.ceil(least[group.name] / group.splits))]
+        values.append(rows)
+        owners.append(np.full(len(rows), number))
+        sizes.append(np.full(len(rows), group.splits))
+        turns.append(np.full(len(rows), first is not None and group.kind != first))
+    value, owner, size, turn = (np.concatenate(parts) for parts in (values, owners, sizes, turns))
+    order = np.lexsort((value, turn))
+    total = sum(widths[group.name] for group in groups)
+    present = sum(group.width for group in groups)
+    to_remove = ratio * total - (total - present)
+    taken = order[np.cumsum(size[order]) <= to_remove + 1e-9]
+    removed = np.bincount(owner[taken], weights=size[taken], minlength=len(groups))
+    return {group.name: group.width - float(gone) for group, gone in zip(groups, removed, strict=True)}

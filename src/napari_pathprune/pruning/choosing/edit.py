@@ -1,0 +1,163 @@
+"""Change a plan by hand, and tell what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from napari_pathprune.pruning.choosing.choose import best, check_ratio, check_scores
+from napari_pathprune.pruning.choosing.counts import counts_for
+from napari_pathprune.pruning.choosing.limits import Limits, Options, matching
+from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.plan import PrunePlan
+
+
+def keep_whole(graph: ChannelGraph, plan: PrunePlan, *names: str) -> PrunePlan:
+    """Change a plan so that some channel groups stay whole.
+
+    Parameters
+    ----------
+    graph
+        That the plan is for.
+    plan
+        To be changed; a new one is given.
+    names
+        Of groups, or patterns such as ``"decoder.*"``.
+
+    Raises
+    ------
+    ValueError
+        If plan and graph do not belong together, or a name fits no group.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from napari_pathprune.pruning import choose, importance, trace
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
+    >>> plan = choose(graph, importance(model, graph), ratio=0.5)
+    >>> [len(stay) for stay in keep_whole(graph, plan, "2").keep.values()]
+    [4, 8]
+    """
+    plan.check(graph)
+    keep = dict(plan.keep)
+    for group in _named(graph, names):
+        keep[group] = tuple(range(graph.group(group).width))
+    return replace(plan, keep=keep)
+
+
+def prune_more(
+    graph: ChannelGraph,
+    plan: PrunePlan,
+    scores: Mapping[str, Tensor],
+    ratio: float,
+    *names: str,
+    **options: Unpack[Options],
+) -> PrunePlan:
+    """Change a plan so that at least a share of some channel groups goes; what it removes already stays removed.
+
+    Parameters
+    ----------
+    graph
+        That the plan is for.
+    plan
+        To be changed; a new one is given.
+    scores
+        Group to (width,) scores of the dense model, higher stays.
+    ratio
+        Share of the dense width to remove from each of them, in [0, 1).
+    names
+        Of groups, or patterns such as ``"decoder.*"``.
+    options
+        Limits as in `choose`.
+
+    Raises
+    ------
+    ValueError
+        If plan and graph do not belong together, a name fits no group, or a number is out of range.
+    """
+    plan.check(graph)
+    check_ratio(ratio)
+    check_scores(graph, scores)
+    counts = counts_for(graph, scores, ratio, Limits(**options))
+    keep = dict(plan.keep)
+    for name in _named(graph, names):
+        if name not in counts:
+            raise ValueError(f"got {name!r} to prune, which cannot be cut: {graph.group(name).frozen}")
+        group = graph.group(name)
+        stay = keep.get(name, tuple(range(group.width)))
+        left = torch.full((group.width,), -torch.inf, dtype=torch.float64)
+        left[list(stay)] = scores[name].detach().to("cpu", torch.float64)[list(stay)]
+        keep[name] = best(left, min(counts[name], len(stay)), group.splits)
+    return replace(plan, keep=keep)
+
+
+def _named(graph: ChannelGraph, names: tuple[str, ...]) -> dict[str, None]:
+    """Give the groups that names and patterns fit, each once; of a pattern, those that can be cut."""
+    frozen = graph.frozen
+    return dict.fromkeys(
+        found for name in names for found in matching(graph, name) if found == name or found not in frozen
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a second plan does otherwise with one channel group.
+
+    Attributes
+    ----------
+    group
+        Name of the channel group.
+    before, after
+        Number of channels that stay.
+    removed
+        Indices that only the first plan keeps.
+    restored
+        Indices that only the second plan keeps.
+    """
+
+    group: str
+    before: int
+    after: int
+    removed: tuple[int, ...]
+    restored: tuple[int, ...]
+
+    def __str__(self) -> str:
+        parts = [f"{self.group}: {self.before} -> {self.after} channels"]
+        if self.removed:
+            parts.append("without " + " ".join(map(str, self.removed)))
+        if self.restored:
+            parts.append("with " + " ".join(map(str, self.restored)))
+        return ", ".join(parts)
+
+
+def changes(graph: ChannelGraph, before: PrunePlan, after: PrunePlan) -> tuple[Change, ...]:
+    """Compare two plans for one graph: what differs, group by group; nothing where they keep the same.
+
+    Raises
+    ------
+    ValueError
+        If one of the plans is for another graph.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from napari_pathprune.pruning import PrunePlan, trace
+    >>> graph = trace(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), torch.zeros(1, 3))
+    >>> before, after = (PrunePlan({"0": stay}, graph.fingerprint()) for stay in ((0, 1, 2), (0, 3)))
+    >>> print(*changes(graph, before, after))
+    0: 3 -> 2 channels, without 1 2, with 3
+    """
+    before.check(graph)
+    after.check(graph)
+    found = []
+    for group in graph.groups:
+        everything = range(group.width)
+        old, new = (set(plan.keep.get(group.name, everything)) for plan in (before, after))
+        if old != new:
+            found.append(Change(group.name, len(old), len(new), tuple(sorted(old - new)), tuple(sorted(new - old))))
+    return tuple(found)

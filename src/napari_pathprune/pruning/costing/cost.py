@@ -1,0 +1,144 @@
+"""What a network costs: parameters, multiply-accumulates, bytes, seconds."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+
+from napari_pathprune.pruning.cutting.verify import outputs_of
+from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.example import Arguments, arguments, mapped
+from napari_pathprune.pruning.modules.replica import copied, emptied, empty_like, state_of, tensors_in
+from napari_pathprune.pruning.plan import PrunePlan
+from napari_pathprune.pruning.tracing.macs import macs_of_call
+from napari_pathprune.pruning.tracing.rules.all_rules import RULES
+from napari_pathprune.pruning.tracing.tracer import Call, Executed, step_by_step
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Size and work of a network.
+
+    Attributes
+    ----------
+    params
+        Number of parameters; tied ones count once.
+    macs
+        Multiply-accumulates of convolutions and matrix products for one run on the example; 1 MAC = 2 FLOPs.
+    bytes
+        Of parameters and buffers.
+    """
+
+    params: int
+    macs: int
+    bytes: int
+
+
+def cost_of(model: nn.Module, example_input: object) -> Cost:
+    """Count what a network costs; nothing is computed.
+
+    Parameters
+    ----------
+    model
+        Any module; it is not changed.
+    example_input
+        A tensor, a tuple of positional or a mapping of keyword arguments; its batch is part of the MACs.
+
+    Raises
+    ------
+    ValueError
+        If the model does not run on the example.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> cost_of(nn.Conv2d(3, 8, 3), torch.zeros(1, 3, 10, 10))
+    Cost(params=224, macs=13824, bytes=896)
+    """
+    state = state_of(model)
+    params = sum(t.numel() for t in state.values() if isinstance(t, nn.Parameter))
+    size = sum(t.numel() * t.element_size() for t in state.values())
+    try:
+        macs = _macs(model, example_input, empty=True)
+    except Exception:  # noqa: BLE001 (a forward that looks at values needs some)
+        try:
+            macs = _macs(model, example_input, empty=False)
+        except Exception as error:
+            shapes = ", ".join(str(tuple(t.shape)) for t in tensors_in(arguments(example_input)))
+            raise ValueError(
+                f"the model does not run on the example input ({shapes}): {error}; give an input that it takes"
+            ) from error
+    return Cost(params, macs, size)
+
+
+def _macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
+    with torch.inference_mode(), step_by_step():
+        copy = (emptied if empty else copied)(model).eval()
+        args, kwargs = mapped(empty_like if empty else torch.clone, arguments(example_input))
+        with _Counter(copy, empty=empty) as counter:
+            copy(*args, **kwargs)
+    return int(counter.macs)
+
+
+class _Counter(Executed):  # type: ignore[no-untyped-call]
+    """Adds up the MACs of a run."""
+
+    macs = 0
+
+    def wants(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
+        del inputs
+        return name in RULES or torch.Tag.pointwise in func.tags
+
+    def executed(self, call: Call) -> None:
+        self.macs += macs_of_call(call.name, call.args, call.outputs)
+
+
+def cost_after(graph: ChannelGraph, plan: PrunePlan | None = None) -> Cost:
+    """Foretell the cost of the compact model from the widths alone, in microseconds; MACs on the traced example.
+
+    Parameters
+    ----------
+    graph
+        Of the dense model.
+    plan
+        What stays; None for everything.
+    """
+    keep = {} if plan is None else plan.keep
+    widths = {group.name: len(keep.get(group.name, range(group.width))) for group in graph.groups}
+    at = graph.sizes.widths(widths)
+    return Cost(round(graph.sizes.params.at(at)), round(graph.sizes.macs.at(at)), round(graph.sizes.bytes.at(at)))
+
+
+def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, warmup: int = 2) -> float:
+    """Measure the seconds of one run in evaluation mode: the median of several, after some that do not count.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to repeat.
+    """
+    return seconds_of((model,), arguments(example_input), repeats=repeats, warmup=warmup)[0]
+
+
+def seconds_of(
+    models: Sequence[nn.Module], given: Arguments, *, repeats: int = 5, warmup: int = 2
+) -> tuple[float, ...]:
+    """Measure several models as `latency_of` does one; they take turns, so that a busy machine is so for all."""
+    if repeats < 1 or warmup < 0:
+        raise ValueError(f"got repeats={repeats}, warmup={warmup}; give at least 1 repeat and no negative warm-up")
+    seconds: list[list[float]] = [[] for _ in models]
+    for _ in range(warmup + repeats):
+        for model, own in zip(models, seconds, strict=True):
+            start = time.perf_counter()
+            outputs_of(model, given)
+            if any(p.is_cuda for p in model.parameters()):
+                torch.cuda.synchronize()
+            own.append(time.perf_counter() - start)
+    return tuple(statistics.median(own[warmup:]) for own in seconds)

@@ -1,0 +1,1 @@
+"""A model and a plan -> a masked or compact model."""

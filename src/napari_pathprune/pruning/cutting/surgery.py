@@ -1,0 +1,211 @@
+"""The cut: the only place that slices a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.pruning.cutting.masked_norm import kept_weight
+from napari_pathprune.pruning.cutting.verify import verify_equal
+from napari_pathprune.pruning.graph import ChannelGraph, Indices, positions_to_cut
+from napari_pathprune.pruning.modules.checked_state import checked_state
+from napari_pathprune.pruning.modules.follow import follow_shapes
+from napari_pathprune.pruning.modules.replica import replica
+from napari_pathprune.pruning.plan import PrunePlan
+
+_Cuts = dict[str, list[tuple[int, int, Indices]]]
+
+
+def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
+    """Copy a model with the removed channels silenced: same shapes, same outputs as the compact model.
+
+    Filters, biases, norm weights and biases and added parameters of removed channels are zero, and so is what
+    other filters make of them. Norms that take one mean over all channels (layer norm) take it over those that
+    stay.
+
+    Parameters
+    ----------
+    model
+        The traced model; it is not changed.
+    graph
+        Its channel graph.
+    plan
+        What stays.
+
+    Raises
+    ------
+    ValueError
+        If model, graph and plan do not belong together.
+    """
+    cuts = _checked_cuts(model, graph, plan)
+
+    def silenced(name: str, tensor: Tensor) -> Tensor:
+        copy = tensor.detach().clone()
+        if isinstance(tensor, nn.Parameter):
+            for axis, splits, gone in cuts.get(name, ()):
+                _silence(copy, axis, splits, gone)
+        if name in graph.norms and name in cuts:
+            return kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
+        return copy
+
+    return replica(model, silenced)
+
+
+def compact(
+    model: nn.Module, graph: ChannelGraph, plan: PrunePlan, *, verify: bool = True, example_input: object = None
+) -> nn.Module:
+    """Make a new model without the removed channels.
+
+    Parameters
+    ----------
+    model
+        The traced model; it is not changed.
+    graph
+        Its channel graph.
+    plan
+        What stays.
+    verify
+        Run the compact and the masked model on an example and compare, before the compact one is handed out.
+    example_input
+        For the comparison; None for noise of the shapes that were traced.
+
+    Returns
+    -------
+    nn.Module
+        Of the same class, with narrower weights; module attributes such as ``out_channels`` follow. The mode
+        (training or evaluation) is that of ``model``.
+
+    Raises
+    ------
+    ValueError
+        If model, graph and plan do not belong together, or if the compact model does not give the outputs of the
+        masked one (by more than 1e-4 of the largest), which happens where the model's code relies on the
+        widths of its layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from napari_pathprune.pruning import choose, importance, trace
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
+    >>> plan = choose(graph, importance(model, graph), ratio=0.5)
+    >>> compact(model, graph, plan)[0]
+    Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1))
+    """
+    cuts = _checked_cuts(model, graph, plan)
+
+    def narrowed(name: str, tensor: Tensor) -> Tensor:
+        own = cuts.get(name)
+        if own is None and name not in factors:
+            return tensor.detach().clone()
+        narrow = tensor.detach()
+        if name in factors:
+            narrow = narrow * factors[name].to(narrow).reshape((-1,) + (1,) * (narrow.ndim - 1))
+        for axis, splits, gone in own or ():
+            narrow = _cut(narrow, axis, splits, gone)
+        return narrow
+
+    factors = _factors(graph, plan)
+    small = replica(model, narrowed)
+    follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
+    if verify:
+        verify_equal(mask(model, graph, plan), small, graph, example_input)
+    return small
+
+
+def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
+    """Rebuild the skeleton of a compact model from the shapes of its weights; ``load_state_dict`` fills it.
+
+    Parameters
+    ----------
+    model
+        The dense model; it is not changed.
+    shapes
+        Name in the state dict to shape. Tensors that are not named keep their shape.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the model, or a shape has another number of axes.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> reshape(nn.Linear(8, 4), {"weight": (2, 8), "bias": (2,)})
+    Linear(in_features=8, out_features=2, bias=True)
+    """
+    tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    wanted: dict[int, tuple[int, ...]] = {}
+    for name, sizes in shapes.items():
+        shape = tuple(int(size) for size in sizes)
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise ValueError(f"got a shape for {name!r}, which this model does not have; build the dense model first")
+        if tensor.ndim != len(shape):
+            raise ValueError(f"got shape {shape} for {name!r}, which has {tensor.ndim} axes in this model")
+        if wanted.setdefault(id(tensor), shape) != shape:
+            raise ValueError(f"got shape {shape} for {name!r}, but another for a tensor that is tied to it")
+
+    def resized(_: str, tensor: Tensor) -> Tensor:
+        shape = wanted.get(id(tensor), tuple(tensor.shape))
+        same = shape == tuple(tensor.shape)
+        return tensor.detach().clone() if same else torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
+
+    skeleton = replica(model, resized)
+    follow_shapes(model, skeleton)
+    return skeleton
+
+
+def _checked_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
+    plan.check(graph)
+    checked_state(model, graph)
+    cuts: _Cuts = {}
+    for (name, axis, splits), gone in positions_to_cut(graph, plan.keep).items():
+        cuts.setdefault(name, []).append((axis, splits, gone))
+    for own in cuts.values():
+        # plain axes first: splits then find their rows evenly shortened; rows before columns: they are cheaper to cut
+        own.sort(key=lambda cut: (cut[1], cut[0]))
+    return cuts
+
+
+def _factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:
+    """Give what the rows of weights are multiplied by to make up for numbers in the model's code."""
+    before = {group.name: group.width for group in graph.groups}
+    after = before | {name: len(stay) for name, stay in plan.keep.items()}
+    factors: dict[str, Tensor] = {}
+    for own in graph.rescales:
+        factor = own.factor(before, after)
+        if factor != 1.0:
+            rows = factors.setdefault(own.tensor, torch.ones(graph.shapes[own.tensor][0], dtype=torch.float64))
+            rows[list(own.rows)] = factor
+    return factors
+
+
+def _cut(tensor: Tensor, axis: int, splits: int, gone: Indices) -> Tensor:
+    if splits == 1:
+        left = np.delete(np.arange(tensor.shape[axis]), gone)
+        return tensor.index_select(axis, torch.from_numpy(left).to(tensor.device))
+    assert axis == 1, "only axis 1 of a weight holds one split's share"
+    share = tensor.shape[1]
+    stay = np.delete(np.arange(share * splits), gone).reshape(splits, -1) % share
+    index = torch.from_numpy(stay).to(tensor.device)
+    parts = tensor.reshape(splits, -1, *tensor.shape[1:])
+    rows = torch.arange(parts.shape[1], device=tensor.device)
+    which = torch.arange(splits, device=tensor.device)
+    picked = parts[which[:, None, None], rows[None, :, None], index[:, None, :]]
+    return picked.reshape(-1, *picked.shape[2:])
+
+
+def _silence(tensor: Tensor, axis: int, splits: int, gone: Indices) -> None:
+    if splits == 1:
+        tensor.index_fill_(axis, torch.from_numpy(gone).to(tensor.device), 0)
+        return
+    share = tensor.shape[1]
+    parts = tensor.view(splits, -1, *tensor.shape[1:])
+    for split in range(splits):
+        own = gone[gone // share == split] % share
+        parts[split].index_fill_(1, torch.from_numpy(own).to(tensor.device), 0)

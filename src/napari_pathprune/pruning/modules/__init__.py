@@ -1,0 +1,1 @@
+"""Copies, example inputs and attributes of modules."""

@@ -1,0 +1,27 @@
+"""The parameters and buffers of a model, checked against its channel graph."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.replica import state_of
+
+
+def checked_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
+    """Give the parameters and buffers of a model that has the shapes of a graph.
+
+    Raises
+    ------
+    ValueError
+        If it does not; the line names the first tensor that differs.
+    """
+    state = state_of(model)
+    for name, shape in graph.shapes.items():
+        found = tuple(state[name].shape) if name in state else None
+        if found != shape:
+            got = "no tensor" if found is None else f"shape {found}"
+            raise ValueError(
+                f"got a model with {got} at {name!r} where its channel graph has {shape}; trace this model anew"
+            )
+    return state

@@ -1,0 +1,103 @@
+"""Scores: what a criterion says of every channel of every group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
+from napari_pathprune.pruning.modules.checked_state import checked_state
+from napari_pathprune.pruning.scoring.criteria import CRITERIA, Criterion, Evidence, bn_scale
+from napari_pathprune.pruning.scoring.deciders import SIDES, Decider, deciding, merged, norms_of
+from napari_pathprune.pruning.scoring.rows import rows
+
+Scores = dict[str, Tensor]
+
+
+def importance(
+    model: nn.Module, graph: ChannelGraph, criterion: str = "l2", *, decider: Decider = "producers", seed: int = 0
+) -> Scores:
+    """Score every channel of every group that can be cut; higher stays.
+
+    Where several layers share their channels, ``decider`` says whose word counts. The paper (arXiv 2404.08831)
+    leaves this open: "since the residual feature maps are presumably more important than the convolved ones within a
+    residual block, we prioritize the latter". Both readings can be had. *The convolved filters decide*: which
+    indices a skip group loses is chosen by the last convolutions of its residual units, ``decider="convolved"``.
+    *The internal filters go first*: filters outside of the stream are cut before and harder than the stream,
+    ``choose(..., first="internal")`` or ``max_skip_ratio``.
+
+    Parameters
+    ----------
+    model
+        The traced model, or one of the same shapes; it is not changed.
+    graph
+        Its channel graph.
+    criterion
+        ``"l1"``, ``"l2"``, ``"fpgm"``, ``"bn_scale"`` or ``"random"``; see `CRITERIA`, and `taylor` for data.
+    decider
+        ``"producers"``: mean of the filters that make the channels. ``"mean"``, ``"sum"``, ``"max"``: of all
+        filters that make or read them. ``"convolved"``, ``"shortcut"``: as ``"producers"``, but in skip groups only
+        the last convolutions of residual units, or only what begins the stream. With ``"bn_scale"`` the norms
+        speak instead of filters, and with ``"random"`` nobody does.
+    seed
+        For ``"random"``.
+
+    Returns
+    -------
+    dict
+        Group to (width,) float32 scores, on the device of the model.
+
+    Raises
+    ------
+    ValueError
+        If there is no such criterion or decider, a group has nobody who could decide (the line names it), or the
+        model is not the one of the graph.
+
+    Examples
+    --------
+    >>> from napari_pathprune.pruning import trace
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
+    >>> importance(model, graph, "l1", decider="max")["0"].shape
+    torch.Size([8])
+    """
+    if criterion == "taylor":
+        raise ValueError("got criterion 'taylor', which looks at data; call taylor(model, graph, batches, loss)")
+    measure = CRITERIA.get(criterion)
+    if measure is None:
+        raise ValueError(f"got criterion {criterion!r}; the criteria are {', '.join(CRITERIA)}")
+    if measure is bn_scale and decider in SIDES:
+        raise ValueError(
+            f"got decider {decider!r} for bn_scale, but norms act on the sum of convolved channels and shortcut; "
+            "use 'mean', 'sum' or 'max'"
+        )
+    state = checked_state(model, graph)
+    said = deciding(graph, decider)
+    with torch.no_grad():
+        return {
+            group.name: merged(
+                votes(group, said[group.name], norms_of(model, group), state, measure, seed=seed), decider
+            ).float()
+            for group in graph.prunable
+        }
+
+
+def votes(
+    group: ChannelGroup,
+    filters: tuple[Member, ...],
+    norms: tuple[Member, ...],
+    state: Mapping[str, Tensor],
+    criterion: Criterion,
+    *,
+    seed: int = 0,
+) -> Tensor:
+    """Let each of some members speak: (voices, width)."""
+    evidence = Evidence(
+        group,
+        tuple(rows(state[member.tensor], member, group.width) for member in filters),
+        tuple(rows(state[member.tensor], member, group.width) for member in norms),
+        seed,
+    )
+    return criterion(evidence)

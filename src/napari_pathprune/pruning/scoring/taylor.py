@@ -1,0 +1,106 @@
+"""Importance by data: what the loss would be without a channel, to first order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.checked_state import checked_state
+from napari_pathprune.pruning.modules.replica import copied, state_of
+from napari_pathprune.pruning.scoring.criteria import first_order
+from napari_pathprune.pruning.scoring.deciders import Decider, deciding, merged
+from napari_pathprune.pruning.scoring.importance import Scores, votes
+
+
+def taylor(
+    model: nn.Module,
+    graph: ChannelGraph,
+    batches: Iterable[Any],
+    loss: Callable[[nn.Module, Any], Tensor],
+    *,
+    decider: Decider = "producers",
+) -> Scores:
+    """Score every channel by what its loss would cost, measured in one pass over data; higher stays.
+
+    For each batch, a filter's ``|sum_j w_ij * dL/dw_ij|``, and the mean of that over the batches (Molchanov et al.
+    2019, arXiv 1906.10771). The model runs in evaluation mode: behind a norm that takes its statistics from the
+    batch, the sum would be zero for every filter, because the loss does not depend on a filter's length.
+
+    Parameters
+    ----------
+    model
+        The traced model, or one of the same shapes; it is not changed, and gets no gradients.
+    graph
+        Its channel graph.
+    batches
+        Whatever ``loss`` understands, on the device of the model; as many as speak for the data, in one pass.
+    loss
+        Gives the scalar loss of a model on a batch.
+    decider
+        As in `importance`.
+
+    Returns
+    -------
+    dict
+        Group to (width,) float32 scores, on the device of the model.
+
+    Raises
+    ------
+    ValueError
+        If there are no batches, a loss is not finite, the loss does not reach a group (the line names it), or
+        the model is not the one of the graph.
+
+    Examples
+    --------
+    >>> from napari_pathprune.pruning import choose, trace
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
+    >>> batches = [torch.rand(2, 3, 16, 16) for _ in range(4)]
+    >>> scores = taylor(model, graph, batches, lambda model, images: model(images).square().mean())
+    >>> len(choose(graph, scores, ratio=0.5, criterion="taylor").keep["0"])
+    4
+    """
+    checked_state(model, graph)
+    said = deciding(graph, decider)
+    work = copied(model).eval()
+    for parameter in work.parameters():
+        parameter.requires_grad_(parameter.dtype.is_floating_point)
+    wanted = {member.tensor for members in said.values() for member in members}
+    weights = {name: tensor for name, tensor in state_of(work).items() if name in wanted}
+    totals: dict[str, Tensor] = {}
+    reached: set[str] = set()
+    count = 0
+    for count, batch in enumerate(batches, start=1):
+        products = _products(work, weights, batch, loss, count)
+        reached |= {name for name, tensor in weights.items() if tensor.grad is not None}
+        for group in graph.prunable:
+            own = votes(group, said[group.name], (), products, first_order)
+            totals[group.name] = own + totals[group.name] if group.name in totals else own
+    if count == 0:
+        raise ValueError("got no batches to score the channels on; give at least one")
+    for name, members in said.items():
+        if not any(member.tensor in reached for member in members):
+            raise ValueError(f"got a loss that does not reach channel group {name!r}; include its output in the loss")
+    return {name: merged(total / count, decider).float() for name, total in totals.items()}
+
+
+def _products(
+    work: nn.Module, weights: dict[str, Tensor], batch: object, loss: Callable[[nn.Module, Any], Tensor], number: int
+) -> dict[str, Tensor]:
+    """Multiply every weight with its gradient on one batch; the gradients stay until the next."""
+    work.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        value = loss(work, batch)
+        if value.numel() != 1 or not bool(torch.isfinite(value).all()) or value.grad_fn is None:
+            got = f"{value.item():.3g}" if value.numel() == 1 else f"of shape {tuple(value.shape)}"
+            raise ValueError(f"got a loss {got} on batch {number}; give a finite scalar that the model has a part in")
+        value.backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        return {
+            name: torch.zeros_like(tensor) if tensor.grad is None else tensor.float() * tensor.grad.float()
+            for name, tensor in weights.items()
+        }

@@ -1,0 +1,1 @@
+"""Any module and an example input -> its channel graph."""

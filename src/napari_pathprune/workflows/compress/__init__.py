@@ -1,0 +1,1 @@
+"""Prune and fine-tune a model, step by step."""

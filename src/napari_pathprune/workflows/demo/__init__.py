@@ -1,0 +1,1 @@
+"""The main job on the packaged slide and model."""

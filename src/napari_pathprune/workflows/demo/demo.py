@@ -1,0 +1,135 @@
+"""The main job on the packaged slide and model: prune, segment with both, lay side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_pathprune.base.box import Box
+from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.instances.metrics import panoptic_quality
+from napari_pathprune.slides.reader import open_slide
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+from napari_pathprune.workflows.demo.picture import Panel, draw_side_by_side
+from napari_pathprune.workflows.prune.prune import cost_per_patch, cut_as
+from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE, segment_to_folder
+from napari_pathprune.workflows.segment.segment import SegmentEvent
+
+SLIDE: Final = "CMU-1-Small-Region.svs"
+DENSE: Final = "hovernet-s"
+COMPACT: Final = "hovernet-s-compact"
+REGION: Final[Box] = (680, 800, 1240, 1360)
+"""560 px at 20x: tissue with many nuclei, and a minute's work for the dense model on two cores."""
+COLUMNS: Final = (
+    "",
+    "parameters",
+    "MACs / megapixel",
+    "seconds / megapixel",
+    "nuclei",
+    "agreement with dense (PQ)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStage:
+    """What the demo does now, in a line."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDone:
+    """The end: the folder, and the table's rows for `COLUMNS`."""
+
+    folder: Path
+    rows: tuple[tuple[str, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"folder": str(self.folder), "columns": list(COLUMNS), "rows": [list(row) for row in self.rows]}
+
+
+DemoEvent = DemoStage | SegmentEvent | DemoDone
+
+
+def packaged_slide() -> Path:
+    """Give the slide that comes with the package (CC0, OpenSlide's test data)."""
+    return Path(str(resources.files("napari_pathprune"))) / "packaged" / SLIDE
+
+
+def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
+    """Prune the packaged model, segment a region with the dense and the compact model, and compare.
+
+    Three models see the same tissue: the dense one, the one that was cut just now, and the packaged compact one,
+    which is the same cut after fine-tuning.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there; what an earlier demo left in it is replaced.
+    region
+        (y0, x0, y1, x1) of the packaged slide, level-0 pixels.
+
+    Yields
+    ------
+    DemoStage, the events of `segment`, and DemoDone
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    dense, compact = load(DENSE), load(COMPACT)
+    yield DemoStage(f"pruning {DENSE} as {COMPACT} was pruned ...")
+    cut, plan = cut_as(dense, compact)
+    (folder / "prune-plan.json").write_text(plan.to_json(), encoding="utf-8")
+    save(cut, folder / "just-cut.safetensors")
+    models = {"dense": (DENSE, dense), "just-cut": ("just cut", cut), "compact": (COMPACT, compact)}
+    with open_slide(packaged_slide()) as slide:
+        pixels = slide.read(region)
+        for name, (title, checkpoint) in models.items():
+            yield DemoStage(f"segmenting with {title} ({checkpoint.params / 1e6:.2f} M parameters) ...")
+            yield from segment_to_folder(slide, checkpoint, folder / name, model_name=title, region=region)
+    panels = [_panel(folder / name, title, pixels, region) for name, (title, _) in models.items()]
+    rows = tuple(
+        _row(folder / name, checkpoint, panel, panels[0])
+        for (name, (_, checkpoint)), panel in zip(models.items(), panels, strict=True)
+    )
+    draw_side_by_side([panels[0], panels[2]], folder / "side-by-side.png")
+    draw_side_by_side(panels, folder / "with-just-cut.png")
+    _write_table(folder, rows)
+    yield DemoDone(folder, rows)
+
+
+def _panel(folder: Path, title: str, pixels: NDArray[np.uint8], region: Box) -> Panel:
+    y0, x0, y1, x1 = region
+    labels = np.asarray(zarr.open_group(folder / LABELS, mode="r")["0"][y0:y1, x0:x1])
+    table, mpp, type_names = read_parquet(folder / TABLE)
+    return Panel(title, pixels, labels, table.transformed(offset=(-y0, -x0)), type_names, mpp)
+
+
+def _row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tuple[str, ...]:
+    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    cost = cost_per_patch(checkpoint)
+    return (
+        panel.title,
+        f"{checkpoint.params:,}",
+        f"{cost.macs_per_megapixel / 1e9:.0f} G",
+        f"{run['seconds'] / run['megapixels']:.1f}",
+        f"{run['nuclei']:,}",
+        f"{panoptic_quality(dense.labels, panel.labels).pq:.3f}",
+    )
+
+
+def _write_table(folder: Path, rows: tuple[tuple[str, ...], ...]) -> None:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows)]
+    (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,106 @@
+"""What a model file is, what it costs, and what happened to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from napari_pathprune.pruning import ChannelGraph, trace
+from napari_pathprune.workflows.checkpoint import Checkpoint, find, load
+from napari_pathprune.workflows.prune.prune import PatchCost, cost_per_patch, example_for
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All that is known of a model file."""
+
+    GROUP_COLUMNS: ClassVar[tuple[str, ...]] = ("group", "kind", "width", "dense width", "splits", "members")
+
+    file: str
+    checkpoint: Checkpoint
+    cost: PatchCost
+    graph: ChannelGraph
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Rows of a name and a value, for people."""
+        known, cost = self.checkpoint, self.cost
+        rows = [
+            ("file", self.file),
+            ("architecture", f"{known.architecture} {json.dumps(dict(known.config))}"),
+            ("types", ", ".join(known.type_names) or "untyped"),
+            ("pixel size", "not known" if known.mpp is None else f"{known.mpp} um"),
+            ("licence", known.licence),
+            ("parameters", f"{cost.cost.params:,}"),
+            ("MACs", f"{cost.cost.macs / 1e9:.2f} G for {cost.input_px} px in, {cost.output_px} px out"),
+        ]
+        rows += [(f"step {i}", _told(step)) for i, step in enumerate(known.lineage, start=1)]
+        return rows + [(f"card: {key}", _plain(value)) for key, value in known.card.items()]
+
+    def group_rows(self) -> list[tuple[str, ...]]:
+        """Rows for `GROUP_COLUMNS`."""
+        dense = self._dense_widths()
+        return [
+            (
+                group.name,
+                group.kind,
+                str(group.width),
+                str(dense.get(group.name, group.width)),
+                str(group.splits),
+                str(len(group.members)),
+            )
+            for group in self.graph.groups
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        known, cost = self.checkpoint, self.cost
+        return {
+            "file": self.file,
+            "architecture": known.architecture,
+            "config": dict(known.config),
+            "type_names": list(known.type_names),
+            "mpp": known.mpp,
+            "licence": known.licence,
+            "params": cost.cost.params,
+            "macs": cost.cost.macs,
+            "input_px": cost.input_px,
+            "output_px": cost.output_px,
+            "lineage": [{k: v for k, v in step.items() if k != "plan"} for step in known.lineage],
+            "card": dict(known.card),
+            "groups": [dict(zip(self.GROUP_COLUMNS, row, strict=True)) for row in self.group_rows()],
+        }
+
+    def _dense_widths(self) -> dict[str, int]:
+        """Width of each group before the first cut."""
+        widths: dict[str, int] = {}
+        for step in self.checkpoint.lineage:
+            for name, (before, _) in step.get("widths", {}).items():
+                widths.setdefault(name, before)
+        return widths
+
+
+def _plain(value: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _told(step: dict[str, Any] | Any) -> str:  # noqa: ANN401 - what a lineage holds is JSON
+    if step["step"] == "pruned":
+        cut = sum(before - after for before, after in step["widths"].values())
+        whole = sum(before for before, _ in step["widths"].values())
+        criterion, params = step["plan"].get("criterion"), step["params_before"]
+        return f"pruned by {criterion}: {cut} of {whole} channels cut, from {params:,} parameters"
+    return f"{step['step']}: " + ", ".join(f"{key} {value}" for key, value in step.items() if key != "step")
+
+
+def describe(model_name: str) -> Description:
+    """Read a model file and trace it.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read.
+    """
+    checkpoint = load(model_name)
+    model = checkpoint.model()
+    return Description(str(find(model_name)), checkpoint, cost_per_patch(checkpoint), trace(model, example_for(model)))

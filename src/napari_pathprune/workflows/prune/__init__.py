@@ -1,0 +1,1 @@
+"""Prune a model file in one shot."""

@@ -1,0 +1,270 @@
+"""The report of a compression: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.workflows.compress.compress_report import CompressReport, Example, Stage, Width
+from napari_pathprune.workflows.report.report_pictures import KEPT, LINE, drops_out, outlined, score_plot
+from napari_pathprune.workflows.report.report_words import (
+    UNKNOWN,
+    change_of,
+    counted,
+    duration,
+    score_name,
+    score_text,
+    setting_text,
+    short_number,
+    summary_of,
+)
+
+_STYLE: Final = f"""
+:root {{ --ink: #22292f; --soft: #66707a; --rule: #dfe4e8; --wash: #f5f7f9; --line: {LINE}; --kept: {KEPT}; }}
+* {{ box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+body {{ margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }}
+main {{ max-width: 1080px; margin: 0 auto; padding: 36px 28px; overflow-wrap: anywhere; }}
+h1 {{ font-size: 26px; font-weight: 600; line-height: 1.25; margin: 0 0 12px; }}
+h2 {{ font-size: 18px; font-weight: 600; margin: 40px 0 8px; break-after: avoid; }}
+p {{ margin: 0 0 12px; max-width: 76ch; }}
+.note, footer, figcaption {{ color: var(--soft); font-size: 13.5px; }}
+.key {{ display: flex; flex-wrap: wrap; gap: 12px; margin: 20px 0 0; }}
+.key div {{ flex: 1 1 150px; max-width: 260px; background: var(--wash); border-radius: 6px;
+  padding: 10px 14px; break-inside: avoid; }}
+.key dt {{ color: var(--soft); font-size: 13px; }}
+.key dd {{ margin: 0; font-size: 17px; white-space: nowrap; }}
+.key dd + dd {{ color: var(--soft); font-size: 13px; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; overflow-wrap: normal; }}
+th, td {{ padding: 5px 12px 5px 0; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }}
+th {{ font-weight: 600; vertical-align: bottom; }}
+thead th {{ white-space: normal; color: var(--soft); font-size: 13px; }}
+thead th[colspan] {{ text-align: center; border-bottom-color: var(--soft); }}
+tbody th, thead tr:first-child th:first-child {{ text-align: left; }}
+.stages {{ width: 100%; }}
+.kept th, .kept td {{ background: #fbf1ee; font-weight: 600; }}
+.kept th::before {{ content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 50%;
+  background: var(--kept); margin-right: 6px; }}
+.cut {{ color: var(--soft); }}
+.settings td {{ text-align: left; white-space: normal; overflow-wrap: anywhere; }}
+.settings th, .settings td {{ padding-top: 2px; padding-bottom: 2px; font-size: 13.5px; }}
+.settings th {{ font-weight: 400; color: var(--soft); padding-right: 28px; }}
+figure {{ margin: 0 0 22px; break-inside: avoid; }}
+img {{ max-width: 100%; height: auto; display: block; }}
+.panels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px; }}
+.panels p {{ margin: 4px 0 0; font-size: 14px; }}
+.panels img {{ width: 100%; border-radius: 3px; }}
+.widths {{ columns: 2; column-gap: 36px; list-style: none; margin: 0; padding: 0; font-size: 12px; line-height: 17px; }}
+.widths li {{ display: grid; grid-template-columns: minmax(0, 1fr) 130px 94px; gap: 8px; align-items: center;
+  break-inside: avoid; }}
+.widths svg {{ width: 130px; height: 9px; display: block; }}
+.widths span:last-child {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+.internal {{ fill: var(--line); color: var(--line); }}
+.skip {{ fill: #d08c2c; color: #a96c12; }}
+.full {{ fill: #e3e8ec; }}
+details {{ margin: 0 0 8px; }}
+summary {{ cursor: pointer; }}
+.names {{ columns: 3; font-size: 13px; margin: 8px 0; padding-left: 18px; }}
+footer {{ margin-top: 40px; border-top: 1px solid var(--rule); padding-top: 12px; }}
+@page {{ margin: 14mm; }}
+@media print {{
+main {{ max-width: none; padding: 0; }}
+body {{ font-size: 10pt; }}
+.wide {{ overflow: visible; }}
+.stages, .settings th, .settings td, .panels p, .note, footer, figcaption {{ font-size: 8.5pt; }}
+th, td {{ padding-right: 6px; }}
+tr {{ break-inside: avoid; }}
+.widths {{ font-size: 7.5pt; line-height: 10pt; column-gap: 20px; }}
+.widths li {{ grid-template-columns: minmax(0, 1fr) 70px 74px; }}
+.widths svg {{ width: 70px; }}
+}}
+"""
+_PQ: Final = (
+    "PQ, the panoptic quality, is the share of nuclei that were found times how well their outlines fit: 1 is perfect, "
+    "0 is nothing."
+)
+
+
+def write_report(report: CompressReport, path: Path) -> None:
+    """Write the report of a compression as one HTML file, which may be mailed, printed and opened without a network.
+
+    Parameters
+    ----------
+    report
+        Without scores there are no plots of them.
+    path
+        Replaced only when the new report is whole.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, such as on a full disk.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> dense, small = (Stage(n, 0.6 * n, 100 - 60 * n, 1000 - 700 * n, {}, {}, 0, 9.0) for n in (0, 1))
+    >>> path = Path(tempfile.mkdtemp()) / "report.html"
+    >>> write_report(CompressReport("big", "small", {}, (dense, small), 1, 256, ()), path)
+    >>> "Of 100 parameters 40.0 are left (40.0%)" in path.read_text(encoding="utf-8")
+    True
+    """
+    page = "\n".join([*_head(report), *_body(report), "</main></body></html>", ""])
+    with whole_file(path) as part:
+        part.write_bytes(page.encode("utf-8", "replace"))  # names of files need not be Unicode
+
+
+def _head(report: CompressReport) -> Iterable[str]:
+    title = escape(f"{report.model} compressed")
+    yield f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<style>{_STYLE}</style></head><body><main>"
+
+
+def _body(report: CompressReport) -> Iterable[str]:
+    yield f"<h1>{escape(report.model)} compressed</h1>"
+    yield f"<p>{escape(summary_of(report))}</p>"
+    if report.kept:
+        yield f'<dl class="key">{"".join(_key_figures(report))}</dl>'
+    if report.dense.scores:
+        yield from _plot(report)
+    yield from _stages(report)
+    if report.examples:
+        yield "<h2>Examples</h2>"
+        yield from map(_example, report.examples)
+    if report.kept and report.widths:
+        yield from _widths(report.widths)
+    if report.settings:
+        yield from _settings(report.settings)
+    if report.train_images or report.validation_images:
+        yield "<h2>Images</h2>"
+        yield from _names("training", report.train_images)
+        yield from _names("validation", report.validation_images)
+    now = datetime.now().astimezone()
+    software = ", ".join(f"{name} {escape(version(name))}" for name in ("napari-pathprune", "torch"))
+    when = f'<time datetime="{now:%Y-%m-%dT%H:%M%z}">{now:%d %B %Y, %H:%M}</time>'
+    yield f"<footer>Written by {software} on {when}.</footer>"
+
+
+def _key_figures(report: CompressReport) -> Iterable[str]:
+    """Show each number before and after."""
+    old, new = report.dense, report.compact
+    for title, before, after in (("Parameters", old.params, new.params), ("MACs per patch", old.macs, new.macs)):
+        yield _key_figure(title, short_number(before), short_number(after), f"{after / before:.1%} left")
+    for name, score in old.scores.items():
+        yield _key_figure(
+            score_name(name), score_text(score), score_text(new.scores.get(name)), change_of(new, old, name)
+        )
+
+
+def _key_figure(title: str, before: str, after: str, change: str) -> str:
+    return f"<div><dt>{escape(title)}</dt><dd>{before} → {after}</dd><dd>{change}</dd></div>"
+
+
+def _plot(report: CompressReport) -> Iterable[str]:
+    name, score = next(iter(report.dense.scores.items()))
+    told = escape(score_name(name))
+    kept = (
+        f", stage {report.kept}, which was kept, {score_text(report.compact.scores.get(name))}" if report.kept else ""
+    )
+    yield "<h2>Score and size</h2>"
+    yield f'<figure><img src="{_uri(score_plot(report), "png")}" width="1080" height="475" alt="'
+    yield f'{told} of each stage against its parameters and MACs: the dense model has {score_text(score)}{kept}.">'
+    note = [_PQ] if name == "pq" else []
+    if any(stage.scores_cut for stage in report.stages):
+        note.append("A thin line joins what a stage scored straight after its cut to what fine-tuning made of it.")
+    if drops_out(report):
+        note.append("Where it comes from below the plot, the cut alone left even less; the table has the number.")
+    yield f"<figcaption>{' '.join(note)}</figcaption></figure>" if note else "</figure>"
+
+
+def _stages(report: CompressReport) -> Iterable[str]:
+    names = tuple(report.dense.scores)
+    cut = names if any(stage.scores_cut for stage in report.stages) else ()
+    rows = 'scope="col" rowspan="2"' if names else 'scope="col"'
+    yield '<h2>Stages</h2><div class="wide"><table class="stages"><thead><tr>'
+    yield f"<th {rows}>Stage</th><th {rows}>Removed</th><th {rows}>Parameters</th>"
+    yield f"<th {rows}>MACs per&nbsp;patch of&nbsp;{report.input_px}&nbsp;px</th>"
+    if cut:
+        yield f'<th scope="colgroup" colspan="{len(cut)}">Straight after the cut</th>'
+    if names:
+        yield f'<th scope="colgroup" colspan="{len(names)}">After fine-tuning</th>'
+    yield f"<th {rows}>Fine-tuning steps</th><th {rows}>Time</th></tr>"
+    if names:
+        heads = "".join(f'<th scope="col">{escape(score_name(name))}</th>' for name in (*cut, *names))
+        yield f"<tr>{heads}</tr>"
+    yield "</thead><tbody>"
+    for stage in report.stages:
+        yield _stage(stage, cut, names, kept=stage.number == report.kept > 0)
+    yield "</tbody></table></div>"
+
+
+def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool) -> str:
+    number = f"{stage.number}, kept" if kept else f"{stage.number or 'dense'}"
+    cells = [
+        f"<td>{stage.removed:.1%}</td><td>{stage.params:,}</td><td>{short_number(stage.macs)}</td>",
+        *(f'<td class="cut">{score_text(stage.scores_cut.get(name))}</td>' for name in cut),
+        *(f"<td>{score_text(stage.scores.get(name))}</td>" for name in names),
+        f"<td>{f'{stage.fit_steps:,}' if stage.number else UNKNOWN}</td><td>{duration(stage.seconds)}</td>",
+    ]
+    mark = ' class="kept"' if kept else ""
+    return f'<tr{mark}><th scope="row">{number}</th>{"".join(cells)}</tr>'
+
+
+def _example(example: Example) -> str:
+    name = escape(example.name)
+    panels = (
+        ("Truth", example.truth, None),
+        ("Dense model", example.dense, example.dense_pq),
+        ("Compact model", example.compact, example.compact_pq),
+    )
+    shown = []
+    for title, labels, pq in panels:
+        count = np.count_nonzero(np.unique(labels))
+        told = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
+        score = "" if pq is None else f", PQ {score_text(pq)}"
+        uri = _uri(outlined(example.image, labels), "jpeg")
+        shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{told}{score}</p></div>')
+    return f'<figure><div class="panels">{"".join(shown)}</div><figcaption>{name}</figcaption></figure>'
+
+
+def _widths(widths: Sequence[Width]) -> Iterable[str]:
+    """Show for each channel group which share of its channels is left; numbers alone would hide the small ones."""
+    yield "<h2>Widths of the channel groups</h2>"
+    yield '<p class="note">A bar is the width of a group of channels that are cut together; what is filled is left. '
+    yield '<strong class="skip">Skip groups</strong> cross an addition, '
+    yield '<strong class="internal">internal</strong> ones do not.</p><ul class="widths">'
+    for width in widths:
+        kind = "skip" if width.kind == "skip" else "internal"
+        filled = 100.0 * width.after / max(width.before, 1)
+        yield f'<li><span class="{kind}">{escape(width.name)}</span>'
+        yield '<svg viewBox="0 0 100 9" preserveAspectRatio="none" aria-hidden="true">'
+        yield f'<rect class="full" width="100" height="9"/><rect class="{kind}" width="{filled:.1f}" height="9"/></svg>'
+        yield f"<span>{width.before:,} → {width.after:,}</span></li>"
+    yield "</ul>"
+
+
+def _settings(settings: Mapping[str, object]) -> Iterable[str]:
+    yield '<h2>Settings</h2><table class="settings"><tbody>'
+    for name, value in settings.items():
+        yield f'<tr><th scope="row">{escape(name)}</th><td>{escape(setting_text(value))}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _names(kind: str, names: Sequence[str]) -> Iterable[str]:
+    if names:
+        items = "".join(f"<li>{escape(name)}</li>" for name in names)
+        yield f"<details><summary>{counted(len(names), f'{kind} image')}</summary>"
+        yield f'<ul class="names">{items}</ul></details>'
+
+
+def _uri(picture: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -1,0 +1,1 @@
+"""Find the nuclei of a slide."""

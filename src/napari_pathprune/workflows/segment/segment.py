@@ -1,0 +1,158 @@
+"""Find the nuclei of a slide: tiles -> network maps -> instances -> nuclei of the slide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_pathprune.base.box import Box
+from napari_pathprune.inference.level0 import at_level0
+from napari_pathprune.inference.postprocess import instances_from_maps
+from napari_pathprune.inference.predict import Predictor
+from napari_pathprune.inference.stitch import Stitcher, TileNuclei
+from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.slides.reader import Slide
+from napari_pathprune.slides.tiles import Tile, tiles_of
+from napari_pathprune.slides.tissue import tissue_mask
+from napari_pathprune.slides.view import View
+from napari_pathprune.workflows.segment.tile_journal import TileJournal
+
+CONTEXT_PX: Final = 64
+"""View pixels around a write box: a nucleus on its edge is seen whole, free of what the encoder pads (56 px)."""
+SMALL_REGION_PX: Final = 2_000_000
+"""Regions with fewer level-0 pixels are segmented everywhere: a tissue mask would cost more than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStarted:
+    """Before the first tile: how many there are, what region (level-0 pixels), and what a user should know."""
+
+    tiles: int
+    region: Box
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileDone:
+    """A tile's nuclei, in level-0 pixels.
+
+    Attributes
+    ----------
+    done, total
+        Tiles.
+    box, labels
+        Where the nuclei lie, and (h, w) int32 with slide-wide ids. Painted by
+        ``target[box] = where(target[box] == 0, labels, target[box])``.
+    table
+        The same nuclei with the same ids.
+    """
+
+    done: int
+    total: int
+    box: Box
+    labels: NDArray[np.int32]
+    table: InstanceTable
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFinished:
+    """After the last tile: nuclei found, seconds it took, megapixels (of the view) that the network answered for."""
+
+    nuclei: int
+    seconds: float
+    megapixels: float
+
+
+SegmentEvent = SegmentStarted | TileDone | SegmentFinished
+
+
+def segment(
+    slide: Slide,
+    model: nn.Module,
+    *,
+    mpp: float,
+    region: Box | None = None,
+    device: str = "auto",
+    write_px: int | None = None,
+    tissue_only: bool = True,
+    journal: TileJournal | None = None,
+) -> Iterator[SegmentEvent]:
+    """Find the nuclei of a slide or of a region of it, tile by tile.
+
+    Each nucleus is reported once, whole, by one tile. Stop iterating to cancel.
+
+    Parameters
+    ----------
+    slide
+        Read at the model's pixel size; resampled if its own differs.
+    model
+        Returns network maps; see `models.hovernet.HoVerNet`.
+    mpp
+        Pixel size that the model expects, in um.
+    region
+        (y0, x0, y1, x1) in level-0 pixels; None for the whole slide.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    write_px
+        Largest side of the tiles, in pixels at `mpp`; None chooses by the memory there is.
+    tissue_only
+        Skip tiles without tissue (regions of more than 2 megapixels only).
+    journal
+        Where tiles are kept, so that a stopped run can go on.
+
+    Yields
+    ------
+    SegmentStarted, TileDone, SegmentFinished
+
+    Raises
+    ------
+    ValueError
+        If the region lies outside the slide, or the slide does not know its pixel size.
+    """
+    begin = time.perf_counter()
+    height, width = slide.shape
+    y0, x0, y1, x1 = region or (0, 0, height, width)
+    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+        raise ValueError(f"the region {(y0, x0, y1, x1)} is not inside the slide, which is {height} x {width} px")
+    view = slide.at(mpp)
+    predictor = Predictor(model, device)
+    halo_px = predictor.margin_px + CONTEXT_PX
+    side_px = write_px or predictor.read_px() - 2 * halo_px
+    if journal is not None:
+        side_px = journal.begin(side_px)  # the memory that is free now may allow others
+    tiles = tiles_of(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
+    mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
+    chosen = _with_tissue(tiles, view) if mask_pays else tiles
+    yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
+    stitcher = Stitcher(tiles, view.shape, predictor.margin_px)
+    for done, tile in enumerate(chosen, start=1):
+        found = journal.kept(done) if journal is not None else None
+        if found is not None:
+            stitcher.recall(tile, found)
+        else:
+            found = _nuclei_of(tile, view, predictor, stitcher)
+            if journal is not None:
+                journal.keep(done, found)
+        nuclei = at_level0(found, view.scale, slide.shape)
+        yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
+    pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
+    yield SegmentFinished(stitcher.count, time.perf_counter() - begin, pixels / 1e6)
+
+
+def _nuclei_of(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:
+    """Find the nuclei that a tile answers for, in view pixels."""
+    prediction = predictor.predict(view.read(tile.read))
+    origin = (tile.read[0] + prediction.margin_px, tile.read[1] + prediction.margin_px)
+    return stitcher.add(tile, instances_from_maps(prediction.maps), origin, prediction.maps.types)
+
+
+def _with_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
+    """Leave out the tiles that have no tissue."""
+    tissue = tissue_mask(view.slide)
+    return tuple(tile for tile in tiles if tissue.covers(view.to_level0(tile.write)) > 0.0)

@@ -1,0 +1,113 @@
+"""The log of a training beside its model: tables of steps and validations, TensorBoard's where it is installed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.training.fit_events import FitEvent, StepDone, Validated
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+STEPS: Final = ".log.csv"
+VALIDATIONS: Final = ".validation.csv"
+IMAGES: Final = ".images.csv"
+BOARD: Final = ".tensorboard"
+
+
+class FitLog:
+    """Write down every step and validation.
+
+    Rows of an earlier run stay up to where this one goes on, so that the log of a resumed training is that of an
+    uninterrupted one.
+
+    Parameters
+    ----------
+    model
+        The model file; ``model.log.csv``, ``model.validation.csv`` and ``model.images.csv`` lie beside
+        ``model.safetensors``.
+    learnt, judging
+        Names of the images that are learnt from, and of those that judge.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> log = FitLog(model)
+    >>> log.write(1, StepDone(1, 9, {"np_ce": 0.5, "hv_mse": 0.25}, learning_rate=0.001, seconds=2.0))
+    >>> print(log.steps.read_text().strip())
+    phase,step,learning_rate,seconds,total,np_ce,hv_mse
+    1,1,0.001,2.000,0.75,0.5,0.25
+    """
+
+    def __init__(self, model: Path, learnt: Sequence[str] = (), judging: Sequence[str] = ()) -> None:
+        self.steps, self.validations = (model.with_name(model.stem + ending) for ending in (STEPS, VALIDATIONS))
+        self._images, self._names = model.with_name(model.stem + IMAGES), (learnt, judging)
+        self._begun: set[Path] = set()
+        self._folder = model.with_name(model.stem + BOARD)
+
+    def write(self, phase: int, event: FitEvent) -> None:
+        """Add an event of a phase, counted from 1; events that are neither steps nor validations are left out."""
+        if self._images not in self._begun:  # with the first event: only then it is sure that the run goes on
+            self._begun.add(self._images)
+            self._write_images(*self._names)
+        match event:
+            case StepDone(step=step, losses=losses, learning_rate=rate, seconds=seconds):
+                row = {"learning_rate": f"{rate:.6g}", "seconds": f"{seconds:.3f}"}
+                values = {"total": sum(losses.values()), **losses}
+                self._add(self.steps, phase, step, row | {name: f"{value:.6g}" for name, value in values.items()})
+                self._show(phase, step, {f"loss/{name}": value for name, value in values.items()})
+            case Validated(step=step, scores=scores, best=best):
+                row = {name: f"{value:.6g}" for name, value in scores.items()} | {"best": str(int(best))}
+                self._add(self.validations, phase, step, row)
+                self._show(phase, step, {f"validation/{name}": value for name, value in scores.items()})
+
+    def _write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
+        with whole_file(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
+            rows.writerows((name, "judges") for name in judging)
+
+    def _add(self, path: Path, phase: int, step: int, row: Mapping[str, str]) -> None:
+        columns = ["phase", "step", *row]
+        if path not in self._begun:
+            self._begun.add(path)
+            kept = [old for old in _rows(path, columns) if (int(old["phase"]), int(old["step"])) < (phase, step)]
+            with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(kept)
+        with path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, columns, lineterminator="\n").writerow({"phase": phase, "step": step, **row})
+
+    def _show(self, phase: int, step: int, values: Mapping[str, float]) -> None:
+        if self._board is not None:  # made when it is needed: of several processes only the first one writes
+            for name, value in values.items():
+                self._board.add_scalar(f"phase {phase}/{name}", value, step)
+
+    @cached_property
+    def _board(self) -> SummaryWriter | None:
+        return _board(self._folder)
+
+
+def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
+    """Read an earlier run's rows; none if it logged something else."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        return list(reader) if reader.fieldnames == columns else []
+
+
+def _board(folder: Path) -> SummaryWriter | None:
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an option that takes seconds to import
+
+    return SummaryWriter(str(folder))

@@ -1,0 +1,64 @@
+"""Lazy images: joined, picked and weighed without being decoded; shares of large sets come from a fair sample."""
+
+import numpy as np
+import pytest
+
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
+from napari_pathprune.datasets.class_shares import SAMPLED_IMAGES, class_shares
+from napari_pathprune.training.random_patches import RandomPatches
+
+
+@pytest.fixture
+def decoded():
+    return []
+
+
+def lazy(names, decoded, *, weight=1.0, nuclear=0):
+    def build(index):
+        decoded.append(names[index])
+        instances = np.full((8, 8), nuclear, np.int32)
+        return AnnotatedImage(names[index], np.zeros((8, 8, 3), np.uint8), instances, weight=weight)
+
+    return LazyImages(tuple(names), np.full(len(names), weight), build)
+
+
+def test_sets_are_joined_and_picked_undecoded(decoded):
+    one, two = lazy("abc", decoded), lazy("de", decoded, weight=2.0)
+    listed = [lazy("x", [])[0]]
+    images = join([one, listed, two])
+    some = pick(images, [5, 0, 3])
+    assert (len(images), len(some)) == (6, 3)
+    assert names_of(images) == tuple("abcxde")
+    assert weights_of(some).tolist() == [2.0, 1.0, 1.0]
+    assert names_of(some[1:]) == ("a", "x")
+    assert decoded == []
+    assert [image.name for image in some] == ["e", "a", "x"]
+    assert images[-1].name == "e"
+    assert decoded == ["e", "a", "e"]
+
+
+def test_lists_stay_lists(decoded):
+    images = list(lazy("ab", decoded))
+    assert join([images, images[:1]]) == [*images, images[0]]
+    assert pick(images, [1]) == [images[1]]
+    assert weights_of(images).tolist() == [1.0, 1.0]
+
+
+def test_nothing_is_decoded_but_what_patches_show(decoded):
+    images = lazy([f"n{i}" for i in range(1000)], decoded)
+    patches = RandomPatches(images, 16, 8, length=5, seed=1)
+    assert decoded == []
+    for index in range(5):
+        patches[index]
+    assert len(decoded) <= 10
+    before = len(decoded)
+    patches[4]
+    assert len(decoded) == before + 1, "the look of the other image is kept"
+
+
+def test_shares_of_a_large_set_are_those_of_a_sample_by_weight(decoded):
+    many = lazy([f"n{i}" for i in range(3 * SAMPLED_IMAGES)], decoded)
+    few = lazy(["a", "b"], decoded, weight=SAMPLED_IMAGES / 2, nuclear=1)
+    share = class_shares(join([many, few]), None)["np"][1]
+    assert share == pytest.approx(1 / 4, abs=0.01), "a quarter of the weight is nuclear"
+    assert len(decoded) == len(set(decoded)) <= SAMPLED_IMAGES

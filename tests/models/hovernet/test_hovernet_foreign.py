@@ -1,0 +1,140 @@
+"""Checkpoints of other implementations: every key is accounted for, and the network is the same."""
+
+import pytest
+import torch
+
+from napari_pathprune.models.hovernet.hovernet import HoVerNet
+from napari_pathprune.models.hovernet.hovernet_foreign import UNPOOL, hovernet_config, hovernet_weights
+from napari_pathprune.workflows.checkpoint import load, save
+
+
+def original(weights):
+    """As the original implementation saves a training state."""
+    return {"desc": weights, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]}, "lr_scheduler": {"step": 3}}
+
+
+def prefixed(weights):
+    """As it saves from data-parallel training."""
+    return original({f"module.{name}": tensor for name, tensor in weights.items()})
+
+
+def flat(weights):
+    """As TIAToolbox saves."""
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("dress", "mode", "num_types"),
+    [
+        (original, "fast", 5),
+        (prefixed, "fast", None),
+        (flat, "fast", 5),
+        (original, "original", None),
+        (prefixed, "original", 3),
+        (flat, "original", None),
+    ],
+)
+def test_each_format_gives_the_network_back(tmp_path, dress, mode, num_types):
+    torch.manual_seed(6)
+    model = HoVerNet(mode=mode, num_types=num_types, width=0.0625).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    weights = dict(model.state_dict())
+    path = tmp_path / "hovernet.tar"
+    torch.save(dress(weights | {UNPOOL: torch.ones(2, 2)}), path)
+    loaded = load(path)
+    assert set(loaded.weights) == set(weights)  # every key, and no other
+    assert loaded.config == {"mode": mode, "num_types": num_types, "width": 0.0625}
+    assert len(loaded.type_names) == (num_types or 0)
+    assert loaded.lineage == ({"step": "imported", "file": "hovernet.tar"},)
+    assert loaded.licence == "not stated"
+    rebuilt = loaded.model()
+    assert rebuilt.mode == mode
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in rebuilt.state_dict().items())
+
+
+@pytest.mark.parametrize("ending", ["tar", "pth", "pt"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_ending_does_not_matter(tmp_path, tiny_hovernet, ending, zipped):
+    path = tmp_path / f"model.{ending}"
+    torch.save(flat(tiny_hovernet.state_dict()), path, _use_new_zipfile_serialization=zipped)
+    assert load(path).config == {"mode": "fast", "num_types": 4, "width": 0.0625}
+
+
+def test_a_foreign_checkpoint_can_be_kept_as_one_of_ours(tmp_path, tiny_hovernet):
+    torch.save(original(tiny_hovernet.state_dict()), tmp_path / "model.tar")
+    save(load(tmp_path / "model.tar"), tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert again.lineage == ({"step": "imported", "file": "model.tar"},)
+    assert all(torch.equal(again.weights[name], tensor) for name, tensor in tiny_hovernet.state_dict().items())
+
+
+def test_prefix_and_upsampling_constant_go_and_nothing_else():
+    weights = hovernet_weights(
+        prefixed({"conv_bot.weight": torch.ones(2), "a.module.b": torch.ones(1), UNPOOL: torch.ones(2, 2)}), "x"
+    )
+    assert list(weights) == ["conv_bot.weight", "a.module.b"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        3,
+        "text",
+        [torch.ones(1)],
+        {"desc": {"a": 1}},
+        {"model": {"a": torch.ones(1)}},
+        {"desc": [1, 2]},
+        {"epoch": 5},
+    ],
+)
+def test_what_is_no_state_dict_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"x\.pth holds no state dict of a HoVer-Net; expected tensors, or"):
+        load(tmp_path / "x.pth")
+
+
+def test_another_upsampling_is_refused():
+    with pytest.raises(ValueError, match="does not repeat pixels"):
+        hovernet_weights({UNPOOL: torch.tensor([[1.0, 0.0], [0.0, 0.0]])}, "x")
+
+
+@pytest.mark.parametrize("key", ["conv0./.weight", "decoder.np.u3.conva.weight", "decoder.hv.u0.conv.weight"])
+@pytest.mark.parametrize("how", ["missing", "a number", "a vector"])
+def test_another_network_is_refused_with_the_key_it_lacks(tiny_hovernet, key, how):
+    weights = dict(tiny_hovernet.state_dict())
+    if how == "missing":
+        del weights[key]
+    else:
+        weights[key] = torch.tensor(1.0) if how == "a number" else torch.ones(3)
+    with pytest.raises(ValueError, match=f"net.tar is not a HoVer-Net: it has no convolution '{key}'"):
+        hovernet_config(weights, "net.tar")
+
+
+def test_a_types_branch_that_is_none_is_refused(tiny_hovernet):
+    weights = dict(tiny_hovernet.state_dict()) | {"decoder.tp.u0.conv.weight": torch.tensor(1.0)}
+    with pytest.raises(ValueError, match=r"no convolution 'decoder\.tp\.u0\.conv\.weight'"):
+        hovernet_config(weights, "net.tar")
+
+
+def test_an_empty_state_dict_is_no_hovernet(tmp_path):
+    torch.save({}, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match="is not a HoVer-Net"):
+        load(tmp_path / "x.pth")
+
+
+def test_other_decoder_kernels_are_refused(tiny_hovernet):
+    weights = dict(tiny_hovernet.state_dict()) | {"decoder.np.u3.conva.weight": torch.zeros(16, 64, 7, 7)}
+    with pytest.raises(ValueError, match=r"kernels of 7 px; HoVer-Net has 3 .fast. or 5 .original."):
+        hovernet_config(weights, "net.tar")
+
+
+def test_keys_of_a_larger_network_are_named_when_the_model_is_built(tmp_path, tiny_hovernet):
+    """HoVer-Net+ has a further branch; it must not be dropped in silence."""
+    weights = dict(tiny_hovernet.state_dict()) | {"decoder.ls.u0.conv.weight": torch.zeros(5, 4, 1, 1)}
+    torch.save(weights, tmp_path / "plus.pth")
+    with pytest.raises(ValueError, match=r"1 are unknown \(decoder\.ls\.u0\.conv\.weight\)"):
+        load(tmp_path / "plus.pth").model()

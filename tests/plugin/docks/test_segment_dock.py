@@ -1,0 +1,202 @@
+"""The dock as a person uses it, in a real viewer on a (virtual) display."""
+
+import threading
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from napari.utils.notifications import notification_manager
+
+from napari_pathprune.plugin.layers.regions import Target
+
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning"),  # napari's random colours of labels
+]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, tissue):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(tissue, rgb=True, name="discs", scale=(0.5, 0.5), translate=(100, 50), units=("um", "um"))
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer, dark_discs, tmp_path, qtbot):
+    """The dock, docked, with a model chosen and a workflow that waits for its gate."""
+    from napari_pathprune.plugin.docks.segment_dock import SegmentDock
+
+    dock = SegmentDock(viewer, dark_discs)
+    viewer.window.add_dock_widget(dock, name="Segment nuclei")
+    dock.form.model.add_file(tmp_path / "tiny.safetensors")
+    choose(dock, Target.SLIDE)
+    qtbot.waitUntil(dock.run.isEnabled)
+    yield dock
+    dark_discs.gate.set()
+    dock.stop()
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=20_000)
+
+
+def choose(dock, target):
+    dock.form.target.setCurrentIndex(dock.form.target.findData(target))
+
+
+def finish(dock, qtbot):
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=20_000)
+
+
+def started(dock, viewer, qtbot):
+    dock.run.click()
+    qtbot.waitUntil(lambda: "nuclei (tiny)" in viewer.layers, timeout=20_000)
+    return viewer.layers["nuclei (tiny)"]
+
+
+def test_a_run_leaves_one_labels_layer_where_the_slide_is(dock, viewer, dark_discs, qtbot):
+    dark_discs.gate.set()
+    layer = started(dock, viewer, qtbot)
+    finish(dock, qtbot)
+    slide = viewer.layers["discs"]
+    assert len(viewer.layers) == 2
+    np.testing.assert_array_equal(layer.scale, slide.scale)
+    np.testing.assert_array_equal(layer.translate, slide.translate)
+    assert layer.units == slide.units
+    np.testing.assert_array_equal(layer.data > 0, slide.data[..., 0] < 128)
+    assert list(layer.features["type"]) == ["neoplastic", "inflammatory"]
+    assert list(layer.features["index"]) == [1, 2]
+    assert layer.features["area_um2"][0] == pytest.approx(np.pi * 25, rel=0.02)
+    np.testing.assert_allclose(layer.get_color(1)[:3], np.divide((237, 28, 36), 255), atol=1e-6)
+    assert layer.metadata["model"].endswith("tiny.safetensors")
+    assert (layer.contour, layer.opacity) == (1, 1.0)
+    assert layer.metadata["region"] == (0, 0, 120, 160)
+    assert dock.status.text() == "2 nuclei in 2 s (417 s per mm²)."  # 120 x 160 px of 0.5 um
+    assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]
+    assert dock.run.isEnabled()
+    assert not dock.cancel.isEnabled()
+    qtbot.waitUntil(lambda: "as fast as the last run" in dock.form.extent.text())
+
+
+def test_the_window_lives_while_a_tile_is_in_work_and_nuclei_appear_one_by_one(dock, viewer, dark_discs, qtbot):
+    layer = started(dock, viewer, qtbot)
+    assert dark_discs.thread != threading.main_thread().name
+    assert not dock.run.isEnabled()
+    assert dock.run.toolTip() == "a run is under way"
+    assert dock.cancel.isEnabled()
+    assert not dock.form.isEnabled()
+    assert dock.progress.format() == "0 of 12 tiles"
+    viewer.scene.camera.zoom *= 2  # nothing waits for the worker
+    dark_discs.gate.set()
+    qtbot.waitUntil(lambda: dock.progress.value() > 0)
+    finish(dock, qtbot)
+    assert (layer.data > 0).any()
+
+
+def test_progress_tells_tiles_and_time_left(dock, viewer, qtbot):
+    from napari_pathprune.plugin.jobs.segment_job import Progress, Started
+
+    started(dock, viewer, qtbot)
+    dock._hear(Started(12, "slide 0.5 um/px is read at 0.25 um/px"))
+    dock._hear(Progress(3, 12, 40, 100.0))
+    assert dock.progress.format() == "3 of 12 tiles, about 1 min 40 s left"
+    assert dock.progress.value() == 3
+    assert dock.status.text() == "Slide 0.5 um/px is read at 0.25 um/px."
+
+
+def test_cancel_keeps_what_was_found(dock, viewer, dark_discs, qtbot):
+    dark_discs.pause_at = 7
+    dark_discs.gate.set()
+    layer = started(dock, viewer, qtbot)
+    qtbot.waitUntil(lambda: dock.progress.value() == 6)
+    dock.cancel.click()
+    dark_discs.pause.set()
+    finish(dock, qtbot)
+    assert dock.status.text() == "Cancelled: kept 1 nucleus from 7 of 12 tiles."
+    assert layer in viewer.layers
+    assert set(np.unique(layer.data)) == {0, 1}
+    assert dark_discs.closed
+    assert dock.run.isEnabled()
+
+
+def test_cancel_before_the_first_tile_leaves_nothing(dock, viewer, dark_discs, qtbot):
+    layer = started(dock, viewer, qtbot)
+    dock.cancel.click()
+    assert dock.status.text() == "Stopping after the tile in work ..."
+    dark_discs.gate.set()
+    finish(dock, qtbot)
+    assert dock.status.text().startswith("Cancelled: ")
+    assert layer not in viewer.layers
+
+
+@pytest.mark.parametrize("error", [ValueError("the slide is damaged"), RuntimeError("no kernel image")], ids=type)
+def test_an_error_is_one_line_in_the_dock_and_one_notification(dock, viewer, dark_discs, qtbot, error):
+    dark_discs.error, dark_discs.error_at = error, 8
+    dark_discs.gate.set()
+    layer = started(dock, viewer, qtbot)
+    finish(dock, qtbot)
+    assert str(error) in dock.status.text()
+    assert "(1 nucleus found before are kept)" in dock.status.text()
+    assert "\n" not in dock.status.text()
+    assert "color" in dock.status.styleSheet()
+    assert str(error) in notification_manager.records[-1].message
+    assert layer in viewer.layers
+    assert dock.run.isEnabled()
+
+
+def test_taking_the_result_away_stops_the_run(dock, viewer, dark_discs, qtbot):
+    layer = started(dock, viewer, qtbot)
+    viewer.layers.remove(layer)
+    dark_discs.gate.set()
+    finish(dock, qtbot)
+    assert dock.status.text().startswith("Cancelled")
+    assert len(viewer.layers) == 1
+
+
+def test_taking_the_slide_away_does_not_disturb_the_run(dock, viewer, dark_discs, qtbot):
+    started(dock, viewer, qtbot)
+    viewer.layers.remove("discs")
+    dark_discs.gate.set()
+    finish(dock, qtbot)
+    assert dock.status.text().startswith("2 nuclei")
+    assert "Open a slide first" in dock.reason.text()
+
+
+@pytest.fixture
+def running(viewer, dark_discs, tmp_path, qtbot):
+    """A dock whose run waits for the gate, and the panel that it is in."""
+    from napari_pathprune.plugin.docks.segment_dock import SegmentDock
+
+    dock = SegmentDock(viewer, dark_discs)
+    panel = viewer.window.add_dock_widget(dock, name="Segment nuclei")
+    dock.form.model.add_file(tmp_path / "tiny.safetensors")
+    choose(dock, Target.SLIDE)
+    started(dock, viewer, qtbot)
+    return dock, panel
+
+
+def test_closing_the_dock_stops_the_run(running, viewer, dark_discs, qtbot):
+    dock, panel = running
+    panel.destroyOnClose()
+    dark_discs.gate.set()
+    qtbot.waitUntil(lambda: dark_discs.closed, timeout=20_000)
+    finish(dock, qtbot)
+    assert dock.status.text().startswith("Cancelled")
+    viewer.add_image(np.zeros((8, 8)))  # nobody listens any more
+
+
+@pytest.mark.usefixtures("running")
+def test_closing_the_viewer_stops_the_run(viewer, dark_discs, qtbot):
+    viewer.close()
+    dark_discs.gate.set()
+    qtbot.waitUntil(lambda: dark_discs.closed, timeout=20_000)
+    WorkerBase.await_workers(msecs=20_000)
+
+
+def test_running_again_hides_the_older_result_of_the_same_place(dock, viewer, dark_discs, qtbot):
+    dark_discs.gate.set()
+    first = started(dock, viewer, qtbot)
+    finish(dock, qtbot)
+    dock.run.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=20_000)
+    finish(dock, qtbot)
+    assert not first.visible
+    assert viewer.layers[-1].visible

@@ -1,0 +1,117 @@
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from napari.layers import Image, Labels
+
+from napari_pathprune.plugin.layers.layer_slides import is_slide_layer, mpp_of, placed, shape_of, slide_of
+
+RGB = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "mpp"),
+    [
+        ({"scale": (0.25, 0.5), "units": ("um", "um")}, (0.25, 0.5)),
+        ({"scale": (250, 250), "units": ("nm", "nm")}, (0.25, 0.25)),
+        ({"scale": (0.25e-3, 0.25e-3), "units": ("mm", "mm")}, (0.25, 0.25)),
+        ({"affine": np.diag([0.5, 0.5, 1]), "units": ("um", "um")}, (0.5, 0.5)),
+        ({"scale": (0.25, 0.25), "rotate": 30, "units": ("um", "um")}, (0.25, 0.25)),
+        ({"scale": (0.25, 0.25)}, None),
+        ({"metadata": {"mpp": 0.25}}, (0.25, 0.25)),
+        ({"metadata": {"mpp": (0.25, 0.5)}}, (0.25, 0.5)),
+        ({"metadata": {"resolution": (0.5, 0.5)}}, (0.5, 0.5)),
+        ({"metadata": {"resolution": "300 dpi"}}, None),
+        ({"metadata": {"mpp": 0.0}}, None),
+        ({"scale": (1, 1), "units": ("m", "m")}, None),
+        ({"scale": (0.25, 0.25), "units": ("um", "um"), "metadata": {"mpp": 9}}, (0.25, 0.25)),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_pixel_size_comes_from_scale_and_units_else_from_metadata(attributes, mpp):
+    found = mpp_of(Image(RGB, rgb=True, **attributes))
+    assert found == (None if mpp is None else pytest.approx(mpp))
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        RGB,
+        da.from_array(RGB, chunks=(16, 16, 3)),
+        zarr.array(RGB, chunks=(16, 16, 3)),
+        [zarr.array(RGB), zarr.array(RGB[::2, ::2])],
+        [da.from_array(RGB), da.from_array(RGB[::2, ::2])],
+    ],
+    ids=["numpy", "dask", "zarr", "zarr levels", "dask levels"],
+)
+def test_layers_of_any_reader_are_slides(levels):
+    layer = Image(levels, rgb=True, multiscale=isinstance(levels, list), scale=(0.5, 0.5), units=("um", "um"), name="s")
+    slide = slide_of(layer)
+    assert slide.name == "s"
+    assert slide.mpp == (0.5, 0.5)
+    assert slide.shape == shape_of(layer) == (40, 60)
+    assert len(slide.levels) == 1 + isinstance(levels, list)
+    np.testing.assert_array_equal(slide.read((5, 10, 25, 50)), RGB[5:25, 10:50])
+
+
+def test_transparent_pixels_are_white():
+    pixels = np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)])
+    pixels[:20, :, 3] = 0
+    slide = slide_of(Image(pixels, rgb=True))
+    assert (slide.read((0, 0, 20, 60)) == 255).all()
+    np.testing.assert_array_equal(slide.read((20, 0, 40, 60)), RGB[20:])
+
+
+def test_a_grey_layer_becomes_rgb():
+    assert slide_of(Image(RGB[..., 0])).read((0, 0, 2, 2)).shape == (2, 2, 3)
+
+
+def test_a_given_pixel_size_wins():
+    assert slide_of(Image(RGB, rgb=True), (0.3, 0.3)).mpp == (0.3, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Image(np.zeros((3, 8, 8), np.uint8), name="stack"), "'stack' is not a flat image"),
+        (Labels(np.zeros((8, 8), int), name="cells"), "'cells' is not a flat image"),
+        (Image(np.zeros((8, 8, 3), np.uint16), rgb=True, name="deep"), "deep: got uint16 pixels"),
+    ],
+    ids=["stack", "labels", "16 bit"],
+)
+def test_what_is_no_slide_is_refused_by_name(layer, message):
+    with pytest.raises(ValueError, match=message):
+        slide_of(layer)
+
+
+def test_only_flat_images_are_offered():
+    assert is_slide_layer(Image(RGB, rgb=True))
+    assert not is_slide_layer(Image(np.zeros((3, 8, 8))))
+    assert not is_slide_layer(Labels(np.zeros((8, 8), int)))
+
+
+number = st.floats(0.1, 3.0)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    scale=st.tuples(number, number),
+    translate=st.tuples(number, number),
+    rotate=st.floats(-90, 90),
+    shear=st.floats(-0.5, 0.5),
+    origin=st.tuples(st.integers(0, 500), st.integers(0, 500)),
+    point=st.tuples(st.integers(0, 50), st.integers(0, 50)),
+)
+def test_a_result_lies_on_the_pixels_it_came_from(scale, translate, rotate, shear, origin, point):
+    affine = [[0.9, 0.2, 5], [-0.1, 1.1, -3], [0, 0, 1]]
+    units = ("um", "um")
+    slide = Image(
+        RGB, rgb=True, scale=scale, translate=translate, rotate=rotate, shear=[shear], affine=affine, units=units
+    )
+    result = Labels(np.zeros((8, 8), int), **placed(slide, origin))
+    on_slide = slide.data_to_world(np.add(origin, point))
+    np.testing.assert_allclose(result.data_to_world(point), on_slide, rtol=1e-6, atol=1e-6)
+    assert result.units == slide.units

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_pathprune.plugin.widgets.choosers import LayerChooser, Legend, ModelChooser
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def layers():
+    return ViewerModel().layers
+
+
+@pytest.fixture
+def chooser(layers, qtbot):
+    widget = LayerChooser(layers, lambda layer: isinstance(layer, Image), "no image")
+    qtbot.addWidget(widget)
+    return widget
+
+
+def shown(chooser):
+    return [chooser.itemText(i) for i in range(chooser.count())]
+
+
+def image(name):
+    return Image(np.zeros((4, 4)), name=name)
+
+
+def test_without_layers_the_chooser_says_so(chooser):
+    assert shown(chooser) == ["no image"]
+    assert chooser.layer is None
+    assert not chooser.isEnabled()
+
+
+def test_the_chooser_follows_the_layers_and_keeps_its_choice(chooser, layers):
+    first, second = image("first"), image("second")
+    layers.append(first)
+    layers.append(second)
+    chooser.choose(second)
+    layers.insert(0, image("third"))
+    assert chooser.layer is second
+    second.name = "renamed"
+    assert shown(chooser) == ["third", "first", "renamed"]
+    layers.remove(second)
+    assert chooser.layer.name == "third"
+    layers.clear()
+    assert chooser.layer is None
+
+
+def test_the_chooser_tells_of_each_change_once(chooser, layers):
+    told = []
+    chooser.chosen.connect(lambda: told.append(chooser.layer))
+    layer = image("first")
+    layers.append(layer)
+    assert told == [layer]
+
+
+def test_a_disconnected_chooser_listens_no_more(chooser, layers):
+    chooser.disconnect_viewer()
+    layers.append(image("late"))
+    assert shown(chooser) == ["no image"]
+
+
+@pytest.fixture
+def models(qtbot, monkeypatch, tmp_path):
+    from napari_pathprune.plugin.widgets import choosers as forms
+
+    monkeypatch.setattr(forms, "packaged_models", lambda: [tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    widget = ModelChooser()
+    qtbot.addWidget(widget)
+    return widget
+
+
+def test_packaged_models_are_known_by_name(models):
+    assert shown(models) == ["a", "b", "Choose a file ..."]
+    assert models.model == "a"
+
+
+def test_a_model_from_the_disk_joins_the_list_once(models, tmp_path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    path = str(tmp_path / "mine.tar")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (path, ""))
+    for _ in range(2):
+        models.setCurrentIndex(models.count() - 1)
+        models.activated.emit(models.count() - 1)
+    assert shown(models) == ["a", "b", "mine.tar", "Choose a file ..."]
+    assert models.model == path
+
+
+def test_an_abandoned_file_dialog_leaves_the_choice_as_it_was(models, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    models.setCurrentIndex(1)
+    models.activated.emit(1)
+    models.setCurrentIndex(2)
+    models.activated.emit(2)
+    assert models.model == "b"
+
+
+def test_without_packaged_models_none_is_chosen(qtbot, monkeypatch):
+    from napari_pathprune.plugin.widgets import choosers as forms
+
+    monkeypatch.setattr(forms, "packaged_models", list)
+    widget = ModelChooser()
+    qtbot.addWidget(widget)
+    assert widget.model is None
+
+
+def test_the_legend_shows_types_that_count(qtbot):
+    legend = Legend()
+    qtbot.addWidget(legend)
+    legend.show_types(("background", "neoplastic", "dead"), (0, 1234, 0))
+    assert legend.rows == [("neoplastic", "1,234"), ("dead", "0")]
+    legend.show_types(("background", "neoplastic"), (3, 1))
+    assert legend.rows == [("no type", "3"), ("neoplastic", "1")]
+    legend.show_types((), (7,))
+    assert legend.rows == [("nucleus", "7")]
+    legend.show_types((), ())
+    assert legend.rows == []

@@ -1,0 +1,71 @@
+"""Costs against numbers worked out by hand or published."""
+
+import pytest
+import torch
+from pruning_nets import NETS
+from torch import nn
+
+from napari_pathprune.models import build
+from napari_pathprune.pruning import Cost, cost_after, cost_of, latency_of, trace
+from napari_pathprune.pruning.costing.cost import seconds_of
+
+
+def test_the_full_hovernet():
+    with torch.device("meta"):
+        model = build("hovernet", mode="fast", num_types=6, width=1.0)
+    cost = cost_of(model, torch.zeros(1, 3, 256, 256))
+    assert cost.params == 37_639_626
+    assert cost.macs / 1e9 == pytest.approx(148.98, rel=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "macs"),
+    [
+        (nn.Conv2d(4, 8, 3, groups=2, padding=1, bias=False), (1, 4, 5, 5), 5 * 5 * 8 * 2 * 9),
+        (nn.ConvTranspose2d(4, 8, 2, stride=2, bias=False), (1, 4, 5, 5), 5 * 5 * 4 * 8 * 4),
+        (nn.Linear(6, 7, bias=False), (3, 6), 3 * 6 * 7),
+    ],
+)
+def test_single_layers(layer, shape, macs):
+    weight = layer.weight.numel()
+    assert cost_of(layer, torch.zeros(shape)) == Cost(weight, macs, 4 * weight)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_function_of_the_widths_agrees_with_the_count(name):
+    model, x = NETS[name](), torch.zeros(2, 3, 16, 16)
+    assert cost_after(trace(model, x)) == cost_of(model, x)
+
+
+def test_an_example_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="give an input that it takes"):
+        cost_of(nn.Linear(4, 2), torch.zeros(1, 5))
+
+
+def test_latency_is_a_median_of_runs_that_count():
+    class Slow(nn.Module):
+        runs = 0
+
+        def forward(self, x):
+            Slow.runs += 1
+            return x
+
+    model = Slow().train()
+    assert 0 < latency_of(model, torch.zeros(1), repeats=3, warmup=2) < 1
+    assert Slow.runs == 5
+    assert model.training
+    with pytest.raises(ValueError, match="at least 1 repeat"):
+        latency_of(model, torch.zeros(1), repeats=0)
+
+
+def test_models_that_are_compared_take_turns():
+    turns = []
+
+    class Told(nn.Identity):
+        def forward(self, x):
+            turns.append(self)
+            return x
+
+    models = [Told(), Told()]
+    assert len(seconds_of(models, ((torch.zeros(1),), {}), repeats=2, warmup=1)) == 2
+    assert turns == models * 3

@@ -1,0 +1,124 @@
+"""A result folder is whole, agrees with itself, and is never half replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from torch import nn
+
+from napari_pathprune.base.box import Box
+from napari_pathprune.inference.predict import Predictor
+from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.slides.reader import Slide, slide_from_arrays
+from napari_pathprune.slides.view import View
+from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.segment.result_folder import LABELS, OUTLINES, RUN, TABLE, TILES, segment_to_folder
+from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, TileDone
+
+
+@pytest.fixture
+def slide(disc_field: Callable[[tuple[int, int]], Any]) -> Slide:
+    return slide_from_arrays([disc_field((300, 260))[1]], mpp=0.25, name="discs")
+
+
+@pytest.fixture
+def seeing(checkpoint: Checkpoint, oracle: nn.Module, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+    monkeypatch.setattr(Checkpoint, "model", lambda _: oracle)
+    return checkpoint
+
+
+def test_the_folder_agrees_with_itself(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    folder = tmp_path / "result"
+    events = list(segment_to_folder(slide, seeing, folder, model_name="oracle"))
+    finished = events[-1]
+    assert isinstance(finished, SegmentFinished)
+    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    table, mpp, names = read_parquet(folder / TABLE)
+    outlines = json.loads((folder / OUTLINES).read_text(encoding="utf-8"))
+    labels = np.asarray(zarr.open_group(folder / LABELS, mode="r")["0"][:])  # type: ignore[index]
+    assert finished.nuclei == run["nuclei"] == len(table) == len(outlines["features"]) > 50
+    assert set(np.unique(labels)) - {0} == set(table.id.tolist())
+    assert mpp == (0.25, 0.25)
+    assert names == seeing.type_names
+    assert run["nuclei_by_type"]["neoplastic"] == len(table)
+    assert run["model"] == "oracle"
+
+
+def test_a_stopped_run_leaves_no_run_file(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    folder = tmp_path / "result"
+    list(segment_to_folder(slide, seeing, folder, model_name="oracle"))
+    stopped = segment_to_folder(slide, seeing, folder, model_name="oracle")
+    next(stopped)
+    next(stopped)
+    stopped.close()
+    assert not (folder / RUN).exists()
+    list(segment_to_folder(slide, seeing, folder, model_name="oracle"))
+    assert (folder / RUN).exists()
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_model_without_pixel_size_is_refused(checkpoint: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
+    unsure = Checkpoint(**{**fields, "mpp": None})
+    with pytest.raises(ValueError, match="does not say what pixel size"):
+        next(iter(segment_to_folder(slide, unsure, tmp_path / "result", model_name="unsure")))
+    assert not (tmp_path / "result").exists()
+
+
+def stop_after(events: Iterator[SegmentEvent], tiles: int) -> None:
+    """Leave a run as somebody does who presses Ctrl-C."""
+    for event in events:
+        if isinstance(event, TileDone) and event.done == tiles:
+            break
+    events.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
+    """Make many tiles of a small slide; gives the boxes that the network reads."""
+    seen: list[Box] = []
+    read = View.read
+    monkeypatch.setattr(Predictor, "read_px", lambda _: 330)
+    monkeypatch.setattr(View, "read", lambda view, box: seen.append(box) or read(view, box))  # type: ignore[func-returns-value]
+    return seen
+
+
+def test_a_stopped_run_goes_on_and_ends_the_same(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "stopped"
+    list(segment_to_folder(slide, seeing, whole, model_name="oracle"))
+    total = len(small_tiles)
+    assert total > 3
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
+    small_tiles.clear()
+    monkeypatch.setattr(Predictor, "read_px", lambda _: 400)  # there is more memory now, but the tiles are settled
+    list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
+    assert len(small_tiles) == total - 2
+    for name in (TABLE, OUTLINES):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    first, second = (np.asarray(zarr.open_group(f / LABELS, mode="r")["0"][:]) for f in (whole, folder))  # type: ignore[index]
+    np.testing.assert_array_equal(first, second)
+    assert not (folder / TILES).exists()
+
+
+def test_a_stopped_run_of_something_else_does_not_go_on(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
+) -> None:
+    stop_after(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"), 1)
+    other = dataclasses.replace(seeing, weights={name: w + 1 for name, w in seeing.weights.items()})
+    with pytest.raises(ValueError, match="the stopped run had model"):
+        list(segment_to_folder(slide, other, tmp_path / "a", model_name="oracle", resume=True))
+    with pytest.raises(ValueError, match="not inside the slide"):
+        list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle", region=(0, 0, 9999, 9)))
+    assert list((tmp_path / "a" / TILES).glob("*.npz")), "a mistake costs nothing that was found"
+    small_tiles.clear()
+    list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"))
+    assert len(small_tiles) > 3, "without resuming everything is done again"

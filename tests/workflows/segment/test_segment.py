@@ -1,0 +1,113 @@
+"""Every nucleus of a slide once, whole, where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_pathprune.instances.metrics import panoptic_quality
+from napari_pathprune.slides.reader import slide_from_arrays
+from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone, segment
+
+Field = tuple[NDArray[np.int32], NDArray[np.uint8]]
+
+
+def painted(events: list[object], shape: tuple[int, int]) -> NDArray[np.int32]:
+    labels = np.zeros(shape, np.int32)
+    for event in events:
+        if isinstance(event, TileDone):
+            y0, x0, y1, x1 = event.box
+            target = labels[y0:y1, x0:x1]
+            np.copyto(target, event.labels, where=target == 0)
+    return labels
+
+
+@pytest.fixture
+def field(disc_field: Callable[[tuple[int, int]], Field]) -> Field:
+    return disc_field((420, 500))
+
+
+@pytest.mark.parametrize("write_px", [100, 170, 600])
+def test_all_nuclei_are_found_once_whatever_the_tiles(field: Field, oracle: nn.Module, write_px: int) -> None:
+    truth, picture = field
+    slide = slide_from_arrays([picture], mpp=0.25)
+    events = list(segment(slide, oracle, mpp=0.25, write_px=write_px))
+    labels = painted(events, slide.shape)
+    assert panoptic_quality(truth, labels).pq > 0.95
+    tables = [event.table for event in events if isinstance(event, TileDone)]
+    ids = np.concatenate([table.id for table in tables])
+    assert sorted(ids.tolist()) == list(range(1, truth.max() + 1))
+    assert set(np.unique(labels)) == {0, *ids.tolist()}
+    assert {int(kind) for table in tables for kind in table.type} == {1}
+    areas = {int(i): a for table in tables for i, a in zip(table.id, table.area, strict=True)}
+    assert all(np.isclose((labels == i).sum(), area, rtol=0.1) for i, area in areas.items())
+
+
+def test_events_come_in_order_and_count(field: Field, oracle: nn.Module) -> None:
+    slide = slide_from_arrays([field[1]], mpp=0.25)
+    events = list(segment(slide, oracle, mpp=0.25, write_px=170))
+    first, *tiles, last = events
+    assert isinstance(first, SegmentStarted)
+    assert first.note is None
+    assert [event.done for event in tiles if isinstance(event, TileDone)] == list(range(1, first.tiles + 1))
+    assert isinstance(last, SegmentFinished)
+    assert last.nuclei == field[0].max()
+    assert last.megapixels == pytest.approx(field[0].size / 1e6)
+
+
+def test_a_region_gives_what_lies_in_it_in_slide_coordinates(field: Field, oracle: nn.Module) -> None:
+    truth, picture = field
+    slide = slide_from_arrays([picture], mpp=0.25)
+    region = (112, 140, 308, 364)
+    events = list(segment(slide, oracle, mpp=0.25, region=region, write_px=120))
+    labels = painted(events, slide.shape)
+    whole = set(np.unique(truth[region[0] : region[2], region[1] : region[3]])) - {0}
+    found = set(np.unique(truth[labels > 0])) - {0}
+    centres = {i: np.argwhere(truth == i).mean(0) for i in whole}
+    inside = {
+        i for i, (y, x) in centres.items() if region[0] + 1 < y < region[2] - 1 and region[1] + 1 < x < region[3] - 1
+    }
+    assert inside <= found <= whole
+
+
+def test_a_coarser_slide_is_resampled_and_told(field: Field, oracle: nn.Module) -> None:
+    truth, picture = field
+    slide = slide_from_arrays([picture], mpp=0.5)
+    events = list(segment(slide, oracle, mpp=0.25, region=(0, 0, 150, 150)))
+    started = events[0]
+    assert isinstance(started, SegmentStarted)
+    assert started.note is not None
+    assert "0.5" in started.note
+    assert "0.25" in started.note
+    labels = painted(events, slide.shape)[:140, :140]
+    nuclei = [event.table for event in events if isinstance(event, TileDone)]
+    assert panoptic_quality(truth[:140, :140], labels).dq > 0.8
+    assert max(float(table.y.max()) for table in nuclei if len(table)) < 165.0
+
+
+@pytest.mark.parametrize("region", [(0, 0, 421, 10), (-1, 0, 5, 5), (10, 10, 10, 20)])
+def test_a_region_outside_is_refused(field: Field, oracle: nn.Module, region: tuple[int, int, int, int]) -> None:
+    slide = slide_from_arrays([field[1]], mpp=0.25)
+    with pytest.raises(ValueError, match="not inside the slide, which is 420 x 500 px"):
+        next(iter(segment(slide, oracle, mpp=0.25, region=region)))
+
+
+def test_tiles_without_tissue_are_skipped(oracle: nn.Module) -> None:
+    picture = np.full((1600, 1600, 3), 255, np.uint8)
+    slide = slide_from_arrays([picture], mpp=0.25)
+    events = list(segment(slide, oracle, mpp=0.25, write_px=800))
+    started, finished = events[0], events[-1]
+    assert isinstance(started, SegmentStarted)
+    assert started.tiles == 0
+    assert isinstance(finished, SegmentFinished)
+    assert finished.nuclei == 0
+
+
+def test_a_slide_without_pixel_size_asks_for_it(oracle: nn.Module) -> None:
+    slide = slide_from_arrays([np.zeros((200, 200, 3), np.uint8)])
+    with pytest.raises(ValueError, match="pass mpp"):
+        next(iter(segment(slide, oracle, mpp=0.25)))

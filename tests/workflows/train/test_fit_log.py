@@ -1,0 +1,53 @@
+"""The log beside a model."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from napari_pathprune.training.fit_events import BatchSplit, StepDone, Validated
+from napari_pathprune.workflows.train.fit_log import FitLog
+
+
+def step(number: int, loss: float = 1.0, **more: float) -> StepDone:
+    return StepDone(number, 9, {"np_ce": loss, **more}, learning_rate=0.1, seconds=2.0)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_steps_and_validations_have_a_table_each(tmp_path: Path) -> None:
+    log = FitLog(tmp_path / "model.safetensors")
+    log.write(1, step(1, 0.5, hv_mse=0.25))
+    log.write(1, BatchSplit(2, 2))
+    log.write(1, Validated(1, 9, {"pq": 0.4}, best=True, weights={}))
+    (row,) = rows(tmp_path / "model.log.csv")
+    assert row == {
+        "phase": "1",
+        "step": "1",
+        "learning_rate": "0.1",
+        "seconds": "2.000",
+        "total": "0.75",
+        "np_ce": "0.5",
+        "hv_mse": "0.25",
+    }
+    assert rows(tmp_path / "model.validation.csv") == [{"phase": "1", "step": "1", "pq": "0.4", "best": "1"}]
+
+
+def test_a_resumed_log_drops_what_is_done_again(tmp_path: Path) -> None:
+    first = FitLog(tmp_path / "model.safetensors")
+    for phase, number in ((1, 1), (1, 2), (2, 1), (2, 2)):
+        first.write(phase, step(number, loss=float(number)))
+    again = FitLog(tmp_path / "model.safetensors")
+    again.write(2, step(1, loss=7.0))
+    again.write(2, step(2, loss=8.0))
+    told = [(row["phase"], row["step"], row["np_ce"]) for row in rows(tmp_path / "model.log.csv")]
+    assert told == [("1", "1", "1"), ("1", "2", "2"), ("2", "1", "7"), ("2", "2", "8")]
+
+
+def test_a_log_of_other_terms_is_begun_anew(tmp_path: Path) -> None:
+    FitLog(tmp_path / "model.safetensors").write(1, step(1))
+    FitLog(tmp_path / "model.safetensors").write(1, step(2, tp_ce=1.0))
+    assert [(row["step"], row["tp_ce"]) for row in rows(tmp_path / "model.log.csv")] == [("2", "1")]

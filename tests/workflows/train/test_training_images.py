@@ -1,0 +1,110 @@
+"""Types of model and data are the same by any name that the readers know; others are refused before training."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
+from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.training.fit_settings import FitSettings
+from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig, read_config
+from napari_pathprune.workflows.train.training_images import training_images
+
+NAMES = ("background", "neoplastic", "inflammatory")
+
+
+@pytest.fixture
+def config(annotated_folder: Path) -> TrainConfig:
+    return dataclasses.replace(read_config(annotated_folder), hold_out=0)
+
+
+def on(config: TrainConfig, folder: Path) -> TrainConfig:
+    return dataclasses.replace(config, data=(DataSettings(str(folder)),))
+
+
+def test_types_without_names_are_to_be_named(config: TrainConfig) -> None:
+    message = (
+        r"no names yet \(background, type 1, type 2\), but the data have 'inflammatory', 'neoplastic': give "
+        r'\[model\] type_names = \["background", \.\.\.\] in the config, 3 names'
+    )
+    with pytest.raises(ValueError, match=message):
+        training_images(config, unnamed_types(3))
+
+
+def test_types_without_names_do_on_data_without_types(config: TrainConfig, annotated_folder: Path) -> None:
+    for table in (annotated_folder / "classes").iterdir():
+        table.unlink()
+    learnt, _ = training_images(config, unnamed_types(3))
+    assert [image.types for image in learnt] == [None, None]
+
+
+def test_another_name_is_refused(config: TrainConfig) -> None:
+    with pytest.raises(ValueError, match=r"has a type 'tumour', .* have 'neoplastic', .* type_names in the config"):
+        training_images(config, ("background", "tumour", "inflammatory"))
+
+
+def test_another_spelling_is_not(config: TrainConfig) -> None:
+    learnt, _ = training_images(config, ("Background", "Neoplastic", "INFLAMMATORY"))
+    assert learnt[0].types is not None
+    assert learnt[0].types[:4].tolist() == [0, 2, 1, 2]
+
+
+def test_pannuke_goes_by_the_names_of_the_literature(config: TrainConfig, tmp_path: Path) -> None:
+    folder = tmp_path / "fold1"
+    folder.mkdir()
+    masks = np.zeros((1, 32, 32, 6))
+    masks[0, 4:9, 4:9, 4], masks[0, 20:25, 20:25, 0] = 1, 2
+    np.save(folder / "images.npy", np.full((1, 32, 32, 3), 200, np.uint8))
+    np.save(folder / "masks.npy", masks)
+    names = ("background", "Non-neoplastic epithelial", "neoplastic", "inflammatory", "connective")
+    learnt, _ = training_images(on(config, folder), names)
+    assert learnt[0].types is not None
+    assert sorted(learnt[0].types.tolist()) == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"has a type 'lymphocyte', .* have 'dead', 'inflammatory', which"):
+        training_images(on(config, folder), (*names[:3], "lymphocyte", names[4]))
+
+
+def test_consep_goes_by_its_original_types(config: TrainConfig, annotated_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "consep"
+    (folder / "Labels").mkdir(parents=True)
+    (annotated_folder / "images").rename(folder / "Images")
+    maps = np.zeros((140, 150))
+    maps[10:20, 10:20], maps[30:40, 30:40] = 4, 6
+    savemat(folder / "Labels" / "one.mat", {"inst_map": maps, "type_map": maps})
+    learnt, _ = training_images(on(config, folder), ("background", "malignant epithelial", "healthy epithelial"))
+    assert learnt[0].types is not None
+    assert learnt[0].types[[0, 4, 6]].tolist() == [0, 1, UNKNOWN_TYPE]
+
+
+def test_images_that_judge_what_was_learnt_from_them_are_named(
+    config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = dataclasses.replace(config, validation=(DataSettings(str(annotated_folder), only=("two",)),))
+    training_images(both, NAMES)
+    assert "both learnt from and judged by" in caplog.text
+    assert caplog.text.rstrip().endswith("two")
+
+
+def test_images_that_only_judge_are_not(
+    config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    apart = dataclasses.replace(
+        config,
+        data=(DataSettings(str(annotated_folder), leave_out=("two",)),),
+        validation=(DataSettings(str(annotated_folder), only=("two",)),),
+    )
+    training_images(apart, NAMES)
+    assert not caplog.records
+
+
+def test_patience_without_images_that_judge_is_refused(config: TrainConfig) -> None:
+    patient = dataclasses.replace(config, fit=(FitSettings(validate_every=1, patience=1),))
+    with pytest.raises(ValueError, match="got patience, but no validation images"):
+        training_images(patient, NAMES)
+    learnt, judged = training_images(dataclasses.replace(patient, hold_out=2), NAMES)
+    assert (len(learnt), len(judged)) == (1, 1)
