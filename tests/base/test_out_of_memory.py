@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_pathprune.base.out_of_memory import out_of_memory
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from napari_pathprune.base.out_of_memory import out_of_memory
     ],
 )
 def test_memory_that_ran_out_is_seen(error):
-    assert out_of_memory(error)
+    assert is_out_of_memory(error)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes cannot be multiplied"), ValueError("memory"), OSError(28, "x")])
 def test_other_errors_are_not(error):
-    assert not out_of_memory(error)
+    assert not is_out_of_memory(error)

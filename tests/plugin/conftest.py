@@ -82,7 +82,7 @@ class DarkDiscs:
                 ).transformed(offset=(y0, x0))
                 mine = np.where(np.isin(labels, table.id), labels, 0).astype(np.int32)
                 yield TileDone(done, len(tiles), request.region, mine, table)
-            yield SegmentFinished(count, 2.0, 0.5)
+            yield SegmentFinished(4, count, 2.0, 0.5)
         finally:
             self.closed = True
 

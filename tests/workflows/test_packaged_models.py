@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.workflows.checkpoint import load, packaged_models
+from napari_pathprune.base.packaged_file import packaged_models
+from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.evaluate.evaluate import evaluate_models
 from napari_pathprune.workflows.prune.prune import cost_per_patch
 

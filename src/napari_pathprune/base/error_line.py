@@ -1,4 +1,4 @@
-"""What went wrong, in one line: what was got, what was wanted, what to do."""
+"""Any error in one line: what was got, what was wanted, what to do."""
 
 from __future__ import annotations
 
@@ -7,54 +7,67 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-STOPPED: Final = 130
-"""Exit code after Ctrl-C, as shells have it."""
-MISTAKE: Final = 2
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 
 
-def line_of(error: Exception) -> str | None:
-    """Put a user's mistake into one line; None for an error that is the program's own.
+def is_mistake(error: BaseException) -> bool:
+    """Return whether the user can mend an error: bad input, a full disk, too little memory.
 
     Examples
     --------
-    >>> line_of(NotADirectoryError(20, "Not a directory", "result"))
-    'result is a file; a folder is wanted there'
-    >>> line_of(MemoryError())
-    'not enough memory; take a smaller region'
-    >>> line_of(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
-    'not enough memory; take a smaller region'
-    >>> line_of(ZeroDivisionError()) is None
-    True
+    >>> is_mistake(ValueError("got a ratio of 2")), is_mistake(ZeroDivisionError())
+    (True, False)
     """
-    if isinstance(error, OSError):
-        return " ".join(_told(error).split())
-    if isinstance(error, MemoryError):
-        return f"{' '.join(str(error).split()) or 'not enough memory'}; take a smaller region"
-    if isinstance(error, RuntimeError) and _ran_out(error):
-        return line_of(MemoryError())  # what torch says has many lines, and means the same
-    said = getattr(error, "format_message", None)  # typer's errors of usage, whichever parser it has inside
-    if said is not None or isinstance(error, ValueError):
-        return " ".join(str(said() if said is not None else error).split())
-    return None
+    return isinstance(error, ValueError | OSError) or is_out_of_memory(error) or _usage(error) is not None
 
 
-def _ran_out(error: RuntimeError) -> bool:
-    from napari_pathprune.base.out_of_memory import out_of_memory  # noqa: PLC0415 - `--help` answers without torch
+def error_line(error: BaseException) -> str:
+    """Return one line that tells people what went wrong; the shell and the docks show the same.
 
-    return out_of_memory(error)
+    Errors that are not the user's are named by their type, as they belong into a bug report.
+
+    Examples
+    --------
+    >>> error_line(NotADirectoryError(20, "Not a directory", "result"))
+    'result is a file; a folder is wanted there'
+    >>> error_line(MemoryError())
+    'not enough memory: take a smaller region or a more compact model'
+    >>> error_line(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    'not enough memory: take a smaller region or a more compact model'
+    >>> error_line(MemoryError("not enough memory: take smaller patches"))
+    'not enough memory: take smaller patches'
+    >>> error_line(KeyError("np"))
+    "unexpected KeyError: 'np'"
+    """
+    if is_out_of_memory(error):
+        advice = str(error) if isinstance(error, MemoryError) else ""  # what torch says has many lines
+        line = advice or "not enough memory: take a smaller region or a more compact model"
+    elif isinstance(error, OSError):
+        line = _of_system(error)
+    elif isinstance(error, ValueError):
+        line = str(error) or type(error).__name__
+    else:
+        line = _usage(error) or f"unexpected {type(error).__name__}: {error}".removesuffix(": ")
+    return " ".join(line.split())
 
 
-def _told(error: OSError) -> str:
+def _usage(error: BaseException) -> str | None:
+    """Return what typer says of an error of usage, whichever parser it has inside."""
+    message = getattr(error, "format_message", None)
+    return None if message is None else str(message())
+
+
+def _of_system(error: OSError) -> str:
     if error.errno is None:  # one of ours, which says it all
         return str(error)
     where = error.filename or "the output"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"no space left on the disk for {where}; free some and run again"
-    said = next((words for kind, words in _SAID.items() if isinstance(error, kind)), None)
-    return f"{where} {said}" if said else f"{where}: {error.strerror or error}"
+    words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), None)
+    return f"{where} {words}" if words else f"{where}: {error.strerror or error}"
 
 
-_SAID: Final[Mapping[type[OSError], str]] = MappingProxyType(
+_WORDS: Final[Mapping[type[OSError], str]] = MappingProxyType(
     {
         FileExistsError: "is a file; a folder is wanted there",
         NotADirectoryError: "is a file; a folder is wanted there",

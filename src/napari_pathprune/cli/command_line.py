@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import typer
 
-from napari_pathprune.base.error_line import MISTAKE, STOPPED, line_of
+from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
 from napari_pathprune.cli.evaluate_verb import evaluate
@@ -17,6 +18,10 @@ from napari_pathprune.cli.info_verb import info
 from napari_pathprune.cli.prune_verb import prune
 from napari_pathprune.cli.segment_verb import segment
 from napari_pathprune.cli.train_verb import train
+
+MISTAKE: Final = 2
+STOPPED: Final = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     help="Prune nuclei networks until they are interactive, and see what was lost.",
@@ -39,10 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = STOPPED
     except Exception as error:
-        line = line_of(error)
-        if line is None:
+        if not is_mistake(error):
             raise
-        print(f"pathprune: {line}", file=sys.stderr)
+        print(f"pathprune: {error_line(error)}", file=sys.stderr)
         code = MISTAKE
     if code == STOPPED:
         print("pathprune: stopped", file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Json, Model, Out, say, say_json
 from napari_pathprune.cli.training_options import Rate, Source, Teacher, config_from, given, training_memory
 
@@ -85,7 +85,7 @@ def compress(
     settings = dataclasses.replace(config.compress, **given(wanted))
     report = None
     with training_memory():
-        for event in followed(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
+        for event in show_progress(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
             if isinstance(event, CompressDone):
                 report = event.report
     assert report is not None

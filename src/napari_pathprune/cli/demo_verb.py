@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pathprune.cli.show_progress import err, followed
+from napari_pathprune.cli.show_progress import err, show_progress
 from napari_pathprune.cli.terminal import Json, Out, say, say_json, table_of
 
 
@@ -23,7 +23,7 @@ def demo(
     from napari_pathprune.workflows.demo.demo import COLUMNS, DemoDone, DemoStage, run_demo
 
     done = None
-    for event in followed(run_demo(out), "demo"):
+    for event in show_progress(run_demo(out), "demo"):
         if isinstance(event, DemoStage):
             err.print(event.line, highlight=False)
         elif isinstance(event, DemoDone):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Json, say, say_json, table_of
 
 
@@ -27,10 +27,10 @@ def evaluate(
     Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
     """
     from napari_pathprune.workflows.evaluate.evaluate import evaluate as run
-    from napari_pathprune.workflows.evaluate.score import COLUMNS, Score
+    from napari_pathprune.workflows.evaluate.score import COLUMNS, ModelScored
 
-    events = followed(run(models, data, only=tuple(only or ()), zoom=zoom, device=device), "scoring")
-    scores = [event for event in events if isinstance(event, Score)]
+    events = show_progress(run(models, data, only=tuple(only or ()), zoom=zoom, device=device), "scoring")
+    scores = [event.score for event in events if isinstance(event, ModelScored)]
     if as_json:
         say_json({"scores": [score.to_dict() for score in scores]})
     else:

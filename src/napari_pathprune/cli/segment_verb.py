@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_pathprune.cli.arguments import folders_of, region_of
-from napari_pathprune.cli.show_progress import err, followed
+from napari_pathprune.cli.show_progress import err, show_progress
 from napari_pathprune.cli.terminal import Json, Out, say, say_json
 
 
@@ -50,7 +50,7 @@ def segment(
                 tissue_only=not everywhere,
                 resume=resume,
             )
-            for event in followed(events, path.name):
+            for event in show_progress(events, path.name):
                 note = getattr(event, "note", None)
                 if note:
                     err.print(note, highlight=False)

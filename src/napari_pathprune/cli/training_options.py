@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ Teacher = Annotated[
 @contextmanager
 def training_memory() -> Iterator[None]:
     """Advise as it helps in training, wherever in it memory runs out."""
-    from napari_pathprune.base.out_of_memory import out_of_memory
+    from napari_pathprune.base.out_of_memory import is_out_of_memory
 
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise ValueError("not enough memory to train; take smaller patches or a smaller batch") from error
 
@@ -74,7 +74,7 @@ def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: 
         raise ValueError(f"{out} is the model to start from; give another file to write")
     losses, done = {}, None
     with training_memory():
-        for event in followed(run(config, out, start=None if start is None else load(start)), "training"):
+        for event in show_progress(run(config, out, start=None if start is None else load(start)), "training"):
             match event:
                 case StepDone():
                     losses = dict(event.losses)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from napari_pathprune.base.allocator import keep_freed_memory
-from napari_pathprune.base.out_of_memory import out_of_memory
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.inference.maps import NetworkMaps
 from napari_pathprune.inference.memory import tile_px_for
 
@@ -140,7 +140,7 @@ class Predictor:
             try:
                 return self._run(image)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             self._make_room(image)
         corners = self._quarters(image)

@@ -14,6 +14,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from napari_pathprune.base.atomic import disk_full_said
+from napari_pathprune.base.box import Box
 from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from napari_pathprune.instances.table import InstanceTable
 
-Box = tuple[int, int, int, int]
 
 CHUNK_PX: Final = 1024
 OVERVIEW_PX: Final = 1024

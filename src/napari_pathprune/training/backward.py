@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from napari_pathprune.base.out_of_memory import out_of_memory
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.training.memory_layout import layout_for
 
 Batch = Mapping[str, Tensor]
@@ -57,7 +57,7 @@ class Backward:
             try:
                 return self._added(batch)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if self._fabric.world_size > 1:  # devices wait for each other: one alone cannot try again
                     raise ValueError("memory ran out on one of several devices; take a smaller batch") from error

@@ -125,7 +125,7 @@ def fit(
         events: list[FitEvent] = [StepDone(now.step, settings.steps, terms, rate, time.perf_counter() - last)]
         if backward.pieces != now.pieces:
             now.pieces = backward.pieces
-            events.insert(0, BatchSplit(now.step, now.pieces))
+            events.insert(0, BatchSplit(now.step, settings.steps, now.pieces))
         if validate is not None and _validation_due(now.step, settings):
             if fabric.is_global_zero:
                 events.append(_validated(validate, average, now, settings))

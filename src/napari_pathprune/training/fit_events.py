@@ -18,13 +18,54 @@ class StepDone:
     learning_rate: float
     seconds: float
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.step
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.steps
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"loss {sum(self.losses.values()):.2f}"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class BatchSplit:
     """Memory ran out: from this step on a batch is computed in so many pieces, and their gradients are added."""
 
     step: int
+    steps: int
     pieces: int
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.step
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.steps
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"memory ran out at step {self.step}: batches are computed in {self.pieces} pieces from here on"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +89,26 @@ class Validated:
     scores: Mapping[str, float]
     best: bool
     weights: Mapping[str, Tensor]
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.step
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.steps
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"validated at step {self.step}: {_in_words(self.scores)}{', the best so far' if self.best else ''}"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,5 +135,29 @@ class FitDone:
     seconds: float
     last: Mapping[str, Tensor]
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.steps
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.steps
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
+
 
 FitEvent = StepDone | BatchSplit | Validated | FitDone
+
+
+def _in_words(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in scores.items())

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.ledger import check_unchanged
 from napari_pathprune.training.fit_settings import FitSettings
 
 MAY_CHANGE = frozenset({"learning_rate", "accelerator", "devices", "save_every", "workers"})
@@ -99,9 +98,8 @@ def restored(
     content = _read(path)
     before = {**content["settings"], **content["about"]}
     now = {**dataclasses.asdict(settings), **about}
-    other = difference(before, {name: now[name] for name in sorted(now.keys() - MAY_CHANGE)})
-    if other:
-        raise ValueError(f"{path} was written with {other}: use the same settings, or remove the file to start again")
+    asked = {name: now[name] for name in sorted(now.keys() - MAY_CHANGE)}
+    check_unchanged(before, asked, path, "remove the file to start again")
     try:
         model.load_state_dict(content["model"])
         average.load_state_dict(content["average"])
@@ -111,52 +109,6 @@ def restored(
     if content["precision"]:
         precision.load_state_dict(content["precision"])
     return FitState(**{f.name: content[f.name] for f in dataclasses.fields(FitState) if f.name in content})
-
-
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Name the first thing that is not as before; empty if everything is.
-
-    Parameters
-    ----------
-    before
-        What was kept; names that are not in ``now`` do not count.
-    now
-        Values as JSON has them, or JSON texts of such.
-
-    Examples
-    --------
-    >>> difference({"fit": {"steps": 9, "batch": 2}}, {"fit": {"steps": 9, "batch": 4}})
-    'fit.batch = 2, but it is 4 now'
-    >>> difference({"data": '["a", "b"]'}, {"data": '["a", "c", "d"]'})
-    'data[1] = b, but it is c now'
-    """
-    found = (_difference(name, before.get(name), value) for name, value in now.items())
-    return next(filter(None, found), "")
-
-
-def _difference(name: str, before: object, now: object) -> str:
-    if before == now:
-        return ""
-    match _unpacked(before), _unpacked(now):
-        case dict() as old, dict() as new:
-            parts = [(f"{name}.{key}", old.get(key), value) for key, value in new.items()]
-        case list() as old, list() as new:
-            parts = [(f"{name}[{place}]", *pair) for place, pair in enumerate(zip_longest(old, new))]
-        case _:
-            return f"{name} = {_short(before)}, but it is {_short(now)} now"
-    return next(filter(None, (_difference(*part) for part in parts)), "")
-
-
-def _unpacked(value: object) -> object:
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:  # a word
-        return value
-
-
-def _short(value: object, most: int = 80) -> str:
-    text = str(value)
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
 
 
 def _read(path: Path) -> dict[str, Any]:

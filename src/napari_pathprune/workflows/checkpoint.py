@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.models import build
 from napari_pathprune.models.hovernet.hovernet_foreign import hovernet_config, hovernet_weights, unnamed_types
 from napari_pathprune.pruning import reshape
@@ -125,12 +125,6 @@ def _narrows(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
 
 def _some(keys: list[str]) -> str:
     return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})" if keys else ""
-
-
-def packaged_models() -> dict[str, Path]:
-    """Give the models that come with the package, by name."""
-    folder = Path(str(resources.files("napari_pathprune"))) / "packaged"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
 def find(model: str | Path) -> Path:

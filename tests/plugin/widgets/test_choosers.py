@@ -67,7 +67,7 @@ def test_a_disconnected_chooser_listens_no_more(chooser, layers):
 def models(qtbot, monkeypatch, tmp_path):
     from napari_pathprune.plugin.widgets import choosers as forms
 
-    monkeypatch.setattr(forms, "packaged_models", lambda: [tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    monkeypatch.setattr(forms, "packaged_models", lambda: {name: tmp_path / f"{name}.safetensors" for name in "ab"})
     widget = ModelChooser()
     qtbot.addWidget(widget)
     return widget
@@ -104,7 +104,7 @@ def test_an_abandoned_file_dialog_leaves_the_choice_as_it_was(models, monkeypatc
 def test_without_packaged_models_none_is_chosen(qtbot, monkeypatch):
     from napari_pathprune.plugin.widgets import choosers as forms
 
-    monkeypatch.setattr(forms, "packaged_models", list)
+    monkeypatch.setattr(forms, "packaged_models", dict)
     widget = ModelChooser()
     qtbot.addWidget(widget)
     assert widget.model is None

@@ -283,7 +283,7 @@ def test_types_without_names_are_named(config: TrainConfig, checkpoint: Checkpoi
     assert load(out).type_names == checkpoint.type_names
     assert [step["step"] for step in load(out).lineage] == ["imported", "types named", "pruned", "fine-tuned"]
     other = dataclasses.replace(taught, rename=("background", "inflammatory", "neoplastic"))
-    with pytest.raises(ValueError, match="holds a compression with model"):
+    with pytest.raises(ValueError, match="was left by a run with model"):
         list(compress(str(imported), other, out))
 
 
@@ -304,12 +304,12 @@ def test_another_compression_does_not_go_on_here(config: TrainConfig, model_file
     next(stopped)
     stopped.close()
     with pytest.raises(
-        ValueError, match=r"small\.stages holds a compression with compress\.left = 0\.4, but it is 0\.3 now: .*remove"
+        ValueError, match=r"small\.stages was left by a run with compress\.left = 0\.4, but it is 0\.3 now: .*remove"
     ):
         list(compress(str(model_file), settings(config, left=0.3), out))
     enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
     with pytest.raises(
-        ValueError, match=r"small\.stages holds a compression with validation\[1\]\[0\] = 1\.0, but it is 2"
+        ValueError, match=r"small\.stages was left by a run with validation\[1\]\[0\] = 1\.0, but it is 2"
     ):
         list(compress(str(model_file), enlarged, out))
 
@@ -338,7 +338,7 @@ def test_a_teacher_may_move_but_not_change(
     next(event for event in stopped if isinstance(event, StepDone))
     stopped.close()
     save(dataclasses.replace(checkpoint, weights={n: 2 * w for n, w in checkpoint.weights.items()}), other)
-    with pytest.raises(ValueError, match=r"small\.stages holds a compression with losses\.teacher = "):
+    with pytest.raises(ValueError, match=r"small\.stages was left by a run with losses\.teacher = "):
         list(compress(str(model_file), dataclasses.replace(config, losses=LossSettings(teacher=str(other))), out))
     teacher.rename(moved := tmp_path / "moved.safetensors")
     events = list(compress(str(model_file), dataclasses.replace(config, losses=LossSettings(teacher=str(moved))), out))

@@ -23,7 +23,7 @@ from napari_pathprune.workflows.evaluate.evaluate import (
     predict_typed_instances,
     score_model,
 )
-from napari_pathprune.workflows.evaluate.score import COLUMNS, DASH, ImageScored, Score
+from napari_pathprune.workflows.evaluate.score import COLUMNS, DASH, ImageScored, ModelScored
 
 MPQ_PLUS = COLUMNS.index("mPQ+")
 
@@ -172,10 +172,10 @@ def test_no_images_are_refused(oracle: nn.Module, checkpoint: Checkpoint) -> Non
 
 @pytest.mark.usefixtures("sees_all")
 def test_every_image_is_told_as_it_is_scored(painted_folder: Path, model_file: Path) -> None:
-    first, second, score = evaluate([str(model_file)], painted_folder)
-    assert isinstance(score, Score)
+    first, second, last = evaluate([str(model_file)], painted_folder)
+    assert isinstance(last, ModelScored)
     assert isinstance(first, ImageScored)
     assert isinstance(second, ImageScored)
     assert (first.image, first.done, first.total) == ("one", 1, 2)
     assert (second.image, second.done, second.total) == ("two", 2, 2)
-    assert first.pq == score.to_dict()["per_image"]["one"]
+    assert first.pq == last.score.to_dict()["per_image"]["one"]

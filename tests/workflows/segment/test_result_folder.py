@@ -114,7 +114,7 @@ def test_a_stopped_run_of_something_else_does_not_go_on(
 ) -> None:
     stop_after(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"), 1)
     other = dataclasses.replace(seeing, weights={name: w + 1 for name, w in seeing.weights.items()})
-    with pytest.raises(ValueError, match="the stopped run had model"):
+    with pytest.raises(ValueError, match="left by a run with model"):
         list(segment_to_folder(slide, other, tmp_path / "a", model_name="oracle", resume=True))
     with pytest.raises(ValueError, match="not inside the slide"):
         list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle", region=(0, 0, 9999, 9)))

@@ -21,7 +21,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_steps_and_validations_have_a_table_each(tmp_path: Path) -> None:
     log = FitLog(tmp_path / "model.safetensors")
     log.write(1, step(1, 0.5, hv_mse=0.25))
-    log.write(1, BatchSplit(2, 2))
+    log.write(1, BatchSplit(2, 9, 2))
     log.write(1, Validated(1, 9, {"pq": 0.4}, best=True, weights={}))
     (row,) = rows(tmp_path / "model.log.csv")
     assert row == {

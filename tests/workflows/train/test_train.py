@@ -95,11 +95,11 @@ def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Pa
             stream.close()  # type: ignore[attr-defined]
             break
     other = dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=99))
-    with pytest.raises(ValueError, match=r"was written with patches\.seed = 1, but it is 99 now: .*remove the file"):
+    with pytest.raises(ValueError, match=r"was left by a run with patches\.seed = 1, but it is 99 now: .*remove the file"):
         list(train(other, out))
     enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
     with pytest.raises(
-        ValueError, match=r"was written with validation\[1\]\[0\] = 1\.0, but it is 2\.0 now: .*remove the file"
+        ValueError, match=r"was left by a run with validation\[1\]\[0\] = 1\.0, but it is 2\.0 now: .*remove the file"
     ):
         list(train(enlarged, out))
 
@@ -321,7 +321,7 @@ def test_another_teacher_does_not_go_on_here(
     next(event for event in stopped if isinstance(event, StepDone))
     stopped.close()  # type: ignore[attr-defined]
     save(dataclasses.replace(checkpoint, weights={n: 2 * w for n, w in checkpoint.weights.items()}), teacher)
-    with pytest.raises(ValueError, match=r"was written with losses\.teacher = \w{16}, but it is \w{16} now"):
+    with pytest.raises(ValueError, match=r"was left by a run with losses\.teacher = \w{16}, but it is \w{16} now"):
         list(train(taught, out))
     moved = dataclasses.replace(taught, losses=LossSettings(teacher=str(model_file)))
     assert next(event.step for event in train(moved, out) if isinstance(event, StepDone)) == 2
@@ -345,7 +345,7 @@ def test_types_are_named_before_they_are_trained_on(config_file: Path, imported:
     with pytest.raises(ValueError, match="no names yet"):
         next(iter(train(dataclasses.replace(config, rename=()), tmp_path / "other.safetensors", start=imported)))
     names = ("background", "inflammatory", "neoplastic")
-    with pytest.raises(ValueError, match=r"was written with start = .*neoplastic inflammatory, but it is"):
+    with pytest.raises(ValueError, match=r"was left by a run with start = .*neoplastic inflammatory, but it is"):
         next(iter(train(dataclasses.replace(config, rename=names), out, start=imported)))
     list(train(config, out, start=imported))
     tuned = load(out)

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.jobs import segment_job as jobs
 from napari_pathprune.plugin.layers.layer_slides import placed
@@ -140,7 +141,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
                     self._say(event.note[:1].upper() + event.note[1:] + ".")
             case jobs.Progress():
                 self.progress.setValue(event.done)
-                left = f", about {jobs.duration(event.seconds_left)} left" if event.done < event.tiles else ""
+                left = f", about {format_duration(event.seconds_left)} left" if event.done < event.tiles else ""
                 self.progress.setFormat(f"{event.done} of {_tiles(event.tiles)}{left}")
                 self._schedule_redraw()
             case jobs.Finished() | jobs.Cancelled() | jobs.Failed():
@@ -160,7 +161,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
             case jobs.Finished():
                 pace = self.form.pace[job.request.model] = end.seconds / _area_mm2(job.request)
                 hint = "" if end.nuclei else " Is this tissue, and is the pixel size right?"
-                self._say(f"{_nuclei(end.nuclei)} in {jobs.duration(end.seconds)} ({pace:.0f} s per mm²).{hint}")
+                self._say(f"{_nuclei(end.nuclei)} in {format_duration(end.seconds)} ({pace:.0f} s per mm²).{hint}")
             case jobs.Failed():
                 found = len(job.canvas.table())
                 self._fail(end.message + (f" ({_nuclei(found)} found before are kept)" if found else ""))

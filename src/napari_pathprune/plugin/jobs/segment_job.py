@@ -210,20 +210,3 @@ class SegmentJob:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def duration(seconds: float) -> str:
-    """Give a time as people say it.
-
-    Examples
-    --------
-    >>> duration(4.2), duration(200), duration(4000)
-    ('4 s', '3 min 20 s', '1 h 6 min')
-    """
-    whole = max(round(seconds), 1)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.jobs.segment_job import Failed, Loaded, SegmentJob, SegmentRequest, Workflow, segment_with
 from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
@@ -22,14 +22,9 @@ NUCLEI: Final = "CMU-1-Small-Region.nuclei.npz"
 """Arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,); type_names (T,)."""
 
 
-def packaged(name: str) -> Path:
-    """Give a file that comes with the package."""
-    return Path(str(resources.files("napari_pathprune"))) / "packaged" / name
-
-
 def cmu_region() -> list[LayerData]:
     """Give the packaged slide: a region of CMU-1 (Carnegie Mellon University, CC0), H&E at 20x."""
-    return [slide_layer(open_slide(packaged(SLIDE)))]
+    return [slide_layer(open_slide(packaged_file(SLIDE)))]
 
 
 def cmu_nuclei() -> list[LayerData]:
@@ -40,12 +35,12 @@ def cmu_nuclei() -> list[LayerData]:
     ValueError
         If this installation lacks them.
     """
-    path = packaged(NUCLEI)
+    path = packaged_file(NUCLEI)
     if not path.exists():
         raise ValueError(
             f"{path.name} is missing; open the sample slide alone and press Run in the dock Segment nuclei"
         )
-    slide = open_slide(packaged(SLIDE))
+    slide = open_slide(packaged_file(SLIDE))
     assert slide.mpp is not None
     labels, table, type_names = load_nuclei(path)
     attributes = {
@@ -66,9 +61,9 @@ def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: Workflow
     ValueError
         If the model cannot be run.
     """
-    path = path or packaged(NUCLEI)
+    path = path or packaged_file(NUCLEI)
     type_names: tuple[str, ...] = ()
-    with open_slide(packaged(SLIDE)) as slide:
+    with open_slide(packaged_file(SLIDE)) as slide:
         job = SegmentJob(SegmentRequest(slide, model, (0, 0, *slide.shape)), workflow)
         for event in job.events():
             match event:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QSizePolicy, QWidget
 
+from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ModelChooser(Chooser):
 
     def __init__(self) -> None:
         super().__init__()
-        for path in packaged_models():
+        for path in packaged_models().values():
             self.addItem(path.stem, path.stem)
             self.setItemData(self.count() - 1, f"packaged with the plugin: {path}", Qt.ItemDataRole.ToolTipRole)
         if not self.count():
@@ -133,12 +133,6 @@ class ModelChooser(Chooser):
             self.add_file(path)
         else:
             self.setCurrentIndex(self._last)
-
-
-def packaged_models() -> list[Path]:
-    """Give the model files of the package; the workflows know them too, but would import torch."""
-    folder = Path(str(resources.files("napari_pathprune"))) / "packaged"
-    return sorted(folder.glob("*.safetensors"))
 
 
 class Legend(QWidget):  # type: ignore[misc]

@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pathprune.plugin.jobs.segment_job import SegmentRequest, duration
+from napari_pathprune.base.time_left import format_duration
+from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
 from napari_pathprune.plugin.layers.layer_slides import mpp_of, placed, slide_of
 from napari_pathprune.plugin.layers.regions import Region, Target, region_of
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
@@ -200,7 +201,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
             text += f"\n{region.note}"
         pace = self.pace.get(self.model.model or "")
         if pace and area_mm2:
-            text += f"\nabout {duration(pace * area_mm2)}, as fast as the last run"
+            text += f"\nabout {format_duration(pace * area_mm2)}, as fast as the last run"
         elif self.target.currentData() is Target.SLIDE or megapixels > LARGE_MPX:
             text += f"\n{megapixels:,.1f} megapixels: this may take long"
         if megapixels > LARGE_MPX:

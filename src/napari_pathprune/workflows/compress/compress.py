@@ -47,6 +47,29 @@ class StageStarted:
     params: int
     dense_params: int
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.number - 1
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.stages
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return (
+            f"stage {self.number} of {self.stages}: {self.params:,} parameters, "
+            f"{self.params / self.dense_params:.1%} of the dense model's"
+        )
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
@@ -56,12 +79,52 @@ class StageDone:
     stages: int
     within: bool
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.stage.number
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.stages
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return "" if self.within else f"stage {self.stage.number} lost more than is allowed: the one before it is kept"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return not self.within
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompressDone:
     """The end; if ``report.kept`` is 0, no stage was within the allowed drop and no model was written."""
 
     report: CompressReport
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return len(self.report.stages) - 1
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return len(self.report.stages) - 1
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
 
 
 CompressEvent = StageStarted | FitEvent | StageDone | CompressDone

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_pathprune.base.atomic import whole_file
-from napari_pathprune.training.fit_state import difference
+from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.workflows.compress.compress_report import Stage
 
-FACTS: Final = "run.json"
+LEDGER: Final = "run.json"
 
 
 class StageFolder:
@@ -41,18 +41,10 @@ class StageFolder:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
         self._folder = folder
-        told = json.loads(json.dumps(dict(facts)))
-        path = folder / FACTS
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else told
-        other = difference(before, told)
-        if other:
-            raise ValueError(
-                f"{folder} holds a compression with {other}: "
-                "give the same as before, or remove the folder to start again"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _write(path, told)
+        ledger = Ledger(folder / LEDGER, "remove the folder to start again")
+        ledger.check(facts)
+        if not ledger.exists:
+            ledger.begin(facts)
 
     def model(self, number: int) -> Path:
         """Give the file of a stage's model."""

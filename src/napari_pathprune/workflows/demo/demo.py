@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.slides.reader import open_slide
@@ -44,6 +44,21 @@ class DemoStage:
 
     line: str
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return 0
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return None
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class DemoDone:
@@ -51,6 +66,26 @@ class DemoDone:
 
     folder: Path
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return 1
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return 1
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -62,7 +97,7 @@ DemoEvent = DemoStage | SegmentEvent | DemoDone
 
 def packaged_slide() -> Path:
     """Give the slide that comes with the package (CC0, OpenSlide's test data)."""
-    return Path(str(resources.files("napari_pathprune"))) / "packaged" / SLIDE
+    return packaged_file(SLIDE)
 
 
 def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:

@@ -18,7 +18,7 @@ from napari_pathprune.instances.scores import ImageScores, image_scores
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
-from napari_pathprune.workflows.evaluate.score import ImageScored, Score
+from napari_pathprune.workflows.evaluate.score import ImageScored, ModelScored, Score
 from napari_pathprune.workflows.segment.segment import TileDone, segment
 
 DEFAULT_MPP: Final = 0.25
@@ -33,7 +33,7 @@ other tiles. Outlines differ a little with the tiles, since gradients are normal
 
 def evaluate(
     models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0, device: str = "auto"
-) -> Iterator[ImageScored | Score]:
+) -> Iterator[ImageScored | ModelScored]:
     """Score models on a folder of annotated images.
 
     Nuclei whose type a model does not know are left out of its scores by type; there are none if it knows none. Types
@@ -55,7 +55,7 @@ def evaluate(
 
     Yields
     ------
-    ImageScored, Score
+    ImageScored, ModelScored
         After each image, and after the last one of a model.
 
     Raises
@@ -80,7 +80,7 @@ def evaluate(
 
 def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0) -> list[Score]:
     """Give the scores of `evaluate` alone, one a model."""
-    return [event for event in evaluate(models, data, only=only, zoom=zoom) if isinstance(event, Score)]
+    return [event.score for event in evaluate(models, data, only=only, zoom=zoom) if isinstance(event, ModelScored)]
 
 
 def scored(
@@ -91,7 +91,7 @@ def scored(
     name: str = "",
     device: str = "auto",
     nameable: frozenset[int] | None = None,
-) -> Iterator[ImageScored | Score]:
+) -> Iterator[ImageScored | ModelScored]:
     """Let a model find the nuclei of annotated images, and score it image by image.
 
     Parameters
@@ -111,7 +111,7 @@ def scored(
 
     Yields
     ------
-    ImageScored, Score
+    ImageScored, ModelScored
         After each image, and once at the end.
 
     Raises
@@ -139,14 +139,16 @@ def scored(
         )
         rows.append(row)
         yield ImageScored(name, image.name, row.panoptic.pq, done, len(images))
-    yield Score(name, SetScores(tuple(rows), nameable), seconds / megapixels if rows else math.nan, about.type_names)
+    pace = seconds / megapixels if rows else math.nan
+    score = Score(name, SetScores(tuple(rows), nameable), pace, about.type_names)
+    yield ModelScored(score, len(images), len(images))
 
 
 def score_model(
     model: nn.Module, about: Checkpoint, images: Sequence[AnnotatedImage], *, device: str = "auto"
 ) -> Score:
     """Give the score at the end of `scored` alone."""
-    return next(event for event in scored(model, about, images, device=device) if isinstance(event, Score))
+    return next(event.score for event in scored(model, about, images, device=device) if isinstance(event, ModelScored))
 
 
 def predict_typed_instances(

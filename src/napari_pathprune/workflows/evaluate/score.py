@@ -24,6 +24,16 @@ class ImageScored:
     done: int
     total: int
 
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"{self.model} on {self.image}: PQ {self.pq:.3f}"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
@@ -121,3 +131,22 @@ class Score:
 def _known(value: float) -> float | None:
     """JSON has no nan."""
     return None if math.isnan(value) else value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelScored:
+    """All images were scored with a model; ``done`` and ``total`` count images."""
+
+    score: Score
+    done: int
+    total: int
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"{self.score.model}: PQ {self.score.pq:.3f} on {self.done} images"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False

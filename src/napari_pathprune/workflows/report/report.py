@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 
 from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Example, Stage, Width
 from napari_pathprune.workflows.report.report_pictures import KEPT, LINE, drops_out, outlined, score_plot
 from napari_pathprune.workflows.report.report_words import (
     UNKNOWN,
     change_of,
     counted,
-    duration,
     score_name,
     score_text,
     setting_text,
@@ -213,7 +213,7 @@ def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool
         f"<td>{stage.removed:.1%}</td><td>{stage.params:,}</td><td>{short_number(stage.macs)}</td>",
         *(f'<td class="cut">{score_text(stage.scores_cut.get(name))}</td>' for name in cut),
         *(f"<td>{score_text(stage.scores.get(name))}</td>" for name in names),
-        f"<td>{f'{stage.fit_steps:,}' if stage.number else UNKNOWN}</td><td>{duration(stage.seconds)}</td>",
+        f"<td>{f'{stage.fit_steps:,}' if stage.number else UNKNOWN}</td><td>{format_duration(stage.seconds)}</td>",
     ]
     mark = ' class="kept"' if kept else ""
     return f'<tr{mark}><th scope="row">{number}</th>{"".join(cells)}</tr>'

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage
 
 UNKNOWN: Final = "\N{EN DASH}"
@@ -62,22 +63,6 @@ def _unit(value: float) -> tuple[float, str]:
         if value >= 0.9995 * unit:
             return unit, f"\N{NO-BREAK SPACE}{letter}"
     return 1.0, ""
-
-
-def duration(seconds: float) -> str:
-    """Write a time.
-
-    Examples
-    --------
-    >>> duration(4.25), duration(59.7), duration(12_000)
-    ('4.2 s', '1 min', '3 h 20 min')
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def counted(count: int, noun: str) -> str:
@@ -140,7 +125,10 @@ def summary_of(report: CompressReport) -> str:
         sentences.append("It was not scored, since there were no validation images: what was lost is not known.")
     elif report.kept:
         sentences.append(_told_loss(report))
-    sentences += [_why_kept(report), f"All of it took {duration(sum(stage.seconds for stage in report.stages))}."]
+    sentences += [
+        _why_kept(report),
+        f"All of it took {format_duration(sum(stage.seconds for stage in report.stages))}.",
+    ]
     return " ".join(filter(None, sentences))
 
 

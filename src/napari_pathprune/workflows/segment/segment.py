@@ -37,6 +37,26 @@ class SegmentStarted:
     region: Box
     note: str | None
 
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return 0
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.tiles
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return self.note or ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return bool(self.note)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileDone:
@@ -59,14 +79,45 @@ class TileDone:
     labels: NDArray[np.int32]
     table: InstanceTable
 
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return f"{len(self.table)} nuclei in this tile"
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentFinished:
     """After the last tile: nuclei found, seconds it took, megapixels (of the view) that the network answered for."""
 
+    tiles: int
     nuclei: int
     seconds: float
     megapixels: float
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.tiles
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.tiles
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return False
 
 
 SegmentEvent = SegmentStarted | TileDone | SegmentFinished
@@ -142,7 +193,7 @@ def segment(
         nuclei = at_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
-    yield SegmentFinished(stitcher.count, time.perf_counter() - begin, pixels / 1e6)
+    yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - begin, pixels / 1e6)
 
 
 def _nuclei_of(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:

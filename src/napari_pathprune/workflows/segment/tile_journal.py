@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.inference.stitch import TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 
-FACTS: Final = "run.json"
+LEDGER: Final = "run.json"
 
 
 class TileJournal:
@@ -52,23 +52,17 @@ class TileJournal:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
         self.folder, self._facts = folder, dict(facts)
-        path = folder / FACTS
-        self._before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if resume and path.exists() else {}
-        for name, value in self._facts.items():
-            if self._before and self._before.get(name) != value:
-                raise ValueError(
-                    f"the stopped run had {name} {self._before.get(name)!r}, this one has {value!r}: "
-                    "give the same as before, or start again without resuming"
-                )
+        self._ledger = Ledger(folder / LEDGER, "start again without resuming")
+        if resume:
+            self._ledger.check(self._facts)
+        self._before = self._ledger.facts if resume else {}
 
     def begin(self, tile_px: int) -> int:
         """Make ready, and give the side of the tiles: that of the stopped run, else the one that is asked for."""
         if not self._before:
             self.close()
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._before = {**self._facts, "tile_px": tile_px}
-            with whole_file(self.folder / FACTS) as part:
-                part.write_text(json.dumps(self._before), encoding="utf-8")
+            self._ledger.begin(self._before)
         return int(self._before["tile_px"])
 
     def keep(self, number: int, nuclei: TileNuclei) -> None:

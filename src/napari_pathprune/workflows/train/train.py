@@ -12,6 +12,7 @@ import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
+from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.datasets.annotated_image import names_of
 from napari_pathprune.datasets.read_images import AnnotatedImage, class_shares
 from napari_pathprune.models import build
@@ -23,7 +24,7 @@ from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Va
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.losses import hovernet_losses, rarity_weights
 from napari_pathprune.training.random_patches import RandomPatches
-from napari_pathprune.workflows.checkpoint import Checkpoint, load, packaged_models, save
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.config.train_config import LossSettings, ModelSettings, TrainConfig
 from napari_pathprune.workflows.evaluate.validation import scores_of
 from napari_pathprune.workflows.prune.prune import example_for
