@@ -15,7 +15,7 @@ from grid import Run, Study
 from judge import judged, machine
 from torch import nn
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.cli.show_progress import followed
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.compress.compress import PARENT, compress
@@ -173,5 +173,5 @@ def exhaust(events: Iterable[object]) -> None:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write a result whole or not at all."""
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

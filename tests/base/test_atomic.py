@@ -4,13 +4,13 @@ import errno
 
 import pytest
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 
 
 def test_the_file_gets_its_name_at_the_end(tmp_path):
     path = tmp_path / "numbers.txt"
     path.write_text("old")
-    with whole_file(path) as partial:
+    with write_atomically(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["numbers.txt"]
@@ -18,7 +18,7 @@ def test_the_file_gets_its_name_at_the_end(tmp_path):
 
 
 def write_half_and_fail(path, error):
-    with whole_file(path) as partial:
+    with write_atomically(path) as partial:
         partial.write_text("half")
         raise error
 

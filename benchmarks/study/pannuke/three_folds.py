@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.cli.show_progress import followed
 from napari_pathprune.datasets.layouts.pannuke import pannuke_split
 from napari_pathprune.datasets.read_images import read_images
@@ -116,7 +116,7 @@ def follow(events: Any, label: str) -> None:  # noqa: ANN401 - events of any wor
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a result whole or not at all."""
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; it takes that name when the block ends well, and goes when it does not.
 
     Raises
@@ -19,7 +19,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}.part")
     try:
-        with disk_full_said(path):
+        with explain_full_disk(path):
             yield partial
             partial.replace(path)
     finally:
@@ -27,7 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def disk_full_said(path: Path, advice: str = "free some space and write again") -> Iterator[None]:
+def explain_full_disk(path: Path, advice: str = "free some space and write again") -> Iterator[None]:
     """Turn "no space left" into one line that names the file and what to do.
 
     Raises

@@ -7,7 +7,7 @@ import operator
 Box = tuple[int, int, int, int]
 
 
-def checked(box: Box) -> Box:
+def check_box(box: Box) -> Box:
     """Check a box and return it in plain Python integers.
 
     Raises
@@ -24,7 +24,7 @@ def checked(box: Box) -> Box:
     return y0, x0, y1, x1
 
 
-def clipped(box: Box, shape: tuple[int, int]) -> Box:
+def clip_box(box: Box, shape: tuple[int, int]) -> Box:
     """Cut a box to the part that lies inside a plane of shape (h, w); empty where there is none."""
     (h, w), (y0, x0, y1, x1) = shape, box
     y0, x0 = min(max(y0, 0), h), min(max(x0, 0), w)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 
 
 class Ledger:
@@ -61,7 +61,7 @@ class Ledger:
     def begin(self, facts: Mapping[str, Any]) -> None:
         """Write the facts of a run that starts; the folder is made."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.path) as part:
+        with write_atomically(self.path) as part:
             part.write_text(json.dumps(dict(facts), indent=1), encoding="utf-8")
 
     def check(self, facts: Mapping[str, Any]) -> None:

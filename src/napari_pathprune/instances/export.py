@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
@@ -88,7 +88,7 @@ def write_parquet(
         "positions": "level-0 pixels, (y, x), centres at whole numbers",
     }
     whole = pa.table(columns).replace_schema_metadata({"pathprune": orjson.dumps(about)})
-    with whole_file(Path(path)) as partial:
+    with write_atomically(Path(path)) as partial:
         pq.write_table(whole, partial, compression="zstd")
 
 
@@ -169,7 +169,7 @@ def write_geojson(
     names = _names(table, type_names)
     classes = [{"name": name, "color": list(rgb)} for name, rgb in zip(names, type_colours(type_names), strict=True)]
     target = Path(path)
-    with whole_file(target) as partial, _opened(partial, packed=target.suffix == ".gz") as file:
+    with write_atomically(target) as partial, _opened(partial, packed=target.suffix == ".gz") as file:
         file.write(b'{"type":"FeatureCollection","features":[')
         separator = b"\n"
         for start in range(0, len(table), _FEATURES_AT_ONCE):

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
 
-from napari_pathprune.base.atomic import disk_full_said
+from napari_pathprune.base.atomic import explain_full_disk
 from napari_pathprune.base.box import Box
 from napari_pathprune.instances.palette import names_by_number, type_colours
 
@@ -73,7 +73,7 @@ class LabelsWriter:
         if self.path.exists() and not (self.path / "zarr.json").is_file():
             raise ValueError(f"{self.path} exists and is no label pyramid; give another name or remove it")
         shutil.rmtree(self.partial, ignore_errors=True)
-        with disk_full_said(self.path):
+        with explain_full_disk(self.path):
             self._group = zarr.open_group(self.partial, mode="w", zarr_format=3)
             self._labels = self._level(0)
 
@@ -96,7 +96,7 @@ class LabelsWriter:
         if labels.shape != (y1 - y0, x1 - x0):
             raise ValueError(f"labels fill their box; got {labels.shape} for {(y0, x0, y1, x1)}")
         inside = _intersection(box, (0, 0, *self.shape))
-        with disk_full_said(self.path):
+        with explain_full_disk(self.path):
             for chunk in _chunks_of(inside, self.shape):
                 top, left, bottom, right = _intersection(chunk, inside)
                 new = labels[top - y0 : bottom - y0, left - x0 : right - x0]
@@ -134,7 +134,7 @@ class LabelsWriter:
         OSError
             If the disk is full.
         """
-        with disk_full_said(self.path):
+        with explain_full_disk(self.path):
             levels = 1 + max(0, int(np.ceil(np.log2(max(self.shape) / OVERVIEW_PX))))
             fine = self._labels
             for level in range(1, levels):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_pathprune.base.box import Box, clipped
+from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.slides.colour import Key, check_pixels, to_rgb
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class TiffLevel:
         sample, row = divmod(rest, self._grid[0])
         top, left = row * self._segment[0], column * self._segment[1]
         segment = self._segment_pixels(plane, index)
-        inside = clipped((top, left, top + segment.shape[0], left + segment.shape[1]), self.shape[:2])
+        inside = clip_box((top, left, top + segment.shape[0], left + segment.shape[1]), self.shape[:2])
         y0, x0 = max(inside[0], box[0]), max(inside[1], box[1])
         y1, x1 = min(inside[2], box[2]), min(inside[3], box[3])
         if y1 <= y0 or x1 <= x0:

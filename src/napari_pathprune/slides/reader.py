@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from napari_pathprune.base.box import Box, checked, clipped
+from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.slides.colour import Pixels, RgbLevel, check_pixels, to_rgb
 from napari_pathprune.slides.pyramid import tiff_levels
 from napari_pathprune.slides.resolution import Mpp, mpp_of_tiff
@@ -82,10 +82,10 @@ class Slide:
         ValueError
             If the box is not a box, or the file turns out to be damaged there.
         """
-        y0, x0, y1, x1 = checked(box)
+        y0, x0, y1, x1 = check_box(box)
         pixels = self.levels[level]
         h, w = pixels.shape[:2]
-        if clipped((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
+        if clip_box((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
             return np.asarray(pixels[y0:y1, x0:x1])
         ys, xs = _mirrored(y0, y1, h), _mirrored(x0, x1, w)
         if not (ys.size and xs.size):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from napari_pathprune.base.box import Box, checked
+from napari_pathprune.base.box import Box, check_box
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def tiles_of(
     >>> tiles_of((0, 0, 100, 250), write_px=128, halo_px=16)[0].read
     (-16, -16, 116, 141)
     """
-    y0, x0, y1, x1 = checked(region)
+    y0, x0, y1, x1 = check_box(region)
     height, width = (write_px, write_px) if isinstance(write_px, int) else write_px
     if y1 == y0 or x1 == x0:
         raise ValueError(f"the region {(y0, x0, y1, x1)} holds no pixels; choose one that overlaps the slide")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_pathprune.base.box import Box, checked
+from napari_pathprune.base.box import Box, check_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class TissueMask:
         >>> half.covers((0, 50, 100, 150))
         0.5
         """
-        y0, x0, y1, x1 = checked(box)
+        y0, x0, y1, x1 = check_box(box)
         rows, ys = _overlaps(y0 * self.scale[0], y1 * self.scale[0], self.mask.shape[0])
         columns, xs = _overlaps(x0 * self.scale[1], x1 * self.scale[1], self.mask.shape[1])
         area = (y1 - y0) * self.scale[0] * (x1 - x0) * self.scale[1]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_pathprune.base.box import Box, checked, clipped
+from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.slides.resample import resample, taps_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class View:
         Two boxes that overlap give identical pixels where they do. Averages the covered area where the level is finer
         than the view, and interpolates with a cubic where level 0 is coarser.
         """
-        y0, x0, y1, x1 = checked(box)
+        y0, x0, y1, x1 = check_box(box)
         ratios = self._ratios()
         if ratios == (1.0, 1.0) or y0 == y1 or x0 == x1:
             return self.slide.read((y0, x0, y1, x1), self.level)
@@ -108,7 +108,7 @@ def view_of(slide: Slide, mpp: float) -> View:
 
 
 def _scaled(box: Box, scale: tuple[float, float], shape: tuple[int, int]) -> Box:
-    y0, x0, y1, x1 = checked(box)
+    y0, x0, y1, x1 = check_box(box)
     (sy, sx) = scale
     outwards = (
         math.floor(y0 * sy + FUZZ),
@@ -116,4 +116,4 @@ def _scaled(box: Box, scale: tuple[float, float], shape: tuple[int, int]) -> Box
         math.ceil(y1 * sy - FUZZ),
         math.ceil(x1 * sx - FUZZ),
     )
-    return clipped(outwards, shape)
+    return clip_box(outwards, shape)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import check_unchanged
 from napari_pathprune.training.fit_settings import FitSettings
 
@@ -73,7 +73,7 @@ def write_state(
     }
     file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
     torch.save(content, file)
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_bytes(file.getbuffer())
 
 

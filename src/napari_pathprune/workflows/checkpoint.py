@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.models import build
 from napari_pathprune.models.hovernet.hovernet_foreign import hovernet_config, hovernet_weights, unnamed_types
@@ -289,7 +289,7 @@ def save(checkpoint: Checkpoint, path: str | Path, *, half: bool = False) -> Non
     }
     tensors = {name: tensor.half() if name in halved else tensor for name, tensor in weights.items()}
     content = to_bytes(tensors, metadata={HEADER_KEY: json.dumps(header)})
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_bytes(content)
 
 

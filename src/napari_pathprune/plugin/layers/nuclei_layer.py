@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import zarr
 
-from napari_pathprune.base.box import Box, clipped
+from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.colormap import nuclei_colormap
@@ -54,7 +54,7 @@ class NucleiCanvas:
         """Paint the nuclei of a tile where nothing is yet; box in level-0 pixels of the slide."""
         top, left = self.region[:2]
         moved = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
-        y0, x0, y1, x1 = clipped(moved, self.levels[0].shape)
+        y0, x0, y1, x1 = clip_box(moved, self.levels[0].shape)
         new = labels[y0 - moved[0] : y1 - moved[0], x0 - moved[1] : x1 - moved[1]]
         if new.any():
             old = np.asarray(self.levels[0][y0:y1, x0:x1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from napari_pathprune.base.box import Box, clipped
+from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.plugin.layers.layer_slides import shape_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _box_of(world: NDArray[np.float64], layer: Layer) -> Box:
     """Give the pixels between points of the world, (N, D). A pixel's centre lies at whole numbers."""
     points = np.array([layer.world_to_data(point) for point in world])[:, -2:] + 0.5
     (y0, x0), (y1, x1) = np.floor(points.min(axis=0) + FUZZ_PX), np.ceil(points.max(axis=0) - FUZZ_PX)
-    return clipped((int(y0), int(x0), int(y1), int(x1)), shape_of(layer))
+    return clip_box((int(y0), int(x0), int(y1), int(x1)), shape_of(layer))
 
 
 def _is_upright(corners: NDArray[np.float64]) -> bool:

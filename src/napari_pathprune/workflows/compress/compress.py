@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import torch
 from torch import nn
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.datasets.annotated_image import names_of
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.pruning import ChannelGraph, gradual, trace
@@ -237,7 +237,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         train_images=names_of(images),
         validation_images=names_of(judged),
     )
-    with whole_file(out.with_name(f"{out.stem}.report.json")) as part:
+    with write_atomically(out.with_name(f"{out.stem}.report.json")) as part:
         part.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
     write_report(report, out.with_name(f"{out.stem}.report.html"))
     yield CompressDone(report)

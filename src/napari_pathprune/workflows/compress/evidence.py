@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.inference.predict import device_named
 from napari_pathprune.pruning import ChannelGraph, importance, recalibrate, taylor
@@ -41,7 +41,7 @@ def scorer_of(config: TrainConfig, dense: Checkpoint, images: Sequence[Annotated
     def scorer(model: nn.Module, graph: ChannelGraph) -> Scores:
         kept = folder.scores(next(cuts))
         if not kept.exists():
-            with whole_file(kept) as part:
+            with write_atomically(kept) as part:
                 save_file({name: values.contiguous() for name, values in fresh(model, graph).items()}, part)
         return load_file(kept)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.workflows.compress.compress_report import Stage
 
@@ -77,5 +77,5 @@ class StageFolder:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")

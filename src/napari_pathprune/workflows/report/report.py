@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Example, Stage, Width
 from napari_pathprune.workflows.report.report_pictures import KEPT, LINE, drops_out, outlined, score_plot
@@ -118,7 +118,7 @@ def write_report(report: CompressReport, path: Path) -> None:
     True
     """
     page = "\n".join([*_head(report), *_body(report), "</main></body></html>", ""])
-    with whole_file(path) as part:
+    with write_atomically(path) as part:
         part.write_bytes(page.encode("utf-8", "replace"))  # names of files need not be Unicode
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.inference.stitch import TileNuclei
 from napari_pathprune.instances.table import InstanceTable
@@ -68,7 +68,7 @@ class TileJournal:
     def keep(self, number: int, nuclei: TileNuclei) -> None:
         """Keep a tile's nuclei."""
         fields = {f.name: getattr(nuclei.table, f.name) for f in dataclasses.fields(InstanceTable)}
-        with whole_file(self._path(number)) as part, part.open("wb") as file:
+        with write_atomically(self._path(number)) as part, part.open("wb") as file:
             np.savez_compressed(file, where=np.array(nuclei.box), labels=nuclei.labels, **fields)
 
     def kept(self, number: int) -> TileNuclei | None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.workflows.report.report_words import score_name
 
 NOT_A_TERM: Final = ("phase", "step", "learning_rate", "seconds")
@@ -101,7 +101,7 @@ def draw_curves(steps_csv: Path, out: Path, *, validation_csv: Path | None = Non
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     rows[-1].set_xlabel("step" if len(phases) == 1 else "step; a vertical line begins the next phase")
     figure.align_ylabels(rows)
-    with whole_file(out) as part:
+    with write_atomically(out) as part:
         figure.savefig(part, format="png")
 
 

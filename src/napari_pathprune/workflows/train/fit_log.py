@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from napari_pathprune.base.atomic import whole_file
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.training.fit_events import FitEvent, StepDone, Validated
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class FitLog:
                 self._show(phase, step, {f"validation/{name}": value for name, value in scores.items()})
 
     def _write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
-        with whole_file(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with write_atomically(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
             rows.writerows((name, "judges") for name in judging)
@@ -79,7 +79,7 @@ class FitLog:
         if path not in self._begun:
             self._begun.add(path)
             kept = [old for old in _rows(path, columns) if (int(old["phase"]), int(old["step"])) < (phase, step)]
-            with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            with write_atomically(path) as part, part.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(kept)
