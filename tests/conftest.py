@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import hypothesis
 import numpy as np
 import pytest
@@ -9,6 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from napari_pathprune.models.hovernet.hovernet import HoVerNet
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"  # of child processes
+    torch.set_num_threads(1)
 
 # The same examples at every run, without a deadline, since the machine may be busy;
 # `pytest --hypothesis-profile=explore` looks for new ones.

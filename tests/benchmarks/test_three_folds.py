@@ -14,6 +14,8 @@ import pytest
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.config.train_config import TrainConfig, read_config
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "study" / "pannuke" / "three_folds.py"
 SIDE_PX = 112
 

@@ -10,9 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from napari_pathprune.workflows.checkpoint import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_devices_share_every_batch(annotated_folder: Path, tmp_path: Path) -> None:

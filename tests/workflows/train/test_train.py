@@ -95,7 +95,9 @@ def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Pa
             stream.close()  # type: ignore[attr-defined]
             break
     other = dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=99))
-    with pytest.raises(ValueError, match=r"was left by a run with patches\.seed = 1, but it is 99 now: .*remove the file"):
+    with pytest.raises(
+        ValueError, match=r"was left by a run with patches\.seed = 1, but it is 99 now: .*remove the file"
+    ):
         list(train(other, out))
     enlarged = dataclasses.replace(config, validation=(dataclasses.replace(config.validation[0], zoom=2.0),))
     with pytest.raises(
