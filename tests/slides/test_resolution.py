@@ -89,5 +89,5 @@ def test_aperio_without_mpp(tmp_path: Path):
     write_svs(tmp_path / "a.svs", IMAGE, mpp="")
     with open_slide(tmp_path / "a.svs") as slide:
         assert slide.mpp is None
-        with pytest.raises(ValueError, match="does not say how large its pixels are; pass mpp"):
+        with pytest.raises(ValueError, match="does not state its pixel size; pass mpp"):
             slide.at(0.25)

@@ -98,7 +98,7 @@ def test_scale_is_exactly_one_where_it_is_snapped():
 
 def test_note_says_what_is_done():
     note = slide_from_arrays(LEVELS, 0.499).at(0.25).note
-    assert note == "slide 0.499 um/px is read at 0.25 um/px, as the model wants"
+    assert note == "slide 0.499 um/px is read at 0.25 um/px, the pixel size of the model"
     assert "0.25 x 0.5 um/px" in str(slide_from_arrays(LEVELS, (0.25, 0.5)).at(1.0).note)
 
 
@@ -121,7 +121,7 @@ def test_unknown_and_impossible_sizes():
     with pytest.raises(ValueError, match="pass mpp in um per pixel"):
         slide_from_arrays(LEVELS).at(0.25)
     for mpp in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match="positive number of um"):
+        with pytest.raises(ValueError, match="expected a positive number"):
             slide_from_arrays(LEVELS, 0.25).at(mpp)
 
 

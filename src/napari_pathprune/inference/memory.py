@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_pathprune.inference.predict import TileNetwork
+    from napari_pathprune.inference.tile_network import TileNetwork
 
 GIB: Final = 2**30
 CPU_BUDGET: Final = int(1.6 * GIB)

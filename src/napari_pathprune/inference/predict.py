@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import torch
@@ -14,32 +13,16 @@ from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.inference.maps import NetworkMaps
 from napari_pathprune.inference.memory import tile_px_for
+from napari_pathprune.inference.tile_network import TileNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["NetworkMaps", "Prediction", "Predictor", "TileNetwork", "device_named", "predict", "tile_px_for"]
 
 _LOG = logging.getLogger(__name__)
 _DEVICES: Final = ("auto", "cpu", "cuda", "mps")
-
-
-class TileNetwork(Protocol):
-    """What a module tells about the sizes of its inputs and maps, beside being a `torch.nn.Module`."""
-
-    @property
-    def margin_px(self) -> int:
-        """Pixels lost on each side between input and maps."""
-
-    def nearest_sizes(self, size_px: int) -> tuple[int, int]:
-        """Input lengths that fit, at most and at least ``size_px``."""
-
-    def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W), 0 to 255 -> logits ``np`` (N, 2, h, w), ``hv`` (N, 2, h, w), perhaps ``tp`` (N, T, h, w)."""
-
-    def modules(self) -> Iterator[nn.Module]:
-        """All modules."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,64 +1,58 @@
-"""Whatever pixels a file holds -> RGB on white, the only colours that the rest of the project knows."""
+"""Conversion of grey, RGB and transparent pixels to RGB on white, the only colours used outside this room."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+from napari_pathprune.slides.pixels import Key, Pixels
 
-Key = Any  # whatever numpy takes as an index
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LAYOUTS = "grey (h, w), grey with alpha (h, w, 2), RGB (h, w, 3) or RGBA (h, w, 4)"
 
 
-class Pixels(Protocol):
-    """What a level must offer: numpy, zarr, dask arrays and the planes of `pyramid` all do."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and channels in pixels."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Number type of a pixel."""
-
-    def __getitem__(self, key: Key, /) -> ArrayLike:
-        """Read slices (ys, xs)."""
-
-
 def check_pixels(shape: tuple[int, ...], dtype: object, name: str) -> None:
-    """Refuse what cannot become RGB without guessing.
+    """Raise if an image cannot be converted to RGB without guessing.
+
+    Parameters
+    ----------
+    shape, dtype
+        Shape and number type of the image.
+    name
+        Name of the image, with which the error message starts.
 
     Raises
     ------
     ValueError
-        If pixels are not 8 bit (how 10, 12 or 16 bits are scaled is the camera's secret) or not a known layout.
+        If the pixels are not 8 bit (how 10, 12 or 16 bits are scaled depends on the camera), their layout is not known,
+        or there are none.
     """
     if np.dtype(dtype) != np.uint8:  # type: ignore[call-overload]
-        raise ValueError(f"{name}: got {dtype} pixels, wanted 8-bit ones (uint8); convert the image first")
+        raise ValueError(f"{name}: got {dtype} pixels; expected 8-bit ones (uint8); convert the image first")
     if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] not in {1, 2, 3, 4}):
-        raise ValueError(f"{name}: got pixels of shape {shape}, wanted {LAYOUTS}")
+        raise ValueError(f"{name}: got pixels of shape {shape}; expected {LAYOUTS}")
     if 0 in shape:
-        raise ValueError(f"{name}: got an image without pixels, shape {shape}")
+        raise ValueError(f"{name}: got an image without pixels, of shape {shape}")
 
 
 def to_rgb(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> NDArray[np.uint8]:
-    """Turn grey or colour pixels, with or without alpha, into RGB on a white ground.
+    """Convert grey or colour pixels, with or without alpha, to RGB on white.
 
     Parameters
     ----------
     pixels
         (h, w), (h, w, 1), (h, w, 2), (h, w, 3) or (h, w, 4) uint8.
     premultiplied
-        Whether colours were already multiplied by alpha ("associated" alpha in TIFF).
+        Whether the colours are already multiplied by alpha ("associated" alpha in TIFF).
 
     Returns
     -------
-    (h, w, 3) uint8. White because that is what glass looks like: transparent means "nothing scanned here".
+    ndarray
+        (h, w, 3) uint8. The background is white, the colour of glass: transparent means "nothing was scanned here".
 
     Examples
     --------
@@ -80,14 +74,14 @@ def to_rgb(pixels: NDArray[np.uint8], *, premultiplied: bool = False) -> NDArray
 
 
 class RgbLevel:
-    """A lazy RGB face of a grey or alpha level: slices are turned to RGB when they are read."""
+    """A lazy RGB version of a grey or transparent level: slices are converted when they are read."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels = pixels
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width in pixels, and three channels."""
+        """Height and width in pixels, and three channels."""
         return (*self._pixels.shape[:2], 3)  # type: ignore[return-value]
 
     @property
@@ -106,6 +100,6 @@ class RgbLevel:
         return math.prod(self.shape)
 
     def __getitem__(self, key: Key) -> NDArray[np.uint8]:
-        """Read slices (ys, xs) as RGB."""
+        """Read the slices (ys, xs) as RGB."""
         ys, xs = key[:2]
         return to_rgb(np.asarray(self._pixels[ys, xs]))

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from napari_pathprune.base.box import Box, clip_box
-from napari_pathprune.slides.colour import Key, check_pixels, to_rgb
+from napari_pathprune.slides.colour import check_pixels, to_rgb
+from napari_pathprune.slides.pixels import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,22 +1,21 @@
-"""Open a slide: a pyramid of RGB levels that are read when they are sliced, and the size of a pixel."""
+"""Slides from files and from arrays."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import tifffile
 
-from napari_pathprune.base.box import Box, check_box, clip_box
-from napari_pathprune.slides.colour import Pixels, RgbLevel, check_pixels, to_rgb
+from napari_pathprune.slides.colour import RgbLevel, check_pixels, to_rgb
+from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.pyramid import tiff_levels
 from napari_pathprune.slides.resolution import Mpp, mpp_of_tiff
-from napari_pathprune.slides.view import View, view_of
+from napari_pathprune.slides.slide import Slide
 
 if TYPE_CHECKING:
     import os
@@ -24,90 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Box", "Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
+__all__ = ["Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
 
 READABLE = "Aperio SVS, OME-TIFF, (pyramidal) TIFF, PNG and JPEG"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MPP_LIMITS = (0.01, 100.0)
 """Pixel sizes in um that a picture of tissue may have; others are a slip, and would ask for absurd memory."""
 BRING_BY_LAYER = "open it in napari with a reader for it (napari-wsi, say) and choose the layer"
-
-
-class Closable(Protocol):
-    """An open file."""
-
-    def close(self) -> None:
-        """Let go of it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Slide:
-    """A whole-slide image, or any other image. Close it, or use it in a `with` statement.
-
-    Attributes
-    ----------
-    levels
-        Finest first, each (h, w, 3) uint8, read when sliced. Several threads may read at once.
-    mpp
-        Size of a level-0 pixel in um (y, x); None if nobody knows.
-    name
-        What to call it.
-    path
-        Where it lies; None for arrays.
-    """
-
-    levels: tuple[Pixels, ...]
-    mpp: Mpp | None
-    name: str
-    path: Path | None = None
-    handle: Closable | None = field(default=None, repr=False)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of level 0 in pixels."""
-        return self.levels[0].shape[0], self.levels[0].shape[1]
-
-    @property
-    def downsamples(self) -> tuple[tuple[float, float], ...]:
-        """Level-0 pixels per pixel of each level (y, x), from the levels' shapes."""
-        return tuple((self.shape[0] / level.shape[0], self.shape[1] / level.shape[1]) for level in self.levels)
-
-    def read(self, box: Box, level: int = 0) -> NDArray[np.uint8]:
-        """Read a box (y0, x0, y1, x1) in the pixels of `level` as (h, w, 3) uint8.
-
-        What lies outside the level is mirrored at its edges, so any box can be read.
-
-        Raises
-        ------
-        ValueError
-            If the box is not a box, or the file turns out to be damaged there.
-        """
-        y0, x0, y1, x1 = check_box(box)
-        pixels = self.levels[level]
-        h, w = pixels.shape[:2]
-        if clip_box((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
-            return np.asarray(pixels[y0:y1, x0:x1])
-        ys, xs = _mirrored(y0, y1, h), _mirrored(x0, x1, w)
-        if not (ys.size and xs.size):
-            return np.empty((ys.size, xs.size, 3), np.uint8)
-        inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
-        mirrored: NDArray[np.uint8] = inside[ys - ys.min()][:, xs - xs.min()]
-        return mirrored
-
-    def at(self, mpp: float) -> View:
-        """See the slide as a model for `mpp` um per pixel does. ValueError if the slide's own mpp is unknown."""
-        return view_of(self, mpp)
-
-    def close(self) -> None:
-        """Close the file; levels cannot be read any more."""
-        if self.handle is not None:
-            self.handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def slide_from_arrays(
@@ -234,10 +156,3 @@ def _given(mpp: float | Mpp | None) -> Mpp | None:
             f"got a pixel size of {both[0]:g} x {both[1]:g} um, wanted {MPP_LIMITS[0]} to {MPP_LIMITS[1]} um"
         )
     return both
-
-
-def _mirrored(start: int, stop: int, size: int) -> NDArray[np.int64]:
-    """Reflect the indices start..stop into 0..size, the edge pixel not repeated."""
-    period = max(2 * (size - 1), 1)
-    index = np.abs(np.arange(start, stop, dtype=np.int64)) % period
-    return np.minimum(index, period - index) if size > 1 else np.zeros_like(index)

@@ -14,7 +14,7 @@ from napari_pathprune.base.box import Box, check_box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pathprune.slides.reader import Slide
+    from napari_pathprune.slides.pixels import PixelSource
 
 ASSUMED_MPP = 0.5  # where a slide does not say: between the two usual scans, and only the mask's coarseness hangs on it
 SHORT_SIDE_PX = 96  # small images keep at least this many mask pixels, if they have them
@@ -62,7 +62,7 @@ class TissueMask:
         return min(float(ys @ self.mask[rows, columns] @ xs) / area, 1.0) if area else 0.0
 
 
-def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
+def tissue_mask(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
     """Find the tissue of a slide.
 
     Colour, or darkness where there is no colour, against the glass: Otsu's threshold (doi:10.1109/TSMC.1979.4310076),
@@ -97,7 +97,7 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     return TissueMask(mask, (1 / (cell * downsample[0]), 1 / (cell * downsample[1])))
 
 
-def _reduced(slide: Slide, level: int, step: int) -> NDArray[np.uint8]:
+def _reduced(slide: PixelSource, level: int, step: int) -> NDArray[np.uint8]:
     """Average a level over step x step px, reading block by block."""
     h, w = slide.levels[level].shape[:2]
     out = np.empty((-(-h // step), -(-w // step), 3), np.uint8)
@@ -111,7 +111,7 @@ def _reduced(slide: Slide, level: int, step: int) -> NDArray[np.uint8]:
     return out
 
 
-def _sampled(slide: Slide, level: int, step: int) -> NDArray[np.bool_]:
+def _sampled(slide: PixelSource, level: int, step: int) -> NDArray[np.bool_]:
     """Cells of a huge level that show tissue in the window that stands for them."""
     h, w = slide.levels[level].shape[:2]
     rows, columns = -(-h // CELL_PX), -(-w // CELL_PX)

@@ -1,4 +1,4 @@
-"""A slide as a model wants to see it: one resolution, one pixel grid."""
+"""A slide at the resolution of a model: one pixel size, one pixel grid."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_pathprune.base.box import Box, check_box, clip_box
+from napari_pathprune.slides.pixels import PixelSource
 from napari_pathprune.slides.resample import resample, taps_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pathprune.slides.reader import Slide
-
-SNAP = 0.05  # scanners that are said to be 40x differ by a few percent; so small a step is not worth a blur
-FUZZ = 1e-6  # view px: what float rounding may add to a whole number
+SNAP = 0.05  # the pixel sizes of 40x scanners differ by a few percent, which is not worth the blur of resampling
+FUZZ = 1e-6  # view px: the rounding error of a float that should be a whole number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A slide at one pixel size. All boxes are (y0, x0, y1, x1) in view pixels unless said otherwise.
+    """A slide at one pixel size. Boxes are (y0, x0, y1, x1) in view pixels unless stated otherwise.
 
     Attributes
     ----------
     slide
-        Where the pixels come from.
+        Source of the pixels.
     mpp
-        Pixel size in um that was asked for.
+        Requested pixel size in um.
     level
-        The coarsest level that is at least as fine as that.
+        The coarsest level that is at least as fine as `mpp`.
     scale
-        View pixels per level-0 pixel (y, x). Where a level is within 5 % of `mpp`, the view is that level, untouched.
+        View pixels per level-0 pixel (y, x). If a level is within 5 % of `mpp`, the view is that level, not resampled.
     shape
         Height and width in view pixels.
     """
 
-    slide: Slide
+    slide: PixelSource
     mpp: float
     level: int
     scale: tuple[float, float]
@@ -46,8 +45,8 @@ class View:
     def read(self, box: Box) -> NDArray[np.uint8]:
         """Read a box as (h, w, 3) uint8, mirrored where it reaches outside the slide.
 
-        Two boxes that overlap give identical pixels where they do. Averages the covered area where the level is finer
-        than the view, and interpolates with a cubic where level 0 is coarser.
+        Boxes that overlap have identical pixels in the overlap. A level finer than the view is averaged over the area
+        of each view pixel; if level 0 is coarser than the view, it is interpolated with a cubic.
         """
         y0, x0, y1, x1 = check_box(box)
         ratios = self._ratios()
@@ -58,43 +57,43 @@ class View:
         return resample(pixels, rows, columns)
 
     def to_level0(self, box: Box) -> Box:
-        """Return the box of the level-0 pixels that a box touches, within the slide."""
-        return _scaled(box, (1 / self.scale[0], 1 / self.scale[1]), self.slide.shape)
+        """Return the level-0 pixels that a box touches, clipped to the slide."""
+        return _scale_outwards(box, (1 / self.scale[0], 1 / self.scale[1]), self.slide.shape)
 
     def from_level0(self, box: Box) -> Box:
-        """Return the box of the view pixels that a box of level-0 pixels touches, within the view."""
-        return _scaled(box, self.scale, self.shape)
+        """Return the view pixels that a box of level-0 pixels touches, clipped to the view."""
+        return _scale_outwards(box, self.scale, self.shape)
 
     @property
     def note(self) -> str | None:
-        """One line for the user where the view is not level 0 as it is, else None."""
+        """One line for the user if the view differs from level 0, else None."""
         if self.scale == (1.0, 1.0):
             return None
         mpp = self.slide.mpp
         assert mpp is not None
         own = f"{mpp[0]:.4g}" if abs(mpp[0] - mpp[1]) < 1e-3 * mpp[0] else f"{mpp[0]:.4g} x {mpp[1]:.4g}"
-        return f"slide {own} um/px is read at {self.mpp:.4g} um/px, as the model wants"
+        return f"slide {own} um/px is read at {self.mpp:.4g} um/px, the pixel size of the model"
 
     def _ratios(self) -> tuple[float, float]:
-        """View pixels per pixel of the level that is read; exactly 1 where the view is that level."""
+        """Return the view pixels per pixel of the level that is read, exactly 1 if the view is that level."""
         downsample = self.slide.downsamples[self.level]
         ratios = (self.scale[0] * downsample[0], self.scale[1] * downsample[1])
         return (1.0, 1.0) if all(math.isclose(r, 1.0, rel_tol=1e-9) for r in ratios) else ratios
 
 
-def view_of(slide: Slide, mpp: float) -> View:
-    """See a slide at `mpp` um per pixel.
+def view_at(slide: PixelSource, mpp: float) -> View:
+    """Return a view of a slide at `mpp` um per pixel.
 
     Raises
     ------
     ValueError
-        If the slide does not know its own pixel size, or `mpp` is not a positive number.
+        If the pixel size of the slide is unknown, or `mpp` is not positive.
     """
     if not (math.isfinite(mpp) and mpp > 0):
-        raise ValueError(f"a pixel size is a positive number of um, got {mpp}")
+        raise ValueError(f"got a pixel size of {mpp} um; expected a positive number")
     if slide.mpp is None:
         raise ValueError(
-            f"{slide.name}: the slide does not say how large its pixels are; pass mpp in um per pixel, "
+            f"{slide.name}: the slide does not state its pixel size; pass mpp in um per pixel, "
             "or --mpp in a shell (about 0.25 for a 40x scan, 0.5 for 20x)"
         )
     scale = (slide.mpp[0] / mpp, slide.mpp[1] / mpp)
@@ -107,7 +106,8 @@ def view_of(slide: Slide, mpp: float) -> View:
     return View(slide, mpp, level, scale, (h, w))
 
 
-def _scaled(box: Box, scale: tuple[float, float], shape: tuple[int, int]) -> Box:
+def _scale_outwards(box: Box, scale: tuple[float, float], shape: tuple[int, int]) -> Box:
+    """Scale a box, round it outwards and clip it to a shape."""
     y0, x0, y1, x1 = check_box(box)
     (sy, sx) = scale
     outwards = (

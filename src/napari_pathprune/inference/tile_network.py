@@ -1,0 +1,29 @@
+"""The protocol of a network that predicts tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class TileNetwork(Protocol):
+    """What a `torch.nn.Module` offers beyond its forward pass: the sizes of its inputs and maps."""
+
+    @property
+    def margin_px(self) -> int:
+        """Pixels lost on each side between input and maps."""
+
+    def nearest_sizes(self, size_px: int) -> tuple[int, int]:
+        """Return the largest valid input length up to ``size_px`` and the smallest from ``size_px`` on."""
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Map (N, 3, H, W), 0 to 255, to logits ``np`` (N, 2, h, w), ``hv`` (N, 2, h, w) and ``tp`` (N, T, h, w).
+
+        ``tp`` is missing from an untyped network.
+        """
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Iterate over all modules."""

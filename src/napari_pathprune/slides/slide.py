@@ -1,0 +1,116 @@
+"""A slide: a pyramid of RGB levels that are read when they are sliced, and the size of a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+
+from napari_pathprune.base.box import Box, check_box, clip_box
+from napari_pathprune.slides.pixels import Pixels
+from napari_pathprune.slides.resolution import Mpp
+from napari_pathprune.slides.view import View, view_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Closable(Protocol):
+    """An open file."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slide:
+    """A whole-slide image, or any other image. Close it after use, or open it in a `with` statement.
+
+    Attributes
+    ----------
+    levels
+        Finest first, each (h, w, 3) uint8, read when sliced. Several threads may read at the same time.
+    mpp
+        Size of a level-0 pixel in um (y, x), or None if unknown.
+    name
+        Name shown to the user.
+    path
+        Path of the file; None for a slide made from arrays.
+    handle
+        The open file; None if there is nothing to close.
+    """
+
+    levels: tuple[Pixels, ...]
+    mpp: Mpp | None
+    name: str
+    path: Path | None = None
+    handle: Closable | None = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of level 0 in pixels."""
+        return self.levels[0].shape[0], self.levels[0].shape[1]
+
+    @property
+    def downsamples(self) -> tuple[tuple[float, float], ...]:
+        """Level-0 pixels per pixel of each level (y, x), computed from the shapes of the levels."""
+        return tuple((self.shape[0] / level.shape[0], self.shape[1] / level.shape[1]) for level in self.levels)
+
+    def read(self, box: Box, level: int = 0) -> NDArray[np.uint8]:
+        """Read a box as (h, w, 3) uint8.
+
+        The box may reach outside the level; pixels out there are mirrored at the level's edges.
+
+        Parameters
+        ----------
+        box
+            (y0, x0, y1, x1) in pixels of `level`.
+        level
+            Number of the level; 0 is the finest.
+
+        Raises
+        ------
+        ValueError
+            If the box is not valid, or the file is damaged there.
+        """
+        y0, x0, y1, x1 = check_box(box)
+        pixels = self.levels[level]
+        h, w = pixels.shape[:2]
+        if clip_box((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
+            return np.asarray(pixels[y0:y1, x0:x1])
+        ys, xs = _mirror_indices(y0, y1, h), _mirror_indices(x0, x1, w)
+        if not (ys.size and xs.size):
+            return np.empty((ys.size, xs.size, 3), np.uint8)
+        inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
+        mirrored: NDArray[np.uint8] = inside[ys - ys.min()][:, xs - xs.min()]
+        return mirrored
+
+    def at(self, mpp: float) -> View:
+        """Return a view of the slide at `mpp` um per pixel.
+
+        Raises
+        ------
+        ValueError
+            If the pixel size of the slide is unknown, or `mpp` is not positive.
+        """
+        return view_at(self, mpp)
+
+    def close(self) -> None:
+        """Close the file. The levels cannot be read afterwards."""
+        if self.handle is not None:
+            self.handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _mirror_indices(start: int, stop: int, size: int) -> NDArray[np.int64]:
+    """Reflect the indices start..stop into 0..size without repeating the edge pixel."""
+    period = max(2 * (size - 1), 1)
+    index = np.abs(np.arange(start, stop, dtype=np.int64)) % period
+    return np.minimum(index, period - index) if size > 1 else np.zeros_like(index)
