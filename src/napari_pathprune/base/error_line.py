@@ -51,6 +51,26 @@ def error_line(error: BaseException) -> str:
     return " ".join(line.split())
 
 
+def first_line(error: BaseException, most: int = 120) -> str:
+    r"""Return the first line of an error's message, shortened, to quote it in another message.
+
+    Parameters
+    ----------
+    error
+        Any error. If it has no message, the name of its type is returned.
+    most
+        Largest number of characters.
+
+    Examples
+    --------
+    >>> first_line(RuntimeError("unexpected end of data\nTraceback ..."))
+    'unexpected end of data'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:most]
+
+
 def _usage(error: BaseException) -> str | None:
     """Return what typer says of an error of usage, whichever parser it has inside."""
     message = getattr(error, "format_message", None)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from napari_pathprune.base.box import Box, clip_box
+from napari_pathprune.base.error_line import first_line
 from napari_pathprune.slides.colour import check_pixels, to_rgb
 from napari_pathprune.slides.pixels import Key
 
@@ -165,7 +166,7 @@ class TiffLevel:
             h, w = self.shape[:2]
             raise ValueError(
                 f"{self._path}: the image is damaged, segment {index} of the {w} x {h} px level cannot be read "
-                f"({_first_line(error)}); get a fresh copy of the file"
+                f"({first_line(error)}); get a fresh copy of the file"
             ) from error
         if pixels is None:  # scanners leave out tiles without tissue
             return np.full(shape[1:], WHITE, np.uint8)
@@ -251,7 +252,3 @@ def _check_length(tif: tifffile.TiffFile, level: TiffLevel, path: Path) -> None:
     missing = level.end_of_data() - int(tif.filehandle.size)
     if missing > 0:
         raise ValueError(f"{path}: the file is truncated, {missing} bytes are missing; get a fresh copy of it")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 
 from napari_pathprune.base.box import Box, check_box, clip_box
+from napari_pathprune.base.mirror import mirror_indices
 from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.resolution import Mpp
 from napari_pathprune.slides.view import View, view_at
@@ -80,7 +81,7 @@ class Slide:
         h, w = pixels.shape[:2]
         if clip_box((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
             return np.asarray(pixels[y0:y1, x0:x1])
-        ys, xs = _mirror_indices(y0, y1, h), _mirror_indices(x0, x1, w)
+        ys, xs = mirror_indices(y0, y1, h), mirror_indices(x0, x1, w)
         if not (ys.size and xs.size):
             return np.empty((ys.size, xs.size, 3), np.uint8)
         inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
@@ -107,10 +108,3 @@ class Slide:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _mirror_indices(start: int, stop: int, size: int) -> NDArray[np.int64]:
-    """Reflect the indices start..stop into 0..size without repeating the edge pixel."""
-    period = max(2 * (size - 1), 1)
-    index = np.abs(np.arange(start, stop, dtype=np.int64)) % period
-    return np.minimum(index, period - index) if size > 1 else np.zeros_like(index)

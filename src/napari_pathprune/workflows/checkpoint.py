@@ -21,6 +21,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from napari_pathprune.base.atomic import write_atomically
+from napari_pathprune.base.error_line import first_line
 from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.models import build
 from napari_pathprune.models.hovernet.hovernet_foreign import hovernet_config, hovernet_weights, unnamed_types
@@ -197,7 +198,7 @@ def _load_own(path: Path) -> Checkpoint:
     try:
         return _from_header(json.loads(metadata[HEADER_KEY]), weights, path)
     except (AttributeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} has a damaged pathprune header ({_first_line(error)}); write it again") from error
+        raise ValueError(f"{path} has a damaged pathprune header ({first_line(error)}); write it again") from error
 
 
 def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Path) -> Checkpoint:
@@ -232,7 +233,7 @@ def _load_foreign(path: Path) -> Checkpoint:
             "nothing of it was executed. Save its state dict alone, then load that"
         ) from error
     except Exception as error:  # a damaged pickle raises anything, from IndexError to struct.error
-        raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({_first_line(error)})") from error
+        raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({first_line(error)})") from error
     weights = hovernet_weights(content, str(path))
     config = hovernet_config(weights, str(path))
     return Checkpoint(
@@ -243,10 +244,6 @@ def _load_foreign(path: Path) -> Checkpoint:
         type_names=unnamed_types(config["num_types"] or 0),
         mpp=0.25,
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def save(checkpoint: Checkpoint, path: str | Path, *, half: bool = False) -> None:

@@ -14,6 +14,8 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 
+from napari_pathprune.base.mirror import mirror_indices
+
 _HALF: Final = 16  # bits
 
 
@@ -93,7 +95,8 @@ def cut(
     side = max(reach, patch_px)
     side += (side - patch_px) % 2  # so that the centre of the square is that of the patch
     rows, columns = (
-        _mirrored(middle - side // 2, side, size) for middle, size in zip(view.centre, image.shape[:2], strict=True)
+        mirror_indices(middle - side // 2, middle - side // 2 + side, size)
+        for middle, size in zip(view.centre, image.shape[:2], strict=True)
     )
     square = torch.from_numpy(np.ascontiguousarray(image[rows][:, columns].transpose(2, 0, 1)))
     parts: list[Tensor] = [tv_tensors.Image(square.float())]
@@ -113,10 +116,3 @@ def cut(
         return patch, None
     upper, lower = parts[1].as_subclass(Tensor).int()
     return patch, upper << _HALF | lower
-
-
-def _mirrored(start: int, length: int, size: int) -> NDArray[np.intp]:
-    """Give indices into an axis that is mirrored at both ends, as often as needed, its end pixels once."""
-    period = max(2 * (size - 1), 1)
-    steps = np.arange(start, start + length) % period
-    return np.minimum(steps, period - steps)
