@@ -139,7 +139,7 @@ def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -
             module.reset_running_stats()
     images, _ = training_images(config, checkpoint.type_names)
     first_guess(model, images)
-    drawn = checkpoint.changed(model.state_dict(), {"step": "drawn anew", "seed": run.seed})
+    drawn = checkpoint.with_step(model.state_dict(), {"step": "drawn anew", "seed": run.seed})
     return trained_before(drawn, run) if run.start == "history" else drawn
 
 

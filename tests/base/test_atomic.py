@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files are written completely or not at all."""
 
 import errno
 
@@ -38,7 +38,7 @@ def test_a_failure_leaves_nothing_behind_and_the_old_file_as_it_was(tmp_path):
         OSError("[Errno 28] Error writing bytes: No space left on device"),
     ],
 )
-def test_a_full_disk_is_said_in_one_line(tmp_path, error):
+def test_a_full_disk_is_explained_in_one_line(tmp_path, error):
     path = tmp_path / "numbers.txt"
     with pytest.raises(
         OSError, match=r"disk full while writing; free some space and write again: .*numbers\.txt"
@@ -48,6 +48,6 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, error):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_errors_keep_their_words(tmp_path):
+def test_other_errors_pass_unchanged(tmp_path):
     with pytest.raises(PermissionError, match="not yours"):
         write_half_and_fail(tmp_path / "a", PermissionError(errno.EACCES, "not yours"))

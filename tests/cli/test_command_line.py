@@ -126,7 +126,10 @@ def test_segment_writes_the_result_folder(
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "half"), "Invalid value for '--ratio'"),
         (("prune", "{model}", "--ratio", "0.5"), "Missing option '-o'"),
         (("frobnicate",), "No such command 'frobnicate'"),
-        (("segment", "{picture}", "--model", "{model}", "-o", "{picture}", "--mpp", "0.25"), "is a file; a folder"),
+        (
+            ("segment", "{picture}", "--model", "{model}", "-o", "{picture}", "--mpp", "0.25"),
+            "is a file; expected a folder",
+        ),
         (
             ("segment", "{picture}", "{picture}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25"),
             "2 slides called 'tissue'",

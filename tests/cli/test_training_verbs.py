@@ -149,8 +149,8 @@ def test_a_compression_that_keeps_nothing_ends_with_code_1(
     capsys: pytest.CaptureFixture[str],
     more: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("napari_pathprune.workflows.compress.compress.scores_of", lambda *_: {"pq": 0.6})
-    monkeypatch.setattr("napari_pathprune.workflows.train.train.scores_of", lambda *_, **__: {"pq": 0.2})
+    monkeypatch.setattr("napari_pathprune.workflows.compress.compress.score_validation", lambda *_: {"pq": 0.6})
+    monkeypatch.setattr("napari_pathprune.workflows.train.train.score_validation", lambda *_, **__: {"pq": 0.2})
     out = folder / "small.safetensors"
     arguments = ("--params", 0.5, "--allowed-drop", 0.1, *more)
     assert run("compress", model, folder / "train.toml", "-o", out, *arguments) == 1
@@ -191,7 +191,7 @@ def test_mistakes_have_one_line(
     words: str,
 ) -> None:
     monkeypatch.setattr(
-        "napari_pathprune.workflows.compress.compress.scores_of", lambda *_: pytest.fail("scored before")
+        "napari_pathprune.workflows.compress.compress.score_validation", lambda *_: pytest.fail("scored before")
     )
     if not str(arguments[0]).startswith("--"):  # a line of the config
         settings = with_line(str(arguments[0]))

@@ -251,7 +251,7 @@ def test_other_endings_are_refused(dense, tmp_path, name):
 
 def test_a_changed_model_has_no_scores_of_its_own(dense):
     scored = dataclasses.replace(dense, card={"purpose": "for demonstration", "PQ": 0.4})
-    changed = scored.changed(dict(dense.weights), {"step": "pruned"})
+    changed = scored.with_step(dict(dense.weights), {"step": "pruned"})
     assert changed.card == {"purpose": "for demonstration"}
     assert changed.lineage == (*dense.lineage, {"step": "pruned"})
 

@@ -1,1 +1,1 @@
-"""Small parts that every room uses, without torch where that is possible."""
+"""Small helpers that every other package uses; none of them imports torch."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,12 +10,33 @@ from pathlib import Path
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; it takes that name when the block ends well, and goes when it does not.
+    """Yield a temporary path in the same folder, and rename it to ``path`` when the block succeeds.
+
+    If the block fails, the temporary file is removed and an existing file at ``path`` stays as it was.
+
+    Parameters
+    ----------
+    path
+        The file to write or replace; its folder must exist.
+
+    Yields
+    ------
+    Path
+        Where the block writes the content.
 
     Raises
     ------
     OSError
-        If the file cannot be written; when the disk is full the message says so and what to do.
+        If the file cannot be written; see `explain_full_disk` for the message when the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "numbers.txt"
+    >>> with write_atomically(path) as part:
+    ...     _ = part.write_text("1 2 3")
+    >>> [file.name for file in path.parent.iterdir()]
+    ['numbers.txt']
     """
     partial = path.with_name(f".{path.name}.part")
     try:
@@ -28,12 +49,28 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def explain_full_disk(path: Path, advice: str = "free some space and write again") -> Iterator[None]:
-    """Turn "no space left" into one line that names the file and what to do.
+    """Replace "no space left" errors by one that names the file and states what to do.
+
+    Parameters
+    ----------
+    path
+        The file or folder that the block writes.
+    advice
+        What to do, for the message.
 
     Raises
     ------
     OSError
-        As the block raised it, with the clearer message (``errno`` stays `errno.ENOSPC`).
+        With `errno.ENOSPC`, if the disk is full. All other errors pass unchanged.
+
+    Examples
+    --------
+    >>> try:
+    ...     with explain_full_disk(Path("model.safetensors")):
+    ...         raise OSError("No space left on device")
+    ... except OSError as error:
+    ...     print(error.strerror)
+    disk full while writing; free some space and write again
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Boxes: (y0, x0, y1, x1), half open, in pixels of whatever grid their reader says."""
+"""Boxes: (y0, x0, y1, x1), half open, in pixels of the grid that the function using them documents."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ Box = tuple[int, int, int, int]
 
 
 def check_box(box: Box) -> Box:
-    """Check a box and return it in plain Python integers.
+    """Return a box as plain Python integers, after checking it.
+
+    Parameters
+    ----------
+    box
+        (y0, x0, y1, x1), integers of any kind, such as numpy's.
 
     Raises
     ------
     ValueError
         If the box is not four whole numbers (y0, x0, y1, x1) with y0 <= y1 and x0 <= x1.
+
+    Examples
+    --------
+    >>> check_box((0, 5, 10, 20))
+    (0, 5, 10, 20)
     """
     try:
         y0, x0, y1, x1 = (operator.index(side) for side in box)
@@ -25,7 +35,13 @@ def check_box(box: Box) -> Box:
 
 
 def clip_box(box: Box, shape: tuple[int, int]) -> Box:
-    """Cut a box to the part that lies inside a plane of shape (h, w); empty where there is none."""
+    """Return the part of a box that lies inside a plane of shape (h, w); it has no pixels if they do not overlap.
+
+    Examples
+    --------
+    >>> clip_box((-5, 10, 20, 300), (100, 200))
+    (0, 10, 20, 200)
+    """
     (h, w), (y0, x0, y1, x1) = shape, box
     y0, x0 = min(max(y0, 0), h), min(max(x0, 0), w)
     return y0, x0, max(min(y1, h), y0), max(min(x1, w), x0)

@@ -1,4 +1,4 @@
-"""Any error in one line: what was got, what was wanted, what to do."""
+"""The one-line message for any error; the command line and the docks show the same."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from napari_pathprune.base.out_of_memory import is_out_of_memory
+from napari_pathprune.base.out_of_memory import has_advice, is_out_of_memory
 
 
 def is_mistake(error: BaseException) -> bool:
-    """Return whether the user can mend an error: bad input, a full disk, too little memory.
+    """Return whether the user can solve an error: bad input, a full disk, too little memory.
 
     Examples
     --------
-    >>> is_mistake(ValueError("got a ratio of 2")), is_mistake(ZeroDivisionError())
+    >>> is_mistake(ValueError("got ratio=2")), is_mistake(ZeroDivisionError())
     (True, False)
     """
     return isinstance(error, ValueError | OSError) or is_out_of_memory(error) or _usage(error) is not None
 
 
 def error_line(error: BaseException) -> str:
-    """Return one line that tells people what went wrong; the shell and the docks show the same.
+    """Return one line that states what went wrong and, where possible, what to do.
 
-    Errors that are not the user's are named by their type, as they belong into a bug report.
+    Unexpected errors, which belong in a bug report, are named by their type.
+
+    Parameters
+    ----------
+    error
+        An error of any kind, usage errors of the command line included.
 
     Examples
     --------
     >>> error_line(NotADirectoryError(20, "Not a directory", "result"))
-    'result is a file; a folder is wanted there'
-    >>> error_line(MemoryError())
-    'not enough memory: take a smaller region or a more compact model'
+    'result is a file; expected a folder'
     >>> error_line(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
     'not enough memory: take a smaller region or a more compact model'
     >>> error_line(MemoryError("not enough memory: take smaller patches"))
@@ -39,11 +42,12 @@ def error_line(error: BaseException) -> str:
     >>> error_line(KeyError("np"))
     "unexpected KeyError: 'np'"
     """
-    if is_out_of_memory(error):
-        advice = str(error) if isinstance(error, MemoryError) else ""  # what torch says has many lines
-        line = advice or "not enough memory: take a smaller region or a more compact model"
+    if has_advice(error):
+        line = str(error)
+    elif is_out_of_memory(error):  # torch's own message has many lines, and numpy's has no advice
+        line = "not enough memory: take a smaller region or a more compact model"
     elif isinstance(error, OSError):
-        line = _of_system(error)
+        line = _describe_os_error(error)
     elif isinstance(error, ValueError):
         line = str(error) or type(error).__name__
     else:
@@ -72,13 +76,13 @@ def first_line(error: BaseException, most: int = 120) -> str:
 
 
 def _usage(error: BaseException) -> str | None:
-    """Return what typer says of an error of usage, whichever parser it has inside."""
+    """Return typer's message of a usage error, whichever parser typer uses; None for other errors."""
     message = getattr(error, "format_message", None)
     return None if message is None else str(message())
 
 
-def _of_system(error: OSError) -> str:
-    if error.errno is None:  # one of ours, which says it all
+def _describe_os_error(error: OSError) -> str:
+    if error.errno is None:  # raised by this package, with a complete message
         return str(error)
     where = error.filename or "the output"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -89,10 +93,10 @@ def _of_system(error: OSError) -> str:
 
 _WORDS: Final[Mapping[type[OSError], str]] = MappingProxyType(
     {
-        FileExistsError: "is a file; a folder is wanted there",
-        NotADirectoryError: "is a file; a folder is wanted there",
-        IsADirectoryError: "is a folder; a file is wanted there",
-        PermissionError: "may not be read or written; check its permissions",
-        FileNotFoundError: "does not exist, or cannot be made there",
+        FileExistsError: "is a file; expected a folder",
+        NotADirectoryError: "is a file; expected a folder",
+        IsADirectoryError: "is a folder; expected a file",
+        PermissionError: "cannot be read or written; check its permissions",
+        FileNotFoundError: "does not exist, or cannot be created there",
     }
 )

@@ -1,4 +1,4 @@
-"""What every event of every workflow says of itself."""
+"""The protocol of workflow events, which report progress."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class Event(Protocol):
-    """How far a workflow is; what the shell and the docks need to know to show progress.
+    """An event of a workflow: all that the command line and the docks need in order to show progress.
 
-    Workflows are generators of small frozen dataclasses that have these four properties beside fields of their own.
+    Workflows are generators of small frozen dataclasses that have these four attributes beside fields of their own.
 
     Attributes
     ----------
     done
-        How much is done, in units of the workflow: tiles, optimiser steps, images.
+        Amount of work done, in units of the workflow: tiles, optimiser steps, images.
     total
-        How much there is to do, in the same units; None while that is not known.
+        Amount of work in all, in the same units; None while it is unknown.
     line
-        One line for people; empty where there is nothing to say.
+        One line for the user; empty if there is nothing to report.
     is_milestone
-        Whether the line is worth keeping on the screen, rather than replaced by the next one.
+        Whether the line stays on the screen, rather than being replaced by the next one.
 
     Examples
     --------
@@ -37,15 +37,15 @@ class Event(Protocol):
 
     @property
     def done(self) -> int:
-        """How much is done."""
+        """Amount of work done."""
 
     @property
     def total(self) -> int | None:
-        """How much there is to do, if that is known."""
+        """Amount of work in all; None while it is unknown."""
 
     @property
     def line(self) -> str:
-        """One line for people, or nothing."""
+        """One line for the user; may be empty."""
 
     @property
     def is_milestone(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a run depends on, kept beside its unfinished work, so that a stopped run only goes on with the same."""
+"""What a run depends on, stored beside its unfinished work: a stopped run only resumes with the same settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_pathprune.base.atomic import write_atomically
 
 
 class Ledger:
-    """The facts that a run depends on, in a JSON file.
+    """A JSON file of the facts that a run depends on.
 
     Parameters
     ----------
     path
-        The file; written by `begin`.
+        The file; `begin` writes it.
     remedy
         How to start again, for the message: "remove the folder to start again".
 
@@ -36,12 +36,12 @@ class Ledger:
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether an earlier run left its facts here."""
         return self.path.exists()
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the run that was begun here depends on; empty if there is none.
+        """Facts of the earlier run; empty if there was none.
 
         Raises
         ------
@@ -55,36 +55,42 @@ class Ledger:
         except ValueError as error:
             raise ValueError(f"{self.path} is damaged: {self._remedy}") from error
         if not isinstance(facts, dict):
-            raise ValueError(f"{self.path} is not the ledger of a run: {self._remedy}")  # noqa: TRY004 - the user's
+            raise ValueError(f"{self.path} is not the ledger of a run: {self._remedy}")  # noqa: TRY004 - a user's error
         return facts
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """Write the facts of a run that starts; the folder is made."""
+        """Write the facts of a new run, and create the folder if needed.
+
+        Parameters
+        ----------
+        facts
+            Values that JSON can hold.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(self.path) as part:
             part.write_text(json.dumps(dict(facts), indent=1), encoding="utf-8")
 
     def check(self, facts: Mapping[str, Any]) -> None:
-        """Raise if a run with other facts was begun here; nothing happens if there is none.
+        """Raise if an earlier run with other facts left its work here; do nothing if there was none.
 
         Raises
         ------
         ValueError
-            As `check_unchanged`.
+            See `check_unchanged`.
         """
         if self.exists:
             check_unchanged(self.facts, facts, self.path.parent, self._remedy)
 
 
 def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], where: Path, remedy: str) -> None:
-    """Raise if a stopped run does not depend on the same as the one that is to continue it.
+    """Raise if a stopped run depends on other facts than the run that is to resume it.
 
     Parameters
     ----------
     before
-        What the stopped run depended on; names that are not in ``now`` do not count.
+        Facts of the stopped run; names that are not in ``now`` are ignored.
     now
-        What this run depends on.
+        Facts of this run.
     where
         File or folder of the stopped run.
     remedy
@@ -93,28 +99,36 @@ def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], where: Pa
     Raises
     ------
     ValueError
-        One line that names the first difference, and the remedy.
+        With one line that names the first difference, and the remedy.
+
+    Examples
+    --------
+    >>> check_unchanged({"seed": 1}, {"seed": 2}, Path("small.stages"), "remove the folder to start again")
+    Traceback (most recent call last):
+    ...
+    ValueError: small.stages was left by a run with seed = 1, but it is 2 now: use the same settings, or remove the \
+folder to start again
     """
-    other = first_difference(_as_json(before), _as_json(now))
+    other = first_difference(_convert_to_json(before), _convert_to_json(now))
     if other:
         raise ValueError(f"{where} was left by a run with {other}: use the same settings, or {remedy}")
 
 
-def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_to_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts as they come out of a JSON file, where tuples are lists."""
-    unpacked: dict[str, Any] = json.loads(json.dumps(dict(facts)))
-    return unpacked
+    converted: dict[str, Any] = json.loads(json.dumps(dict(facts)))
+    return converted
 
 
 def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return the first fact that changed, in words; an empty text if none did.
+    """Return a phrase for the first fact that changed, or an empty string if none did.
 
     Parameters
     ----------
     before
-        Facts that were kept; names that are not in ``now`` do not count.
+        Facts from a file; names that are not in ``now`` are ignored.
     now
-        Values as JSON has them, or JSON texts of such.
+        JSON values, or strings that hold JSON.
 
     Examples
     --------
@@ -123,30 +137,31 @@ def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     >>> first_difference({"data": '["a", "b"]'}, {"data": '["a", "c", "d"]'})
     'data[1] = b, but it is c now'
     """
-    found = (_difference(name, before.get(name), value) for name, value in now.items())
+    found = (_describe_difference(name, before.get(name), value) for name, value in now.items())
     return next(filter(None, found), "")
 
 
-def _difference(name: str, before: object, now: object) -> str:
+def _describe_difference(name: str, before: object, now: object) -> str:
     if before == now:
         return ""
-    match _unpacked(before), _unpacked(now):
+    match _parse(before), _parse(now):
         case dict() as old, dict() as new:
             parts = [(f"{name}.{key}", old.get(key), value) for key, value in new.items()]
         case list() as old, list() as new:
             parts = [(f"{name}[{place}]", *pair) for place, pair in enumerate(zip_longest(old, new))]
         case _:
-            return f"{name} = {_shortened(before)}, but it is {_shortened(now)} now"
-    return next(filter(None, (_difference(*part) for part in parts)), "")
+            return f"{name} = {_shorten(before)}, but it is {_shorten(now)} now"
+    return next(filter(None, (_describe_difference(*part) for part in parts)), "")
 
 
-def _unpacked(value: object) -> object:
+def _parse(value: object) -> object:
+    """Return what a string of JSON holds; any other value as it is."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:  # a word
+    except ValueError:  # a string that is not JSON
         return value
 
 
-def _shortened(value: object, most: int = 80) -> str:
+def _shorten(value: object, limit: int = 80) -> str:
     text = str(value)
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 2 :]}"

@@ -1,4 +1,4 @@
-"""Errors that mean that memory ran out, on any device."""
+"""Out-of-memory errors of every device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_NO_MEMORY: Final = "not enough memory"
+_PREFIX: Final = "not enough memory: "
+_SIGNS: Final = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -24,13 +31,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError):
         return False
     text = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "not enough memory")
-    return type(error).__name__ == "OutOfMemoryError" or any(sign in text for sign in signs)
+    return type(error).__name__ == "OutOfMemoryError" or any(sign in text for sign in _SIGNS)
+
+
+def has_advice(error: BaseException) -> bool:
+    """Return whether an error comes from `advise_on_memory`, so that its message states what to do."""
+    return isinstance(error, MemoryError) and str(error).startswith(_PREFIX)
 
 
 @contextmanager
 def advise_on_memory(advice: str) -> Iterator[None]:
-    """Turn any error that means "out of memory" into a `MemoryError` that says what to do.
+    """Turn every out-of-memory error of a block into a `MemoryError` that states what to do.
 
     Parameters
     ----------
@@ -40,7 +51,7 @@ def advise_on_memory(advice: str) -> Iterator[None]:
     Raises
     ------
     MemoryError
-        Where memory ran out inside the block; errors that carry advice already stay as they are.
+        If memory runs out inside the block. An error that already carries advice passes unchanged.
 
     Examples
     --------
@@ -54,6 +65,6 @@ def advise_on_memory(advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or str(error).startswith(_NO_MEMORY):
+        if not is_out_of_memory(error) or has_advice(error):
             raise
-        raise MemoryError(f"{_NO_MEMORY}: {advice}") from error
+        raise MemoryError(f"{_PREFIX}{advice}") from error

@@ -1,4 +1,4 @@
-"""Files that are installed with the package: models, the sample slide and its nuclei."""
+"""Files that are installed with the package: the models, the sample slide and its nuclei."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def packaged_file(name: str) -> Path:
-    """Return the path of a packaged file, whether it exists or not.
+    """Return the path of a packaged file, whether or not it exists.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def packaged_file(name: str) -> Path:
 
 
 def packaged_models() -> dict[str, Path]:
-    """Return the packaged model files by name, in the order of their file names.
+    """Return the files of the packaged models by name, sorted by file name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How long a workflow still takes, and durations as people say them."""
+"""Estimate of the time that a workflow still takes, and durations in words."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 
 class TimeLeft:
-    """Estimate the time that is left from the pace so far.
+    """Estimate of the remaining time from the pace so far.
 
-    The first unit is left out, because it warms up caches and kernels. When a count goes back, as at the next stage of
-    a compression, the estimate starts anew.
+    The first unit does not count, because caches and kernels warm up during it. The estimate starts anew when the
+    count goes back or the total changes, as at the next stage of a compression.
 
     Parameters
     ----------
     clock
-        Seconds from any start; must not go back.
+        Monotonic clock, in seconds.
 
     Examples
     --------
@@ -27,23 +27,24 @@ class TimeLeft:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._begin = clock()
-        self._first = 0  # a resumed run starts further on
+        self._start = clock()
+        self._first = 0  # above 1 in a resumed run
         self._done = 0
+        self._total: int | None = None
 
     def update(self, done: int, total: int | None) -> float | None:
-        """Return the seconds left after ``done`` of ``total`` units; None while the pace or the total is not known."""
+        """Return the seconds left after ``done`` of ``total`` units; None while the pace or the total is unknown."""
         now = self._clock()
-        if done < self._done or (not self._first and done):
-            self._first, self._begin = done, now
-        self._done = done
+        if done < self._done or total != self._total or (not self._first and done):
+            self._first, self._start = done, now
+        self._done, self._total = done, total
         if total is None or done <= self._first:
             return None
-        return (now - self._begin) / (done - self._first) * (total - done)
+        return (now - self._start) / (done - self._first) * (total - done)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration as people say it.
+    """Return a duration in words, at least one second.
 
     Examples
     --------

@@ -97,7 +97,7 @@ class Checkpoint:
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return sum(t.numel() for name, t in self.weights.items() if not name.endswith(statistics))
 
-    def changed(self, weights: Mapping[str, Tensor], step: Mapping[str, Any]) -> Checkpoint:
+    def with_step(self, weights: Mapping[str, Tensor], step: Mapping[str, Any]) -> Checkpoint:
         """Give the model after a step; its card keeps what it is for, but no scores: those are another model's."""
         card = {key: value for key, value in self.card.items() if key == "purpose"}
         return replace(self, weights=weights, lineage=(*self.lineage, step), card=card)

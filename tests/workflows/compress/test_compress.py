@@ -55,8 +55,8 @@ def judged(config: TrainConfig, monkeypatch: pytest.MonkeyPatch, scores: Sequenc
     def score(*_args: object, **_more: object) -> dict[str, float]:
         return {"pq": next(turn)}
 
-    monkeypatch.setattr("napari_pathprune.workflows.compress.compress.scores_of", score)
-    monkeypatch.setattr("napari_pathprune.workflows.train.train.scores_of", score)
+    monkeypatch.setattr("napari_pathprune.workflows.compress.compress.score_validation", score)
+    monkeypatch.setattr("napari_pathprune.workflows.train.train.score_validation", score)
     return dataclasses.replace(config, validation=(DataSettings("annotated", only=("two",)),))
 
 

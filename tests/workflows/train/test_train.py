@@ -151,7 +151,7 @@ def with_validation(config: TrainConfig, **phase: object) -> TrainConfig:
 def marks(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> None:
     """Let validations give these scores in turn."""
     turn: Iterator[float] = iter(scores)
-    monkeypatch.setattr("napari_pathprune.workflows.train.train.scores_of", lambda *_a, **_k: {"pq": next(turn)})
+    monkeypatch.setattr("napari_pathprune.workflows.train.train.score_validation", lambda *_a, **_k: {"pq": next(turn)})
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ from napari_pathprune.workflows.compress.compress_report import CompressReport, 
 from napari_pathprune.workflows.compress.evidence import refreshed, scorer_of
 from napari_pathprune.workflows.compress.stage_folder import StageFolder
 from napari_pathprune.workflows.config.train_config import TrainConfig
-from napari_pathprune.workflows.evaluate.validation import examples_of, scores_of
+from napari_pathprune.workflows.evaluate.validation import make_examples, score_validation
 from napari_pathprune.workflows.prune.prune import cost_per_patch, example_for, pruned_step
 from napari_pathprune.workflows.report.report import write_report
 from napari_pathprune.workflows.train.named_types import identity, named
@@ -184,10 +184,10 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
             if not begun.exists():  # kept, since with other threads it would be rounded otherwise
                 between = sum(one.fit_steps for one in stages)
                 weights = refreshed(step.model, config, images).state_dict()
-                save(dense.changed(weights, pruned_step(dense, graph, step.plan, between)), begun)
+                save(dense.with_step(weights, pruned_step(dense, graph, step.plan, between)), begun)
             start = load(begun)
             cut_scores = (
-                scores_of(start.model(), judged, start, config.device) if settings.judge_cuts and judged else {}
+                score_validation(start.model(), judged, start, config.device) if settings.judge_cuts and judged else {}
             )
             file, before_fit = folder.model(step.number), time.perf_counter() - begin
             for event in train(_stage_config(config, step.number, fit_steps), file, start=start):
@@ -233,7 +233,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         kept=kept,
         input_px=example_for(model).shape[-1],
         widths=tuple(Width(group.name, group.kind, group.width, widths[group.name]) for group in graph.groups),
-        examples=examples_of(judged, dense, small, config.device) if kept else (),
+        examples=make_examples(judged, dense, small, config.device) if kept else (),
         train_images=names_of(images),
         validation_images=names_of(judged),
     )
@@ -314,7 +314,7 @@ def _dense_stage(folder: StageFolder, dense: Checkpoint, judged: Sequence[Annota
     stage = folder.kept(0)
     if stage is None:
         begin = time.perf_counter()
-        scores = scores_of(dense.model(), judged, dense, device) if judged else {}
+        scores = score_validation(dense.model(), judged, dense, device) if judged else {}
         cost = cost_per_patch(dense).cost
         stage = Stage(0, 0.0, cost.params, cost.macs, scores, {}, 0, time.perf_counter() - begin)
         folder.keep(stage)

@@ -1,1 +1,1 @@
-"""Score models on annotated images."""
+"""Scores of models on annotated images."""

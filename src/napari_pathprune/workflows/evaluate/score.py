@@ -1,4 +1,4 @@
-"""How good and how fast a model is on a set of images."""
+"""Scores and speed of a model on a set of images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from napari_pathprune.instances.set_scores import SetScores
 
 COLUMNS: Final = ("model", "images", "PQ", "DQ", "SQ", "mPQ+", "AJI", "Dice", "F1", "s / megapixel")
 DASH: Final = "-"
-"""Stands for a score that nothing is known of."""
+"""Placeholder for an undefined score."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageScored:
-    """An image was scored: by which model, its name and PQ, how many of how many are done."""
+    """An image was scored.
+
+    Attributes
+    ----------
+    model, image
+        Their names.
+    pq
+        Panoptic quality of the image, all nuclei one class.
+    done, total
+        Numbers of images.
+    """
 
     model: str
     image: str
@@ -37,18 +47,18 @@ class ImageScored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """How good and how fast a model is on a set of images.
+    """Scores and speed of a model on a set of images.
 
     Parameters
     ----------
     model
-        Its name.
+        Name of the model.
     details
-        The scores of every image and of the set.
+        Scores of every image and of the set.
     seconds_per_megapixel
-        Wall time of prediction and post-processing, by pixels of the model's size.
+        Wall time of prediction and post-processing, for a million pixels at the model's pixel size.
     type_names
-        Names of the types, background first; types without a name are told by number.
+        Names of the types, background first; types without a name are shown by number.
     """
 
     model: str
@@ -63,27 +73,27 @@ class Score:
 
     @property
     def pq(self) -> float:
-        """Mean over images of PQ, all nuclei one class; bPQ if no image is without nuclei."""
+        """Mean PQ over images, all nuclei one class; equals bPQ if every image has nuclei."""
         return self.details.pq
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON.
+        """Return all scores as JSON values.
 
         Returns
         -------
         dict
             ``model``, ``images``; means over images ``pq``, ``dq``, ``sq``, ``aji``, ``aji_plus``, ``dice``; ``bpq``,
-            ``mpq`` as PanNuke's, over tissues where images have them; pooled over nuclei ``f1_detection``,
-            ``mpq_plus`` and ``types`` (name -> ``pq_plus``, ``f1``, ``truth``, ``found``; empty where types are not
-            known; the two scores None where the data cannot name the type); ``per_image`` (name -> PQ);
-            ``seconds_per_megapixel``. None stands for a score that nothing is known of.
+            ``mpq`` as PanNuke defines them, over tissues where images have them; pooled over nuclei ``f1_detection``,
+            ``mpq_plus`` and ``types`` (name -> ``pq_plus``, ``f1``, ``truth``, ``found``; empty where types are
+            unknown; the two scores are None where the data cannot name the type); ``per_image`` (name -> PQ);
+            ``seconds_per_megapixel``. None stands for an undefined score.
         """
         details = self.details
         means = ("pq", "dq", "sq", "aji", "aji_plus", "dice", "bpq", "mpq", "mpq_plus")
         return {
             "model": self.model,
             "images": self.images,
-            **{name: _known(getattr(details, name)) for name in means},
+            **{name: _nan_to_none(getattr(details, name)) for name in means},
             "f1_detection": details.detection.f1,
             "types": self._types(),
             "per_image": self._per_image(),
@@ -91,7 +101,7 @@ class Score:
         }
 
     def row(self) -> tuple[str, ...]:
-        """For a table with `COLUMNS`."""
+        """Return the cells of a table row, in the order of `COLUMNS`."""
         details = self.details
         values = (details.pq, details.dq, details.sq, details.mpq_plus, details.aji, details.dice, details.detection.f1)
         return (
@@ -102,7 +112,7 @@ class Score:
         )
 
     def _per_image(self) -> dict[str, float]:
-        """PQ by name; images of several folders may have one name."""
+        """Return PQ by image name; images of different folders may share a name, and are numbered then."""
         found: dict[str, float] = {}
         seen: Counter[str] = Counter()
         for image in self.details.images:
@@ -128,14 +138,14 @@ class Score:
         return found
 
 
-def _known(value: float) -> float | None:
-    """JSON has no nan."""
+def _nan_to_none(value: float) -> float | None:
+    """Return None for NaN, which JSON lacks."""
     return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelScored:
-    """All images were scored with a model; ``done`` and ``total`` count images."""
+    """A model was scored on all images; ``done`` and ``total`` are numbers of images."""
 
     score: Score
     done: int

@@ -1,4 +1,4 @@
-"""How good a model is on images with a truth: a few scores while it changes, and pictures to look at."""
+"""Validation of a model while it is trained or cut: a few scores, and example pictures."""
 
 from __future__ import annotations
 
@@ -14,47 +14,50 @@ from napari_pathprune.workflows.compress.compress_report import Example
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP, predict_instances, score_model
 
 EXAMPLE_PX: Final = 500
+"""Largest side of an example picture, in pixels of the image."""
 _SCORES: Final = ("pq", "aji", "dice", "mpq_plus")
 
 
-def scores_of(
+def score_validation(
     model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Checkpoint, device: str = "auto"
 ) -> dict[str, float]:
-    """Score a model while it is trained or cut.
+    """Return the validation scores of a model.
 
     Parameters
     ----------
     model
         In eval mode.
     images
-        With their truth.
+        Annotated images.
     checkpoint
-        Tells pixel size and types.
+        Source of the pixel size and the type names.
     device
-        See `inference.predict.device_named`.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
     Returns
     -------
     dict
-        ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``.
+        ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``; undefined scores are left out.
     """
     found = score_model(model, checkpoint, images, device=device).to_dict()
     return {name: found[name] for name in _SCORES if found.get(name) is not None}
 
 
-def examples_of(
+def make_examples(
     images: Sequence[AnnotatedImage], dense: Checkpoint, compact: Checkpoint, device: str = "auto", count: int = 3
 ) -> tuple[Example, ...]:
-    """Show the middle of some images, spread evenly, as two models see them.
+    """Return the centres of some images, spread evenly, as two models segment them.
 
     Parameters
     ----------
     images
-        With their truth; at most ``count`` are taken.
+        Annotated images; at most ``count`` of them are used.
     dense, compact
         The two models.
     device
-        See `inference.predict.device_named`.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    count
+        Number of examples.
     """
     models = [(one.model(), one.mpp or DEFAULT_MPP) for one in (dense, compact)]
     step = max(1, len(images) // count)

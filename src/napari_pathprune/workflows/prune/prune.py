@@ -205,7 +205,7 @@ def prune_checkpoint(
 def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
     """Cut a model by a plan; the checkpoint's lineage tells what was cut."""
     small = compact(model, graph, plan)
-    return dense.changed(small.state_dict(), pruned_step(dense, graph, plan))
+    return dense.with_step(small.state_dict(), pruned_step(dense, graph, plan))
 
 
 def pruned_step(dense: Checkpoint, graph: ChannelGraph, plan: PrunePlan, between: int = 0) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from napari_pathprune.training.losses import hovernet_losses, rarity_weights
 from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.config.train_config import LossSettings, ModelSettings, TrainConfig
-from napari_pathprune.workflows.evaluate.validation import scores_of
+from napari_pathprune.workflows.evaluate.validation import score_validation
 from napari_pathprune.workflows.prune.prune import example_for
 from napari_pathprune.workflows.train.curves import draw_curves
 from napari_pathprune.workflows.train.fit_log import FitLog
@@ -117,7 +117,7 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
 
 def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
     """Score on the images that judge; None if there are none."""
-    return partial(scores_of, images=judged, checkpoint=before, device=config.device) if judged else None
+    return partial(score_validation, images=judged, checkpoint=before, device=config.device) if judged else None
 
 
 def _check_out(out: Path, states: Sequence[Path]) -> None:
@@ -257,4 +257,4 @@ def _trained(
     }
     if config.losses.teacher:
         told["teacher"] = Path(config.losses.teacher).name
-    return before.changed(weights, told)
+    return before.with_step(weights, told)
