@@ -191,7 +191,7 @@ def predict_typed_instances(
     slide = slide_from_arrays([image.image], mpp=mpp * image.zoom, name=image.name)
     labels = np.zeros(slide.shape, np.int32)
     ids, kinds = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    with advise_on_memory("score smaller images, or a more compact model"):  # regions cannot be chosen here
+    with advise_on_memory("score smaller images or a more compact model"):
         for event in segment(slide, model, mpp=mpp, write_px=TILE_PX, tissue_only=False, device=device):
             if isinstance(event, TileDone):
                 y0, x0, y1, x1 = event.box
