@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
 from napari_pathprune.datasets.patches.stain import look_of
-from napari_pathprune.datasets.read_images import AnnotatedImage, names_in, read_images
+from napari_pathprune.datasets.read_images import AnnotatedImage, read_images, read_type_names
 from napari_pathprune.models import build
 from napari_pathprune.training.backward import Batch
 from napari_pathprune.training.fit import fit
@@ -54,7 +54,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    images = read_images(arguments.data, names_in(arguments.data)[:TYPES]) if arguments.data else drawn_images()
+    images = read_images(arguments.data, read_type_names(arguments.data)[:TYPES]) if arguments.data else drawn_images()
     model = build("hovernet", mode="fast", num_types=TYPES, width=WIDTH)
     output_px, _ = model.output_shape(PATCH_PX, PATCH_PX)
     patches = RandomPatches(images, PATCH_PX, output_px, 10**6, seed=1)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_pathprune.datasets.read_images import AnnotatedImage, class_shares, names_in, read_images
+from napari_pathprune.datasets.read_images import AnnotatedImage, class_shares, read_images, read_type_names
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 from napari_pathprune.training.random_patches import RandomPatches
 
@@ -53,10 +53,10 @@ def test_images_can_be_left_out_or_chosen(folder):
 
 
 def test_names_are_those_of_the_tables_in_the_order_of_their_ids(folder):
-    assert names_in(folder) == ("background", "neoplastic", "inflammatory", "mitosis")
+    assert read_type_names(folder) == ("background", "neoplastic", "inflammatory", "mitosis")
     for path in (folder / "classes").iterdir():
         path.write_text("label,class_id,class_name\n1,5,\n")
-    assert names_in(folder) == ()
+    assert read_type_names(folder) == ()
 
 
 def test_a_row_that_ends_early_has_no_class(folder):
@@ -67,7 +67,7 @@ def test_a_row_that_ends_early_has_no_class(folder):
 def test_a_class_that_is_spelt_in_two_ways_is_one(folder):
     rows = "label,class_id,class_name\n3,1,NEOPLASTIC\n7,4,Cell_in-mitosis\n4,0,Background\n"
     (folder / "classes" / "c.csv").write_text(rows)
-    names = names_in(folder)
+    names = read_type_names(folder)
     assert [name.lower() for name in names] == [
         "background",
         "neoplastic",
@@ -174,7 +174,7 @@ def test_a_table_that_does_not_fit_is_named(folder, table, words):
 def test_a_table_without_class_ids_gives_no_names(folder, table):
     (folder / "classes" / "b.csv").write_text(table)
     with pytest.raises(ValueError, match=r"b\.csv .*class_id"):
-        names_in(folder)
+        read_type_names(folder)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_pathprune.models import architectures, build
+from napari_pathprune.models import build, list_architectures
 from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 
@@ -13,8 +13,8 @@ def test_build_makes_the_network_with_its_settings():
 
 
 def test_every_architecture_builds():
-    assert "hovernet" in architectures()
-    for name in architectures():
+    assert "hovernet" in list_architectures()
+    for name in list_architectures():
         assert sum(p.numel() for p in build(name, width=0.0625).parameters()) > 0
 
 

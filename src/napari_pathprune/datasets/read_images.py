@@ -9,8 +9,9 @@ from typing import Final
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
 from napari_pathprune.datasets.class_shares import class_shares
+from napari_pathprune.datasets.image_selection import BadFiles, ImageSelection
 from napari_pathprune.datasets.layouts.consep import CONSEP_CLASSES, is_consep, read_consep
-from napari_pathprune.datasets.layouts.label_folder import label_folder_classes, read_label_folder
+from napari_pathprune.datasets.layouts.label_folder import read_label_folder, read_label_folder_classes
 from napari_pathprune.datasets.layouts.pannuke import (
     PANNUKE_CLASSES,
     FoldSplit,
@@ -20,7 +21,6 @@ from napari_pathprune.datasets.layouts.pannuke import (
 )
 from napari_pathprune.datasets.layouts.tissue_patches import TissueImages, TissuePatches
 from napari_pathprune.datasets.type_names import ClassNames
-from napari_pathprune.datasets.wanted_images import BadFiles, WantedImages
 
 __all__ = [
     "AnnotatedImage",
@@ -30,13 +30,13 @@ __all__ = [
     "TissueImages",
     "TissuePatches",
     "class_shares",
-    "classes_in",
     "join",
-    "names_in",
     "names_of",
     "pannuke_split",
     "pick",
+    "read_class_names",
     "read_images",
+    "read_type_names",
     "weights_of",
 ]
 
@@ -65,7 +65,7 @@ def read_images(
         Where the files are.
     type_names
         Names of the model's types, background first. Nuclei whose class is not among them have an unknown type; a
-        class is known by any of the names of `classes_in`, in whatever spelling.
+        class is known by any of the names of `read_class_names`, in whatever spelling.
     zoom, weight
         For all images of the folder; see `AnnotatedImage`. The weight is shared among them.
     leave_out, only
@@ -93,20 +93,20 @@ def read_images(
     ...     folder.mkdir()
     ...     np.save(folder / "images.npy", np.full((2, 256, 256, 3), 200, np.uint8))
     ...     np.save(folder / "masks.npy", np.zeros((2, 256, 256, 6)))
-    ...     [image.name for image in read_images(folder, names_in(folder))]
+    ...     [image.name for image in read_images(folder, read_type_names(folder))]
     ['fold1_000000', 'fold1_000001']
     """
-    wanted = WantedImages(type_names, zoom, weight, leave_out, only, bad_files)
-    return _layout_of(folder).read(folder, wanted)
+    selection = ImageSelection(type_names, zoom, weight, leave_out, only, bad_files)
+    return _layout_of(folder).read(folder, selection)
 
 
-def names_in(folder: Path) -> tuple[str, ...]:
+def read_type_names(folder: Path) -> tuple[str, ...]:
     """Name the types that a folder's nuclei have, background first; empty if it tells none."""
-    ours = dict.fromkeys(names[-1] for names in classes_in(folder))  # several classes may go by one name
+    ours = dict.fromkeys(names[-1] for names in read_class_names(folder))  # several classes may go by one name
     return ("background", *ours) if ours else ()
 
 
-def classes_in(folder: Path) -> tuple[ClassNames, ...]:
+def read_class_names(folder: Path) -> tuple[ClassNames, ...]:
     """Give the names that each class of a folder's nuclei goes by; empty if it tells none."""
     return _layout_of(folder).classes(folder)
 
@@ -116,11 +116,11 @@ class _Layout:
     """A way in which data sets lie on disk."""
 
     fits: Callable[[Path], bool]
-    read: Callable[[Path, WantedImages], Sequence[AnnotatedImage]]
+    read: Callable[[Path, ImageSelection], Sequence[AnnotatedImage]]
     classes: Callable[[Path], tuple[ClassNames, ...]]
 
 
-_OWN: Final = _Layout(Path.is_dir, read_label_folder, label_folder_classes)
+_OWN: Final = _Layout(Path.is_dir, read_label_folder, read_label_folder_classes)
 _PUBLISHED: Final = (
     _Layout(is_pannuke, read_pannuke, lambda _: PANNUKE_CLASSES),
     _Layout(is_consep, read_consep, lambda _: CONSEP_CLASSES),

@@ -13,24 +13,24 @@ ClassNames = tuple[str, ...]
 """What a class of a data set is called: by others, the narrowest name first, and last by us."""
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Give a name without what varies in spelling: its case, and what parts its words.
 
     Examples
     --------
-    >>> plain("Non-Neoplastic_Epithelial")
+    >>> normalise_name("Non-Neoplastic_Epithelial")
     'non neoplastic epithelial'
     """
     return " ".join(re.split(r"[\s_/-]+", name.casefold().strip()))
 
 
-def numbering(type_names: Sequence[str]) -> dict[str, int]:
+def number_types(type_names: Sequence[str]) -> dict[str, int]:
     """Give the number of each of a model's types, by their names as they are and by their plain ones."""
     exact = {name: number for number, name in enumerate(type_names)}
-    return {plain(name): number for name, number in exact.items()} | exact
+    return {normalise_name(name): number for name, number in exact.items()} | exact
 
 
-def number_of(names: ClassNames, numbers: Mapping[str, int]) -> int:
+def find_type(names: ClassNames, numbers: Mapping[str, int]) -> int:
     """Find the type that a class is.
 
     Parameters
@@ -38,7 +38,7 @@ def number_of(names: ClassNames, numbers: Mapping[str, int]) -> int:
     names
         Of the class; the first that the model has counts.
     numbers
-        Of the model; see `numbering`.
+        Of the model; see `number_types`.
 
     Returns
     -------
@@ -47,9 +47,9 @@ def number_of(names: ClassNames, numbers: Mapping[str, int]) -> int:
 
     Examples
     --------
-    >>> numbers = numbering(["background", "Spindle-shaped", "muscle"])
-    >>> [number_of(names, numbers) for names in (("muscle", "spindle shaped"), ("fibroblast", "spindle shaped"))]
+    >>> numbers = number_types(["background", "Spindle-shaped", "muscle"])
+    >>> [find_type(names, numbers) for names in (("muscle", "spindle shaped"), ("fibroblast", "spindle shaped"))]
     [2, 1]
     """
-    found = (numbers.get(name, numbers.get(plain(name))) for name in names)
+    found = (numbers.get(name, numbers.get(normalise_name(name))) for name in names)
     return next((number for number in found if number is not None), UNKNOWN_TYPE)

@@ -1,5 +1,5 @@
 """Networks that return named maps."""
 
-from napari_pathprune.models.registry import architectures, build
+from napari_pathprune.models.registry import build, list_architectures
 
-__all__ = ["architectures", "build"]
+__all__ = ["build", "list_architectures"]

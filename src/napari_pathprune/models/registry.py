@@ -13,7 +13,7 @@ from napari_pathprune.models.hovernet.hovernet import HoVerNet
 _ARCHITECTURES: Final[Mapping[str, Callable[..., nn.Module]]] = MappingProxyType({"hovernet": HoVerNet})
 
 
-def architectures() -> tuple[str, ...]:
+def list_architectures() -> tuple[str, ...]:
     """Name the networks that `build` knows."""
     return tuple(_ARCHITECTURES)
 
@@ -24,7 +24,7 @@ def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - every networ
     Parameters
     ----------
     name
-        One of `architectures()`.
+        One of `list_architectures()`.
     **config
         The network's own settings, such as ``mode``, ``num_types`` and ``width`` of `HoVerNet`.
 

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def averaged(model: nn.Module, decay: float) -> AveragedModel:
+def start_average(model: nn.Module, decay: float) -> AveragedModel:
     """Start the average of a model (Polyak and Juditsky 1992, doi:10.1137/0330046).
 
     Its decay starts low, so that the first weights are soon forgotten. Running statistics are averaged too.

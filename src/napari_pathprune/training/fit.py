@@ -17,11 +17,11 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from napari_pathprune.base.allocator import keep_freed_memory
-from napari_pathprune.training.averaging import averaged
+from napari_pathprune.training.averaging import start_average
 from napari_pathprune.training.backward import Backward, Batch, Losses
 from napari_pathprune.training.fit_events import BatchSplit, FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
-from napari_pathprune.training.fit_state import FitState, restored, write_state
+from napari_pathprune.training.fit_state import FitState, restore_state, write_state
 from napari_pathprune.training.learning_rate import learning_rate_at
 from napari_pathprune.training.memory_layout import layout_for
 
@@ -88,14 +88,14 @@ def fit(
     """
     fabric = _begun(settings)
     _freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
-    average = averaged(model, settings.averaging)
+    average = start_average(model, settings.averaging)
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer: Optimizer = AdamW(learnt, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     wrapped, optimizer = fabric.setup(model, optimizer)
     average.to(fabric.device)
     about = dict(about or {})
     precision = fabric.strategy.precision
-    now = restored(state, settings, about, model, average, optimizer, precision)
+    now = restore_state(state, settings, about, model, average, optimizer, precision)
     batches = fabric.setup_dataloaders(
         DataLoader(
             patches,

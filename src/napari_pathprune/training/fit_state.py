@@ -77,7 +77,7 @@ def write_state(
         part.write_bytes(file.getbuffer())
 
 
-def restored(
+def restore_state(
     path: Path | None,
     settings: FitSettings,
     about: Mapping[str, str],

@@ -24,7 +24,11 @@ from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.error_line import first_line
 from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.models import build
-from napari_pathprune.models.hovernet.hovernet_foreign import hovernet_config, hovernet_weights, unnamed_types
+from napari_pathprune.models.hovernet.hovernet_foreign import (
+    convert_hovernet_weights,
+    default_type_names,
+    infer_hovernet_config,
+)
 from napari_pathprune.pruning import reshape
 
 FORMAT: Final = "pathprune-1"
@@ -234,14 +238,14 @@ def _load_foreign(path: Path) -> Checkpoint:
         ) from error
     except Exception as error:  # a damaged pickle raises anything, from IndexError to struct.error
         raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({first_line(error)})") from error
-    weights = hovernet_weights(content, str(path))
-    config = hovernet_config(weights, str(path))
+    weights = convert_hovernet_weights(content, str(path))
+    config = infer_hovernet_config(weights, str(path))
     return Checkpoint(
         architecture="hovernet",
         config=config,
         weights=weights,
         lineage=({"step": "imported", "file": path.name},),
-        type_names=unnamed_types(config["num_types"] or 0),
+        type_names=default_type_names(config["num_types"] or 0),
         mpp=0.25,
     )
 

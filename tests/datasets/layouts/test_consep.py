@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from napari_pathprune.datasets.read_images import names_in, read_images
+from napari_pathprune.datasets.read_images import read_images, read_type_names
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def test_types_are_merged_as_hovernet_does(folder):
-    names = names_in(folder)
+    names = read_type_names(folder)
     assert names == ("background", "miscellaneous", "inflammatory", "epithelial", "spindle")
     images = read_images(folder, names, weight=3.0)
     assert [(image.name, image.weight) for image in images] == [("train_1", 1.5), ("train_2", 1.5)]

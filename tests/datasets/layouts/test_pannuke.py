@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from napari_pathprune.datasets.read_images import class_shares, names_in, pannuke_split, read_images
+from napari_pathprune.datasets.read_images import class_shares, pannuke_split, read_images, read_type_names
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 from napari_pathprune.training.random_patches import RandomPatches
 
@@ -100,7 +100,7 @@ def test_the_published_nesting_is_found_for_one_fold_and_for_all(tmp_path):
 
 
 def test_the_types_are_those_of_the_channels(fold):
-    assert names_in(fold) == ("background", "neoplastic", "inflammatory", "connective", "dead", "epithelial")
+    assert read_type_names(fold) == ("background", "neoplastic", "inflammatory", "connective", "dead", "epithelial")
 
 
 def test_patches_and_shares_come_from_a_fold_as_from_a_list(fold):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_pathprune.models.hovernet.hovernet import HoVerNet
-from napari_pathprune.models.hovernet.hovernet_foreign import UNPOOL, hovernet_config, hovernet_weights
+from napari_pathprune.models.hovernet.hovernet_foreign import UNPOOL, convert_hovernet_weights, infer_hovernet_config
 from napari_pathprune.workflows.checkpoint import load, save
 
 
@@ -72,7 +72,7 @@ def test_a_foreign_checkpoint_can_be_kept_as_one_of_ours(tmp_path, tiny_hovernet
 
 
 def test_prefix_and_upsampling_constant_go_and_nothing_else():
-    weights = hovernet_weights(
+    weights = convert_hovernet_weights(
         prefixed({"conv_bot.weight": torch.ones(2), "a.module.b": torch.ones(1), UNPOOL: torch.ones(2, 2)}), "x"
     )
     assert list(weights) == ["conv_bot.weight", "a.module.b"]
@@ -99,7 +99,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content):
 
 def test_another_upsampling_is_refused():
     with pytest.raises(ValueError, match="does not repeat pixels"):
-        hovernet_weights({UNPOOL: torch.tensor([[1.0, 0.0], [0.0, 0.0]])}, "x")
+        convert_hovernet_weights({UNPOOL: torch.tensor([[1.0, 0.0], [0.0, 0.0]])}, "x")
 
 
 @pytest.mark.parametrize("key", ["conv0./.weight", "decoder.np.u3.conva.weight", "decoder.hv.u0.conv.weight"])
@@ -111,13 +111,13 @@ def test_another_network_is_refused_with_the_key_it_lacks(tiny_hovernet, key, ho
     else:
         weights[key] = torch.tensor(1.0) if how == "a number" else torch.ones(3)
     with pytest.raises(ValueError, match=f"net.tar is not a HoVer-Net: it has no convolution '{key}'"):
-        hovernet_config(weights, "net.tar")
+        infer_hovernet_config(weights, "net.tar")
 
 
 def test_a_types_branch_that_is_none_is_refused(tiny_hovernet):
     weights = dict(tiny_hovernet.state_dict()) | {"decoder.tp.u0.conv.weight": torch.tensor(1.0)}
     with pytest.raises(ValueError, match=r"no convolution 'decoder\.tp\.u0\.conv\.weight'"):
-        hovernet_config(weights, "net.tar")
+        infer_hovernet_config(weights, "net.tar")
 
 
 def test_an_empty_state_dict_is_no_hovernet(tmp_path):
@@ -129,7 +129,7 @@ def test_an_empty_state_dict_is_no_hovernet(tmp_path):
 def test_other_decoder_kernels_are_refused(tiny_hovernet):
     weights = dict(tiny_hovernet.state_dict()) | {"decoder.np.u3.conva.weight": torch.zeros(16, 64, 7, 7)}
     with pytest.raises(ValueError, match=r"kernels of 7 px; HoVer-Net has 3 .fast. or 5 .original."):
-        hovernet_config(weights, "net.tar")
+        infer_hovernet_config(weights, "net.tar")
 
 
 def test_keys_of_a_larger_network_are_named_when_the_model_is_built(tmp_path, tiny_hovernet):

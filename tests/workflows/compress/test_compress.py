@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from napari_pathprune.datasets.patches.augment import Augmentation
-from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.pruning import importance, recalibrate
 from napari_pathprune.pruning.scoring.importance import Scores
 from napari_pathprune.training.fit_events import StepDone, Validated
@@ -275,7 +275,7 @@ def test_a_stage_that_is_trained_is_not_trained_again(
 
 def test_types_without_names_are_named(config: TrainConfig, checkpoint: Checkpoint, tmp_path: Path) -> None:
     imported, out = tmp_path / "imported.safetensors", tmp_path / "small.safetensors"
-    save(dataclasses.replace(checkpoint, type_names=unnamed_types(3), lineage=({"step": "imported"},)), imported)
+    save(dataclasses.replace(checkpoint, type_names=default_type_names(3), lineage=({"step": "imported"},)), imported)
     with pytest.raises(ValueError, match="have no names yet"):
         list(compress(str(imported), config, out))
     taught = dataclasses.replace(config, losses=LossSettings(teacher=PARENT), rename=checkpoint.type_names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.train.named_types import identity, named, same_types
 
@@ -17,7 +17,7 @@ NAMES = ("background", "neoplastic", "inflammatory")
 @pytest.fixture
 def imported(checkpoint: Checkpoint) -> Checkpoint:
     lineage = ({"step": "imported", "file": "hovernet.tar"},)
-    return dataclasses.replace(checkpoint, type_names=unnamed_types(3), lineage=lineage)
+    return dataclasses.replace(checkpoint, type_names=default_type_names(3), lineage=lineage)
 
 
 def test_names_are_given_in_order_and_the_lineage_tells(imported: Checkpoint, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.training.fit_events import FitDone, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
@@ -333,7 +333,7 @@ def test_another_teacher_does_not_go_on_here(
 def imported(checkpoint: Checkpoint) -> Checkpoint:
     """Give a model whose types have no names."""
     return dataclasses.replace(
-        checkpoint, type_names=unnamed_types(3), lineage=({"step": "imported", "file": "a.tar"},)
+        checkpoint, type_names=default_type_names(3), lineage=({"step": "imported", "file": "a.tar"},)
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
-from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig, read_config
 from napari_pathprune.workflows.train.training_images import training_images
@@ -33,13 +33,13 @@ def test_types_without_names_are_to_be_named(config: TrainConfig) -> None:
         r'\[model\] type_names = \["background", \.\.\.\] in the config, 3 names'
     )
     with pytest.raises(ValueError, match=message):
-        training_images(config, unnamed_types(3))
+        training_images(config, default_type_names(3))
 
 
 def test_types_without_names_do_on_data_without_types(config: TrainConfig, annotated_folder: Path) -> None:
     for table in (annotated_folder / "classes").iterdir():
         table.unlink()
-    learnt, _ = training_images(config, unnamed_types(3))
+    learnt, _ = training_images(config, default_type_names(3))
     assert [image.types for image in learnt] == [None, None]
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
+from napari_pathprune.datasets.image_selection import ImageSelection
 from napari_pathprune.datasets.layouts.label_folder import read_rgb
-from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, number_of, numbering
-from napari_pathprune.datasets.wanted_images import WantedImages
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, find_type, number_types
 
 CONSEP_CLASSES: Final[tuple[ClassNames, ...]] = (
     ("other", "miscellaneous"),
@@ -33,7 +33,7 @@ def is_consep(folder: Path) -> bool:
     return any((folder / "Labels").glob("*.mat"))
 
 
-def read_consep(folder: Path, wanted: WantedImages) -> list[AnnotatedImage]:
+def read_consep(folder: Path, selection: ImageSelection) -> list[AnnotatedImage]:
     """Read a folder of CoNSeP; see `datasets.read_images`.
 
     Types are HoVer-Net's four ("miscellaneous", "inflammatory", "epithelial", "spindle"), or the original seven where
@@ -44,10 +44,10 @@ def read_consep(folder: Path, wanted: WantedImages) -> list[AnnotatedImage]:
     def read(name: str) -> AnnotatedImage:
         pixels = read_rgb(folder / "Images" / f"{name}.png")
         instances, pixel_types = _read_maps(paths[name], pixels.shape[:2])
-        types = _types_of(instances, pixel_types, wanted.type_names)
+        types = _types_of(instances, pixel_types, selection.type_names)
         return AnnotatedImage(name, pixels, instances, types)
 
-    return wanted.read(folder, list(paths), read)
+    return selection.read(folder, list(paths), read)
 
 
 def _read_maps(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -72,8 +72,8 @@ def _types_of(
     instances: NDArray[np.int32], pixel_types: NDArray[np.int32], type_names: Sequence[str]
 ) -> NDArray[np.int64] | None:
     """Give each nucleus the type of most of its pixels; None if the model names none of the types."""
-    numbers = numbering(type_names)
-    lookup = np.array([UNKNOWN_TYPE, *(number_of(names, numbers) for names in CONSEP_CLASSES)])
+    numbers = number_types(type_names)
+    lookup = np.array([UNKNOWN_TYPE, *(find_type(names, numbers) for names in CONSEP_CLASSES)])
     if not (lookup > 0).any():
         return None
     ids, own = np.unique(instances, return_inverse=True)

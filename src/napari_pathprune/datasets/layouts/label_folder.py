@@ -12,11 +12,11 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
-from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, number_of, numbering, plain
-from napari_pathprune.datasets.wanted_images import WantedImages
+from napari_pathprune.datasets.image_selection import ImageSelection
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, find_type, normalise_name, number_types
 
 
-def read_label_folder(folder: Path, wanted: WantedImages) -> list[AnnotatedImage]:
+def read_label_folder(folder: Path, selection: ImageSelection) -> list[AnnotatedImage]:
     """Read ``images/*.png``, ``labels/*.tif`` and, if typed, ``classes/*.csv``; see `datasets.read_images`."""
     paths = {path.stem: path for path in sorted((folder / "images").glob("*.png"))}
     if not paths:
@@ -27,12 +27,12 @@ def read_label_folder(folder: Path, wanted: WantedImages) -> list[AnnotatedImage
         pixels = read_rgb(paths[name])
         instances = _read_labels(folder / "labels" / f"{name}.tif", pixels.shape[:2])
         table = folder / "classes" / f"{name}.csv"
-        return AnnotatedImage(name, pixels, instances, _read_types(table, wanted.type_names, int(instances.max())))
+        return AnnotatedImage(name, pixels, instances, _read_types(table, selection.type_names, int(instances.max())))
 
-    return wanted.read(folder, list(paths), read)
+    return selection.read(folder, list(paths), read)
 
 
-def label_folder_classes(folder: Path) -> tuple[ClassNames, ...]:
+def read_label_folder_classes(folder: Path) -> tuple[ClassNames, ...]:
     """Name the classes that the tables mention, in the order of their ids; one that is spelt in two ways is one."""
     found: dict[str, int] = {}
     for path in sorted((folder / "classes").glob("*.csv")):
@@ -43,7 +43,7 @@ def label_folder_classes(folder: Path) -> tuple[ClassNames, ...]:
                 raise _no_table(path, "label, class_id, class_name") from error
     spelt: dict[str, str] = {"background": ""}
     for name in sorted(found, key=lambda name: found[name]):
-        spelt.setdefault(plain(name), name)
+        spelt.setdefault(normalise_name(name), name)
     return tuple((name,) for name in spelt.values() if name)
 
 
@@ -81,7 +81,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
         return None
     types = np.full(ids + 1, UNKNOWN_TYPE, np.int64)
     types[0] = 0
-    numbers = numbering(type_names)
+    numbers = number_types(type_names)
     for row in _rows(path, "label, class_name"):
         try:
             label, name = int(row["label"]), row["class_name"]
@@ -89,7 +89,7 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
             raise _no_table(path, "label, class_name") from error
         if not 0 < label <= ids:
             raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
-        types[label] = number_of((name or "",), numbers)
+        types[label] = find_type((name or "",), numbers)
     return types if ids == 0 or (types > 0).any() else None
 
 

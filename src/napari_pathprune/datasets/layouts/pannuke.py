@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
-from napari_pathprune.datasets.type_names import ClassNames, number_of, numbering
-from napari_pathprune.datasets.wanted_images import WantedImages
+from napari_pathprune.datasets.image_selection import ImageSelection
+from napari_pathprune.datasets.type_names import ClassNames, find_type, number_types
 
 PANNUKE_CLASSES: Final[tuple[ClassNames, ...]] = (
     ("neopla", "neoplastic epithelial", "neoplastic cells", "neoplastic"),
@@ -66,7 +66,7 @@ def is_pannuke(folder: Path) -> bool:
     return bool(_image_files(folder))
 
 
-def read_pannuke(folder: Path, wanted: WantedImages) -> LazyImages:
+def read_pannuke(folder: Path, selection: ImageSelection) -> LazyImages:
     """Read one fold or several; see `datasets.read_images`.
 
     Images are named by fold and number, such as ``fold1_000012``. They are converted when they are asked for, and
@@ -75,7 +75,7 @@ def read_pannuke(folder: Path, wanted: WantedImages) -> LazyImages:
     values are looked over here, an image at a time, so that no training meets a bad one later.
     """
     files = {_name_of(path): path for path in _image_files(folder)}
-    folds = wanted.each(list(files), lambda name: _open(name, files[name]))
+    folds = selection.read_each(list(files), lambda name: _open(name, files[name]))
     if not folds:
         raise ValueError(f"no fold of {folder} is readable; download it anew")
     places = {fold.image_name(index): (fold, index) for fold in folds for index in range(len(fold.images))}
@@ -85,17 +85,17 @@ def read_pannuke(folder: Path, wanted: WantedImages) -> LazyImages:
         fold.check(place)
         return name
 
-    names = wanted.each(wanted.chosen(folder, list(places)), checked)
+    names = selection.read_each(selection.select_names(folder, list(places)), checked)
     if not names:
         raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
-    weight, lookup = wanted.weight / len(names), _lookup(wanted.type_names)
+    weight, lookup = selection.weight / len(names), _lookup(selection.type_names)
 
     def build(index: int) -> AnnotatedImage:
         name = names[index]
         fold, place = places[name]
         instances, types = fold.nuclei(place, lookup)
         tissue = "" if fold.tissues is None else str(fold.tissues[place])
-        return AnnotatedImage(name, fold.pixels(place), instances, types, wanted.zoom, weight, tissue)
+        return AnnotatedImage(name, fold.pixels(place), instances, types, selection.zoom, weight, tissue)
 
     return LazyImages(tuple(names), np.full(len(names), weight), build)
 
@@ -150,8 +150,8 @@ class _Fold:
 
 def _lookup(type_names: Sequence[str]) -> NDArray[np.int64] | None:
     """Give the model's number of each channel; None if it names none of them."""
-    numbers = numbering(type_names)
-    lookup = np.array([number_of(names, numbers) for names in PANNUKE_CLASSES])
+    numbers = number_types(type_names)
+    lookup = np.array([find_type(names, numbers) for names in PANNUKE_CLASSES])
     return lookup if (lookup > 0).any() else None
 
 

@@ -13,11 +13,11 @@ from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import is_image_file
 
+from napari_pathprune.datasets.image_selection import BadFiles, ImageSelection
 from napari_pathprune.datasets.layouts.label_folder import read_rgb
 from napari_pathprune.datasets.patches.augment import Augmentation, colour
 from napari_pathprune.datasets.patches.geometry import View, cut, random_view
 from napari_pathprune.datasets.patches.stain import Look, look_of
-from napari_pathprune.datasets.wanted_images import BadFiles, WantedImages
 
 
 class TissueImages(Dataset[Mapping[str, Tensor]]):
@@ -52,10 +52,10 @@ class TissueImages(Dataset[Mapping[str, Tensor]]):
     """
 
     def __init__(self, folder: Path, patch_px: int, *, bad_files: BadFiles = "stop") -> None:
-        wanted = WantedImages(bad_files=bad_files)
+        selection = ImageSelection(bad_files=bad_files)
 
         def usable(path: str) -> bool:
-            return is_image_file(path) and bool(wanted.each([path], _load))
+            return is_image_file(path) and bool(selection.read_each([path], _load))
 
         try:
             self._files = ImageFolder(folder, loader=_load, is_valid_file=usable)

@@ -17,7 +17,7 @@ UNPOOL: Final = "upsample2x.unpool_mat"
 PUBLISHED_STEM: Final = 64
 
 
-def hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: ANN401 - a file can hold anything
+def convert_hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: ANN401 - a file can hold anything
     """Give the state dict under our own network's keys.
 
     Parameters
@@ -45,18 +45,18 @@ def hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: A
     return weights
 
 
-def unnamed_types(count: int) -> tuple[str, ...]:
+def default_type_names(count: int) -> tuple[str, ...]:
     """Call types that a checkpoint only numbers ``type 1``, ``type 2`` and so on, after the background.
 
     Examples
     --------
-    >>> unnamed_types(3)
+    >>> default_type_names(3)
     ('background', 'type 1', 'type 2')
     """
     return tuple(f"type {number}" if number else "background" for number in range(count))
 
 
-def hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[str, Any]:
+def infer_hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[str, Any]:
     """Read mode, types and width from the shapes of a dense HoVer-Net's weights.
 
     Raises

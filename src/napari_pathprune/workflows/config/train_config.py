@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
+from napari_pathprune.datasets.image_selection import BadFiles
 from napari_pathprune.datasets.patches.augment import Augmentation
-from napari_pathprune.datasets.read_images import names_in
-from napari_pathprune.datasets.type_names import plain
-from napari_pathprune.datasets.wanted_images import BadFiles
+from napari_pathprune.datasets.read_images import read_type_names
+from napari_pathprune.datasets.type_names import normalise_name
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
 from napari_pathprune.workflows.config.toml_settings import settings_from
@@ -50,7 +50,7 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if not self.mpp > 0.0:
             raise ValueError(f"got mpp = {self.mpp}; give the pixel size in um, above 0")
-        names = [plain(name) for name in self.type_names]
+        names = [normalise_name(name) for name in self.type_names]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(f"got type_names with {twice[0]!r} twice; give each type a name of its own")
@@ -186,7 +186,7 @@ def read_config(source: Path) -> TrainConfig:
         If it does not exist, is no TOML, or has a key that is not known.
     """
     if source.is_dir():
-        model = ModelSettings(type_names=names_in(source))
+        model = ModelSettings(type_names=read_type_names(source))
         return TrainConfig(
             source,
             model,

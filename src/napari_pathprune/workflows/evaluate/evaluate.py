@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
-from napari_pathprune.datasets.read_images import AnnotatedImage, classes_in, read_images
-from napari_pathprune.datasets.type_names import number_of, numbering
+from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
+from napari_pathprune.datasets.type_names import find_type, number_types
 from napari_pathprune.instances.scores import ImageScores, image_scores
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
@@ -79,7 +79,7 @@ def evaluate(
         types = tuple(checkpoint.type_names)
         if types not in read:
             read[types] = read_images(data, types, zoom=zoom, only=only)
-        nameable = frozenset(number_of(names, numbering(types)) for names in classes_in(data))
+        nameable = frozenset(find_type(names, number_types(types)) for names in read_class_names(data))
         model = checkpoint.model()
         yield from score_images(model, checkpoint, read[types], name=name, device=device, nameable=nameable)
 

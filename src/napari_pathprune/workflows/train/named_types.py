@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, number_of, numbering, plain
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, normalise_name, number_types
 from napari_pathprune.workflows.checkpoint import Checkpoint
 
 NAMED: Final = "types named"
@@ -44,9 +44,9 @@ def named(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
             f"[model] has {len(names)} type_names, but the model has {len(own)} types, {', '.join(own)}: "
             "name as many, in this order, or remove type_names to keep these"
         )
-    numbers = numbering(own)
+    numbers = number_types(own)
     for number, name in enumerate(names):
-        before = number_of((name,), numbers)
+        before = find_type((name,), numbers)
         if before not in {number, UNKNOWN_TYPE}:  # else a config that was made for another model would mix them up
             raise ValueError(
                 f"[model] names type {number} {name!r}, but that is type {before} of the model: "
@@ -79,4 +79,4 @@ def _naming(checkpoint: Checkpoint) -> list[Sequence[str]]:
 
 def _names_over_time(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
     """Give the plain names of the types, those of today last."""
-    return [tuple(map(plain, names)) for names in (*_naming(checkpoint), checkpoint.type_names)]
+    return [tuple(map(normalise_name, names)) for names in (*_naming(checkpoint), checkpoint.type_names)]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from napari_pathprune.datasets.annotated_image import join, names_of, pick, weights_of
-from napari_pathprune.datasets.read_images import AnnotatedImage, classes_in, read_images
-from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, number_of, numbering
-from napari_pathprune.datasets.wanted_images import BadFiles
-from napari_pathprune.models.hovernet.hovernet_foreign import unnamed_types
+from napari_pathprune.datasets.image_selection import BadFiles
+from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
 from napari_pathprune.workflows.train.named_types import identity
@@ -74,15 +74,15 @@ def facts_of(
 
 def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
     """Refuse what would train without a word: a type that no nucleus has, beside nuclei of a type that is not known."""
-    numbers = numbering(type_names)
-    classes = [names for data in config.data for names in classes_in(config.base / data.folder)]
-    found = [number_of(names, numbers) for names in classes]
+    numbers = number_types(type_names)
+    classes = [names for data in config.data for names in read_class_names(config.base / data.folder)]
+    found = [find_type(names, numbers) for names in classes]
     absent = [name for number, name in enumerate(type_names) if number and number not in found]
     unknown = sorted({names[-1] for names, number in zip(classes, found, strict=True) if number == UNKNOWN_TYPE})
     if not absent or not unknown:
         return
     theirs = ", ".join(map(repr, unknown))
-    if set(absent) & set(unnamed_types(len(type_names))):
+    if set(absent) & set(default_type_names(len(type_names))):
         raise ValueError(
             f"the types of the model have no names yet ({', '.join(type_names)}), but the data have {theirs}: give "
             f'[model] type_names = ["background", ...] in the config, {len(type_names)} names in the model\'s order'

@@ -1,4 +1,4 @@
-"""What is wanted of a data set: which of its images, with which types, and what to do about bad files."""
+"""Which images of a data set to read, with which types, and what to do about bad files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
-class WantedImages:
+class ImageSelection:
     """What `read_images` was asked for; see there.
 
     Examples
     --------
-    >>> WantedImages(leave_out=("b",)).chosen(Path("tiles"), ["a", "b", "c"])
+    >>> ImageSelection(leave_out=("b",)).select_names(Path("tiles"), ["a", "b", "c"])
     ['a', 'c']
     """
 
@@ -36,8 +36,8 @@ class WantedImages:
         if self.bad_files not in get_args(BadFiles):
             raise ValueError(f"got bad_files = {self.bad_files!r}; give 'stop' or 'skip'")
 
-    def chosen(self, folder: Path, names: Sequence[str]) -> list[str]:
-        """Give the names that are wanted; one that does not exist is a ValueError."""
+    def select_names(self, folder: Path, names: Sequence[str]) -> list[str]:
+        """Return the selected names; raise a ValueError for one that does not exist."""
         known = set(names)
         strangers = sorted({*self.leave_out, *self.only} - known)
         if strangers:
@@ -45,7 +45,7 @@ class WantedImages:
         without, only = set(self.leave_out), set(self.only)
         return [name for name in names if name not in without and (not only or name in only)]
 
-    def each(self, items: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
+    def read_each(self, items: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
         """Read one after the other; a bad one stops, or is left out with a warning."""
         found = []
         for item in items:
@@ -58,8 +58,8 @@ class WantedImages:
         return found
 
     def read(self, folder: Path, names: Sequence[str], read: Callable[[str], AnnotatedImage]) -> list[AnnotatedImage]:
-        """Read the images that are wanted; the weight is shared among them."""
-        images = self.each(self.chosen(folder, names), read)
+        """Read the selected images and share the weight among them."""
+        images = self.read_each(self.select_names(folder, names), read)
         if not images:
             raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
         return [replace(image, zoom=self.zoom, weight=self.weight / len(images)) for image in images]
