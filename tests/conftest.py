@@ -1,4 +1,4 @@
-"""What tests of several rooms share: one tiny network, one picture of nuclei."""
+"""Fixtures that several rooms share: two tiny networks and one instance map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from two_convolutions import NAME, TwoConvolutions
 
+from napari_pathprune.models import registry
 from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: more threads would only wait for each other
@@ -25,7 +27,7 @@ hypothesis.settings.load_profile("same")
 
 @pytest.fixture
 def tiny_hovernet() -> HoVerNet:
-    """Give a typed HoVer-Net of 1/16 width, with batch norms that do something: a fresh one for each test."""
+    """Return a fresh typed HoVer-Net of 1/16 width whose batch norms do something."""
     with torch.random.fork_rng():
         torch.manual_seed(11)
         model = HoVerNet(mode="fast", num_types=4, width=0.0625)
@@ -39,8 +41,22 @@ def tiny_hovernet() -> HoVerNet:
 
 
 @pytest.fixture
+def two_convolutions(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Register `TwoConvolutions` with `models.build` and return the name of the architecture."""
+    known = {**registry._ARCHITECTURES, NAME: TwoConvolutions}
+    monkeypatch.setattr(registry, "_ARCHITECTURES", known)
+    return NAME
+
+
+@pytest.fixture
+def two_convolutions_as_hovernet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build `TwoConvolutions` wherever "hovernet" is asked for, as where a bare folder is trained on."""
+    monkeypatch.setattr(registry, "_ARCHITECTURES", {"hovernet": TwoConvolutions})
+
+
+@pytest.fixture
 def two_discs() -> NDArray[np.int32]:
-    """Give an instance map of 64 x 80 px: disc 3 of radius 9 around (20, 22), disc 7 of radius 12 around (40, 55)."""
+    """Return an instance map of 64 x 80 px: disc 3 of radius 9 around (20, 22), disc 7 of radius 12 around (40, 55)."""
     y, x = np.mgrid[:64, :80]
     instances = np.zeros((64, 80), np.int32)
     instances[np.hypot(y - 20, x - 22) <= 9] = 3
