@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from napari_pathprune.base.out_of_memory import has_advice, is_out_of_memory
+from napari_pathprune.base.out_of_memory import ADVICE, has_advice, is_out_of_memory
 
 
 def is_mistake(error: BaseException) -> bool:
@@ -45,7 +45,7 @@ def error_line(error: BaseException) -> str:
     if has_advice(error):
         line = str(error)
     elif is_out_of_memory(error):  # torch's own message has many lines, and numpy's has no advice
-        line = "not enough memory: take a smaller region or a more compact model"
+        line = f"not enough memory: {ADVICE}"
     elif isinstance(error, OSError):
         line = _describe_os_error(error)
     elif isinstance(error, ValueError):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+ADVICE: Final = "take a smaller region or a more compact model"
+"""What helps where no workflow knows better."""
 _PREFIX: Final = "not enough memory: "
 _SIGNS: Final = (
     "out of memory",
@@ -40,13 +42,13 @@ def has_advice(error: BaseException) -> bool:
 
 
 @contextmanager
-def advise_on_memory(advice: str) -> Iterator[None]:
+def advise_on_memory(advice: str = ADVICE) -> Iterator[None]:
     """Turn every out-of-memory error of a block into a `MemoryError` that states what to do.
 
     Parameters
     ----------
     advice
-        What helps in this workflow, such as "take a smaller region".
+        What helps in this workflow, such as "take smaller patches".
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A result folder is whole, agrees with itself, and is never half replaced."""
+"""A result folder is complete and consistent, and is never half replaced."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.segment.result_folder import LABELS, OUTLINES, RUN, TABLE, TILES, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, TileDone
+from napari_pathprune.workflows.segment.tile_journal import LEDGER
 
 
 @pytest.fixture
@@ -61,19 +62,42 @@ def test_a_stopped_run_leaves_no_run_file(seeing: Checkpoint, slide: Slide, tmp_
     assert not (folder / RUN).exists()
     list(segment_to_folder(slide, seeing, folder, model_name="oracle"))
     assert (folder / RUN).exists()
-    assert not list(folder.glob("*.part"))
+    assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_memory_that_runs_out_ends_with_advice(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory.\nTried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(Predictor, "predict", run_out)
+    with pytest.raises(MemoryError, match=r"^not enough memory: take a smaller region or a more compact model$"):
+        list(segment_to_folder(slide, seeing, tmp_path / "result", model_name="oracle"))
+
+
+def test_a_run_stopped_by_an_earlier_version_resumes(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
+) -> None:
+    folder = tmp_path / "result"
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
+    (folder / TILES / LEDGER).rename(folder / TILES / "run.json")
+    small_tiles.clear()
+    events = list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
+    assert len(small_tiles) == sum(isinstance(event, TileDone) for event in events) - 2
+    assert not (folder / TILES).exists()
 
 
 def test_a_model_without_pixel_size_is_refused(checkpoint: Checkpoint, slide: Slide, tmp_path: Path) -> None:
     fields = {name: getattr(checkpoint, name) for name in checkpoint.__slots__}
     unsure = Checkpoint(**{**fields, "mpp": None})
-    with pytest.raises(ValueError, match="does not say what pixel size"):
+    with pytest.raises(ValueError, match="does not state the pixel size"):
         next(iter(segment_to_folder(slide, unsure, tmp_path / "result", model_name="unsure")))
     assert not (tmp_path / "result").exists()
 
 
 def stop_after(events: Iterator[SegmentEvent], tiles: int) -> None:
-    """Leave a run as somebody does who presses Ctrl-C."""
+    """Stop a run as Ctrl-C does."""
     for event in events:
         if isinstance(event, TileDone) and event.done == tiles:
             break
@@ -82,7 +106,7 @@ def stop_after(events: Iterator[SegmentEvent], tiles: int) -> None:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
-    """Make many tiles of a small slide; gives the boxes that the network reads."""
+    """Cut a small slide into many tiles, and return the boxes that the network reads."""
     seen: list[Box] = []
     read = View.read
     monkeypatch.setattr(Predictor, "read_px", lambda _: 330)
@@ -90,7 +114,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
     return seen
 
 
-def test_a_stopped_run_goes_on_and_ends_the_same(
+def test_a_resumed_run_ends_with_the_same_result(
     seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, folder = tmp_path / "whole", tmp_path / "stopped"
@@ -99,7 +123,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(
     assert total > 3
     stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
     small_tiles.clear()
-    monkeypatch.setattr(Predictor, "read_px", lambda _: 400)  # there is more memory now, but the tiles are settled
+    monkeypatch.setattr(Predictor, "read_px", lambda _: 400)  # more memory is free now, but the tiles stay
     list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
     assert len(small_tiles) == total - 2
     for name in (TABLE, OUTLINES):
@@ -109,7 +133,7 @@ def test_a_stopped_run_goes_on_and_ends_the_same(
     assert not (folder / TILES).exists()
 
 
-def test_a_stopped_run_of_something_else_does_not_go_on(
+def test_a_stopped_run_of_another_model_does_not_resume(
     seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
 ) -> None:
     stop_after(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"), 1)
@@ -118,7 +142,7 @@ def test_a_stopped_run_of_something_else_does_not_go_on(
         list(segment_to_folder(slide, other, tmp_path / "a", model_name="oracle", resume=True))
     with pytest.raises(ValueError, match="not inside the slide"):
         list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle", region=(0, 0, 9999, 9)))
-    assert list((tmp_path / "a" / TILES).glob("*.npz")), "a mistake costs nothing that was found"
+    assert list((tmp_path / "a" / TILES).glob("*.npz")), "a mistake must not cost finished tiles"
     small_tiles.clear()
     list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"))
-    assert len(small_tiles) > 3, "without resuming everything is done again"
+    assert len(small_tiles) > 3, "without resuming, every tile is segmented again"

@@ -1,4 +1,4 @@
-"""Every nucleus of a slide once, whole, where it is."""
+"""Every nucleus of a slide is found once, as a whole, in its place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentS
 Field = tuple[NDArray[np.int32], NDArray[np.uint8]]
 
 
-def painted(events: list[object], shape: tuple[int, int]) -> NDArray[np.int32]:
+def paint(events: list[object], shape: tuple[int, int]) -> NDArray[np.int32]:
     labels = np.zeros(shape, np.int32)
     for event in events:
         if isinstance(event, TileDone):
@@ -36,7 +36,7 @@ def test_all_nuclei_are_found_once_whatever_the_tiles(field: Field, oracle: nn.M
     truth, picture = field
     slide = slide_from_arrays([picture], mpp=0.25)
     events = list(segment(slide, oracle, mpp=0.25, write_px=write_px))
-    labels = painted(events, slide.shape)
+    labels = paint(events, slide.shape)
     assert panoptic_quality(truth, labels).pq > 0.95
     tables = [event.table for event in events if isinstance(event, TileDone)]
     ids = np.concatenate([table.id for table in tables])
@@ -64,7 +64,7 @@ def test_a_region_gives_what_lies_in_it_in_slide_coordinates(field: Field, oracl
     slide = slide_from_arrays([picture], mpp=0.25)
     region = (112, 140, 308, 364)
     events = list(segment(slide, oracle, mpp=0.25, region=region, write_px=120))
-    labels = painted(events, slide.shape)
+    labels = paint(events, slide.shape)
     whole = set(np.unique(truth[region[0] : region[2], region[1] : region[3]])) - {0}
     found = set(np.unique(truth[labels > 0])) - {0}
     centres = {i: np.argwhere(truth == i).mean(0) for i in whole}
@@ -74,7 +74,7 @@ def test_a_region_gives_what_lies_in_it_in_slide_coordinates(field: Field, oracl
     assert inside <= found <= whole
 
 
-def test_a_coarser_slide_is_resampled_and_told(field: Field, oracle: nn.Module) -> None:
+def test_a_coarser_slide_is_resampled_and_the_note_states_it(field: Field, oracle: nn.Module) -> None:
     truth, picture = field
     slide = slide_from_arrays([picture], mpp=0.5)
     events = list(segment(slide, oracle, mpp=0.25, region=(0, 0, 150, 150)))
@@ -83,7 +83,7 @@ def test_a_coarser_slide_is_resampled_and_told(field: Field, oracle: nn.Module) 
     assert started.note is not None
     assert "0.5" in started.note
     assert "0.25" in started.note
-    labels = painted(events, slide.shape)[:140, :140]
+    labels = paint(events, slide.shape)[:140, :140]
     nuclei = [event.table for event in events if isinstance(event, TileDone)]
     assert panoptic_quality(truth[:140, :140], labels).dq > 0.8
     assert max(float(table.y.max()) for table in nuclei if len(table)) < 165.0

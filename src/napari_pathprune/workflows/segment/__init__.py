@@ -1,1 +1,1 @@
-"""Find the nuclei of a slide."""
+"""Segmentation of the nuclei of a slide."""

@@ -1,4 +1,4 @@
-"""A segmentation on disk: label pyramid, table, outlines, and how they came about."""
+"""A segmentation on disk: label pyramid, table, outlines, and a record of the run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.instances.export import write_geojson, write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.palette import names_by_number
@@ -30,15 +31,6 @@ RUN: Final = "run.json"
 TILES: Final = ".tiles"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmentation:
-    """What a finished run found, in level-0 pixels."""
-
-    table: InstanceTable
-    seconds: float
-    megapixels: float
-
-
 def segment_to_folder(
     slide: Slide,
     checkpoint: Checkpoint,
@@ -50,22 +42,25 @@ def segment_to_folder(
     tissue_only: bool = True,
     resume: bool = False,
 ) -> Iterator[SegmentEvent]:
-    """Segment and write as it goes; ``run.json`` comes last and says that the rest is whole.
+    """Segment a slide and write the result while it is found.
 
-    A stopped run leaves its tiles in a hidden folder, ``.tiles``, from which the next one can go on.
+    ``run.json`` is written last: it marks the result as complete. A stopped run leaves its tiles in a hidden folder,
+    ``.tiles``, from which the next run can resume.
 
     Parameters
     ----------
-    slide, checkpoint
-        What is segmented with what.
+    slide
+        What to segment.
+    checkpoint
+        The model.
     folder
-        Made if it is not there; an older result in it is replaced.
+        Is created if needed; an older result in it is replaced.
     model_name
-        For the record.
+        Name of the model, for the record.
     region, device, tissue_only
         See `segment`.
     resume
-        Go on with a run of the same slide, region and model that was stopped.
+        Whether to resume a stopped run of the same slide, region and model.
 
     Yields
     ------
@@ -74,12 +69,14 @@ def segment_to_folder(
     Raises
     ------
     ValueError
-        As `segment`; also if the model does not know its pixel size.
+        As `segment`; also if the model file states no pixel size, or a run with other settings was stopped here.
     OSError
         If the folder cannot be written or the disk is full.
+    MemoryError
+        If memory runs out.
     """
     if checkpoint.mpp is None:
-        raise ValueError(f"{model_name} does not say what pixel size it expects; its file needs an mpp")
+        raise ValueError(f"{model_name} does not state the pixel size that it expects; add mpp to its file")
     mpp = checkpoint.mpp
     facts = {
         "slide": f"{slide.name} {list(slide.shape)}",
@@ -97,11 +94,12 @@ def segment_to_folder(
         tissue_only=tissue_only,
         journal=journal,
     )
-    started = next(events)
+    with advise_on_memory():
+        started = next(events)
     assert isinstance(started, SegmentStarted)
     tables: list[InstanceTable] = []
     finished = None
-    with LabelsWriter(folder / LABELS, slide.shape, slide.mpp) as labels:
+    with advise_on_memory(), LabelsWriter(folder / LABELS, slide.shape, slide.mpp) as labels:
         (folder / RUN).unlink(missing_ok=True)
         yield started
         for event in events:
@@ -118,7 +116,7 @@ def segment_to_folder(
     write_parquet(table, folder / TABLE, slide.mpp, checkpoint.type_names)
     write_geojson(table, folder / OUTLINES, checkpoint.type_names, slide.mpp)
     _write_run(slide, checkpoint, folder, model_name, started, finished, table)
-    journal.close()
+    journal.remove()
     yield finished
 
 
@@ -153,6 +151,5 @@ def _write_run(
         "software": {"napari-pathprune": version("napari-pathprune"), "torch": torch.__version__},
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
     }
-    part = folder / f"{RUN}.part"
-    part.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    part.replace(folder / RUN)
+    with write_atomically(folder / RUN) as part:
+        part.write_text(json.dumps(content, indent=2), encoding="utf-8")

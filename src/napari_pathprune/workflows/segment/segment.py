@@ -1,4 +1,4 @@
-"""Find the nuclei of a slide: tiles -> network maps -> instances -> nuclei of the slide."""
+"""Segmentation of a slide: tiles -> network maps -> instances -> nuclei of the slide."""
 
 from __future__ import annotations
 
@@ -24,14 +24,27 @@ from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
 CONTEXT_PX: Final = 64
-"""View pixels around a write box: a nucleus on its edge is seen whole, free of what the encoder pads (56 px)."""
+"""View pixels of context around a write box.
+
+A nucleus on the edge of the box is seen whole, and unaffected by the padding of the encoder (56 px).
+"""
 SMALL_REGION_PX: Final = 2_000_000
-"""Regions with fewer level-0 pixels are segmented everywhere: a tissue mask would cost more than it saves."""
+"""Regions of fewer level-0 pixels are segmented without a tissue mask, which would cost more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentStarted:
-    """Before the first tile: how many there are, what region (level-0 pixels), and what a user should know."""
+    """A run starts.
+
+    Attributes
+    ----------
+    tiles
+        Number of tiles.
+    region
+        (y0, x0, y1, x1) in level-0 pixels.
+    note
+        What the user should know, such as that the slide is resampled; None if nothing.
+    """
 
     tiles: int
     region: Box
@@ -60,15 +73,16 @@ class SegmentStarted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileDone:
-    """A tile's nuclei, in level-0 pixels.
+    """The nuclei of one tile, in level-0 pixels.
 
     Attributes
     ----------
     done, total
-        Tiles.
-    box, labels
-        Where the nuclei lie, and (h, w) int32 with slide-wide ids. Painted by
-        ``target[box] = where(target[box] == 0, labels, target[box])``.
+        Numbers of tiles.
+    box
+        (y0, x0, y1, x1) of `labels`.
+    labels
+        (h, w) int32 with slide-wide ids, to paint by ``target[box] = where(target[box] == 0, labels, target[box])``.
     table
         The same nuclei with the same ids.
     """
@@ -92,7 +106,17 @@ class TileDone:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFinished:
-    """After the last tile: nuclei found, seconds it took, megapixels (of the view) that the network answered for."""
+    """A run has finished.
+
+    Attributes
+    ----------
+    tiles, nuclei
+        Their numbers.
+    seconds
+        Wall time.
+    megapixels
+        Segmented area, in millions of pixels at the model's pixel size.
+    """
 
     tiles: int
     nuclei: int
@@ -134,14 +158,14 @@ def segment(
     tissue_only: bool = True,
     journal: TileJournal | None = None,
 ) -> Iterator[SegmentEvent]:
-    """Find the nuclei of a slide or of a region of it, tile by tile.
+    """Segment the nuclei of a slide or of a region of it, tile by tile.
 
-    Each nucleus is reported once, whole, by one tile. Stop iterating to cancel.
+    Each nucleus is reported once, as a whole, by exactly one tile. Stop iterating to cancel.
 
     Parameters
     ----------
     slide
-        Read at the model's pixel size; resampled if its own differs.
+        Is read at the model's pixel size, and resampled if its own differs.
     model
         Returns network maps; see `models.hovernet.HoVerNet`.
     mpp
@@ -151,11 +175,11 @@ def segment(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     write_px
-        Largest side of the tiles, in pixels at `mpp`; None chooses by the memory there is.
+        Largest side of the tiles, in pixels at `mpp`; None chooses by the free memory.
     tissue_only
-        Skip tiles without tissue (regions of more than 2 megapixels only).
+        Whether to skip tiles without tissue, in regions of more than 2 megapixels.
     journal
-        Where tiles are kept, so that a stopped run can go on.
+        Store of finished tiles, from which a stopped run resumes.
 
     Yields
     ------
@@ -164,9 +188,9 @@ def segment(
     Raises
     ------
     ValueError
-        If the region lies outside the slide, or the slide does not know its pixel size.
+        If the region lies outside the slide, or the pixel size of the slide is unknown.
     """
-    begin = time.perf_counter()
+    start = time.perf_counter()
     height, width = slide.shape
     y0, x0, y1, x1 = region or (0, 0, height, width)
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
@@ -176,34 +200,34 @@ def segment(
     halo_px = predictor.margin_px + CONTEXT_PX
     side_px = write_px or predictor.read_px() - 2 * halo_px
     if journal is not None:
-        side_px = journal.begin(side_px)  # the memory that is free now may allow others
+        side_px = journal.begin(side_px)  # a resumed run keeps its tiles, whatever memory is free now
     tiles = tiles_of(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
-    chosen = _with_tissue(tiles, view) if mask_pays else tiles
+    chosen = _select_tissue(tiles, view) if mask_pays else tiles
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
     stitcher = Stitcher(tiles, view.shape, predictor.margin_px)
     for done, tile in enumerate(chosen, start=1):
-        found = journal.kept(done) if journal is not None else None
+        found = journal.read(done) if journal is not None else None
         if found is not None:
             stitcher.recall(tile, found)
         else:
-            found = _nuclei_of(tile, view, predictor, stitcher)
+            found = _segment_tile(tile, view, predictor, stitcher)
             if journal is not None:
-                journal.keep(done, found)
+                journal.write(done, found)
         nuclei = at_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
-    yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - begin, pixels / 1e6)
+    yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - start, pixels / 1e6)
 
 
-def _nuclei_of(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:
-    """Find the nuclei that a tile answers for, in view pixels."""
+def _segment_tile(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:
+    """Return the nuclei that a tile owns, in view pixels."""
     prediction = predictor.predict(view.read(tile.read))
     origin = (tile.read[0] + prediction.margin_px, tile.read[1] + prediction.margin_px)
     return stitcher.add(tile, instances_from_maps(prediction.maps), origin, prediction.maps.types)
 
 
-def _with_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
-    """Leave out the tiles that have no tissue."""
+def _select_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
+    """Return the tiles that hold tissue."""
     tissue = tissue_mask(view.slide)
     return tuple(tile for tile in tiles if tissue.covers(view.to_level0(tile.write)) > 0.0)

@@ -1,4 +1,4 @@
-"""What a run on a slide has found so far, tile by tile, so that a stopped one goes on where it was."""
+"""The finished tiles of a run on a slide, stored so that a stopped run can resume."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.inference.stitch import TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 
-LEDGER: Final = "run.json"
+LEDGER: Final = "ledger.json"
+OLD_LEDGER: Final = "run.json"
+"""Name of the ledger before release 0.1.0; its content was the same."""
 
 
 class TileJournal:
-    """Keep each tile's nuclei in a file of their own, until the run is through.
+    """The nuclei of each finished tile, in a file of its own until the run has finished.
 
     Parameters
     ----------
     folder
-        Holds nothing else; made if it is not there.
+        Holds nothing else; `begin` creates it.
     facts
-        What the run depends on: slide, region, model. JSON only.
+        What the run depends on: slide, region, model. Values that JSON can hold.
     resume
-        Go on with what a stopped run left. Without it, that is removed by `begin`.
+        Whether to resume a stopped run. Otherwise `begin` removes what it left.
 
     Raises
     ------
     ValueError
-        If a run with other facts left what is there.
+        If a run with other facts was stopped here.
 
     Examples
     --------
@@ -44,35 +46,43 @@ class TileJournal:
     >>> stopped = TileJournal(folder, {"slide": "a"}, resume=False)
     >>> stopped.begin(tile_px=512)
     512
-    >>> stopped.keep(1, nuclei)
+    >>> stopped.write(1, nuclei)
     >>> resumed = TileJournal(folder, {"slide": "a"}, resume=True)
-    >>> resumed.begin(tile_px=900), resumed.kept(1).box
+    >>> resumed.begin(tile_px=900), resumed.read(1).box
     (512, (4, 6, 6, 8))
     """
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
         self.folder, self._facts = folder, dict(facts)
-        self._ledger = Ledger(folder / LEDGER, "start again without resuming")
+        remedy = "start again without resuming"
+        old, self._ledger = Ledger(folder / OLD_LEDGER, remedy), Ledger(folder / LEDGER, remedy)
+        before = old if old.exists and not self._ledger.exists else self._ledger
         if resume:
-            self._ledger.check(self._facts)
-        self._before = self._ledger.facts if resume else {}
+            before.check(self._facts)
+        self._before = before.facts if resume else {}
 
     def begin(self, tile_px: int) -> int:
-        """Make ready, and give the side of the tiles: that of the stopped run, else the one that is asked for."""
+        """Prepare the folder, and return the side of the tiles in pixels.
+
+        Parameters
+        ----------
+        tile_px
+            Side for a new run; a resumed run keeps the side that it had.
+        """
         if not self._before:
-            self.close()
+            self.remove()
             self._before = {**self._facts, "tile_px": tile_px}
             self._ledger.begin(self._before)
         return int(self._before["tile_px"])
 
-    def keep(self, number: int, nuclei: TileNuclei) -> None:
-        """Keep a tile's nuclei."""
+    def write(self, number: int, nuclei: TileNuclei) -> None:
+        """Store the nuclei of a tile."""
         fields = {f.name: getattr(nuclei.table, f.name) for f in dataclasses.fields(InstanceTable)}
         with write_atomically(self._path(number)) as part, part.open("wb") as file:
             np.savez_compressed(file, where=np.array(nuclei.box), labels=nuclei.labels, **fields)
 
-    def kept(self, number: int) -> TileNuclei | None:
-        """Give a tile's nuclei, or None if no run came that far."""
+    def read(self, number: int) -> TileNuclei | None:
+        """Return the nuclei of a tile, or None if the tile is not finished."""
         if not self._path(number).exists():
             return None
         with np.load(self._path(number)) as file:
@@ -80,8 +90,8 @@ class TileJournal:
             table = InstanceTable(**{f.name: file[f.name] for f in dataclasses.fields(InstanceTable)})
             return TileNuclei((y0, x0, y1, x1), file["labels"], table)
 
-    def close(self) -> None:
-        """Remove everything: the run is through, or starts again."""
+    def remove(self) -> None:
+        """Remove the folder, after the run has finished or before it starts again."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, number: int) -> Path:
