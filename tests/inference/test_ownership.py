@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pathprune.inference.ownership import Territory
-from napari_pathprune.slides.tiles import Tile, tiles_of
+from napari_pathprune.slides.tiles import Tile, tile_region
 
 BOUNDS = (100, 130)
 
@@ -16,7 +16,7 @@ BOUNDS = (100, 130)
     st.tuples(st.integers(0, 90), st.integers(0, 120), st.integers(1, 20), st.integers(1, 20)),
 )
 def test_a_nucleus_smaller_than_the_halo_belongs_to_the_tile_with_its_centre(write_px, nucleus):
-    tiles = tiles_of((0, 0, *BOUNDS), write_px, 21)
+    tiles = tile_region((0, 0, *BOUNDS), write_px, 21)
     y, x, height, width = nucleus
     box = np.array([[y, x, min(y + height, 100), min(x + width, 130)]])
     centre = np.array([[(box[0, 0] + box[0, 2] - 1) / 2, (box[0, 1] + box[0, 3] - 1) / 2]])
@@ -37,7 +37,7 @@ def test_maps_are_what_is_read_less_the_margin_within_the_slide():
 
 
 def test_the_last_tile_to_see_a_box():
-    tiles = tiles_of((0, 0, *BOUNDS), (50, 65), 5)  # two by two
+    tiles = tile_region((0, 0, *BOUNDS), (50, 65), 5)  # two by two
     territory = Territory.of(tiles, BOUNDS, 0)
     boxes = np.array([[10, 10, 20, 20], [10, 58, 20, 62], [46, 10, 50, 20], [48, 60, 52, 70]])
     assert territory.last_to_see(0, boxes).tolist() == [-1, 1, 2, 3]
@@ -45,7 +45,7 @@ def test_the_last_tile_to_see_a_box():
 
 
 def test_the_slides_edge_cuts_nothing_and_the_maps_edge_does():
-    territory = Territory.of(tiles_of((0, 0, *BOUNDS), (100, 65), 5), BOUNDS, 0)  # side by side, maps 0-70 and 60-130
+    territory = Territory.of(tile_region((0, 0, *BOUNDS), (100, 65), 5), BOUNDS, 0)  # side by side, maps 0-70 and 60-130
     boxes = np.array([[0, 0, 10, 10], [90, 50, 100, 69], [50, 50, 60, 70], [50, 61, 60, 130]])
     assert territory._whole(np.array([0, 1]), boxes).tolist() == [
         [True, True, False, False],

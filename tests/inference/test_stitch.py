@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_pathprune.inference.stitch import Stitcher
 from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.slides.tiles import Tile, tiles_of
+from napari_pathprune.slides.tiles import Tile, tile_region
 
 RADIUS_PX = 12
 
@@ -52,7 +52,7 @@ sizes = st.tuples(st.integers(30, 150), st.integers(30, 150))
 @given(st.integers(0, 999), sizes, st.integers(RADIUS_PX, 40), st.integers(0, 20))
 def test_each_disc_is_found_once_and_whole(seed, write_px, halo_px, margin_px):
     slide = draw_field((150, 190), seed)
-    tiles = tiles_of((0, 0, 150, 190), write_px, halo_px + margin_px)
+    tiles = tile_region((0, 0, 150, 190), write_px, halo_px + margin_px)
     stitcher = Stitcher(tiles, slide.shape, margin_px)
     target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, margin_px)])
     pairs = np.unique(np.stack([slide.ravel(), target.ravel()]), axis=1)
@@ -67,7 +67,7 @@ def test_each_disc_is_found_once_and_whole(seed, write_px, halo_px, margin_px):
 def test_tiles_that_disagree_a_little_double_nothing(seed, write_px):
     slide = draw_field((150, 190), seed)
     slide[np.isin(slide, np.flatnonzero(np.bincount(slide.ravel()) < 60))] = 0  # a pixel's shift is little
-    tiles = tiles_of((0, 0, 150, 190), write_px, 30)
+    tiles = tile_region((0, 0, 150, 190), write_px, 30)
     stitcher = Stitcher(tiles, slide.shape)
     jitter = np.random.default_rng(seed)
     target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, jitter=jitter)])
@@ -86,7 +86,7 @@ def test_tiles_that_disagree_a_little_double_nothing(seed, write_px):
 @given(st.integers(0, 999), st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(70, 150)] * 2), sizes)
 def test_a_region_gives_the_nuclei_with_their_centre_in_it(seed, region, write_px):
     slide = draw_field((150, 150), seed)
-    tiles = tiles_of(region, write_px, 30)
+    tiles = tile_region(region, write_px, 30)
     stitcher = Stitcher(tiles, slide.shape)
     target, _ = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles)])
     everything = InstanceTable.from_instance_map(slide)
@@ -96,7 +96,7 @@ def test_a_region_gives_the_nuclei_with_their_centre_in_it(seed, region, write_p
 
 
 def two_tiles(width=80, halo_px=16):
-    return tiles_of((0, 0, 40, width), (40, width // 2), halo_px)
+    return tile_region((0, 0, 40, width), (40, width // 2), halo_px)
 
 
 def test_a_nucleus_that_only_the_later_tile_sees_is_not_lost():
@@ -150,7 +150,7 @@ def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole(mirrored):
     slide = np.zeros((40, 120), np.int32)
     slide[15:25, 30:62] = 1  # its centre is in the left tile, whose maps end at column 61
     slide[16:24, 61:75] = 1
-    tiles = tiles_of((0, 0, 40, 120), (40, 60), 1)
+    tiles = tile_region((0, 0, 40, 120), (40, 60), 1)
     right = Tile((-40, 20, 80, 160), tiles[1].write, 0, 0.25)
     left = Tile((-40, -40, 80, 100), tiles[0].write, 0, 0.25)
     wide = [left, tiles[1]] if mirrored else [tiles[0], right]
@@ -165,7 +165,7 @@ def test_types_follow_their_nuclei():
     slide = draw_field((100, 120), seed=1)
     kinds = np.random.default_rng(0).integers(0, 3, slide.max() + 1)
     kinds[0] = 0
-    tiles = tiles_of((0, 0, 100, 120), 50, 20)
+    tiles = tile_region((0, 0, 100, 120), 50, 20)
     stitcher = Stitcher(tiles, slide.shape)
     stitched = []
     for tile, seen, origin in maps_of(slide, tiles):
@@ -179,7 +179,7 @@ def test_types_follow_their_nuclei():
 
 def test_memory_holds_nuclei_near_tiles_to_come_only():
     slide = draw_field((100, 600), seed=2)
-    tiles = tiles_of((0, 0, 100, 600), (100, 60), 15)
+    tiles = tile_region((0, 0, 100, 600), (100, 60), 15)
     stitcher = Stitcher(tiles, slide.shape)
     for seen in maps_of(slide, tiles):
         stitcher.add(*seen)
@@ -190,7 +190,7 @@ def test_memory_holds_nuclei_near_tiles_to_come_only():
 
 def test_an_interrupted_run_goes_on_where_it_was():
     slide = draw_field((150, 190), seed=5)
-    tiles = tiles_of((0, 0, 150, 190), 60, 20)
+    tiles = tile_region((0, 0, 150, 190), 60, 20)
     seen = list(maps_of(slide, tiles))
     whole = Stitcher(tiles, slide.shape)
     expected = [whole.add(*tile) for tile in seen]
@@ -203,7 +203,7 @@ def test_an_interrupted_run_goes_on_where_it_was():
 
 
 def test_tiles_may_be_left_out_but_not_shuffled():
-    tiles = tiles_of((0, 0, 40, 160), (40, 40), 8)
+    tiles = tile_region((0, 0, 40, 160), (40, 40), 8)
     nothing = np.zeros((56, 56), np.int32)
     stitcher = Stitcher(tiles, (40, 160))
     stitcher.add(tiles[0], nothing, (-8, -8))

@@ -53,13 +53,13 @@ class DarkDiscs:
 
         from napari_pathprune.instances.table import InstanceTable
         from napari_pathprune.plugin.jobs.segment_job import Loaded
-        from napari_pathprune.slides.tiles import tiles_of
+        from napari_pathprune.slides.tiles import tile_region
         from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
         self.thread = threading.current_thread().name
         yield Loaded(("background", "neoplastic", "inflammatory"), "no network at all")
         labels, count = ndimage.label(request.slide.read(request.region)[..., 0] < 128)
-        tiles = tiles_of(request.region, 40, 0)
+        tiles = tile_region(request.region, 40, 0)
         yield SegmentStarted(len(tiles), request.region, self.note)
         y0, x0 = request.region[:2]
         whole = InstanceTable.from_instance_map(labels.astype(np.int32))

@@ -1,4 +1,4 @@
-"""Pixel sizes are found where they are stated, and not believed where they are a printer's."""
+"""Pixel sizes are found in every place where files state them, and implausible ones are ignored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tifffile
 from slide_files import write_ome, write_svs
 
 from napari_pathprune.slides.reader import open_slide
-from napari_pathprune.slides.resolution import aperio_mpp, ome_mpp
+from napari_pathprune.slides.resolution import parse_aperio_mpp, parse_ome_mpp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,11 @@ IMAGE = np.zeros((70, 80, 3), np.uint8)
         ("Aperio Image Library v12|MPP = 0,2527", (0.2527, 0.2527)),
         ("Aperio Image Library v12|AppMag = 40", None),
         ("Aperio Image Library v12|MPP = 0.0", None),
-        ("Somebody else|MPP = 0.25", None),
+        ("Another scanner|MPP = 0.25", None),
     ],
 )
-def test_aperio(text, mpp):
-    assert aperio_mpp(text) == mpp
+def test_aperio_description_is_parsed(text, mpp):
+    assert parse_aperio_mpp(text) == mpp
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,19 @@ def test_aperio(text, mpp):
         ('PhysicalSizeX="wide" PhysicalSizeY="0.2"', None),
     ],
 )
-def test_ome(attributes, mpp):
-    found = ome_mpp(f'<OME><Image><ome:Pixels ID="Pixels:0" {attributes} Type="uint8"><Channel/></ome:Pixels></Image>')
+def test_ome_attributes_are_parsed(attributes, mpp):
+    found = parse_ome_mpp(
+        f'<OME><Image><ome:Pixels ID="Pixels:0" {attributes} Type="uint8"><Channel/></ome:Pixels></Image>'
+    )
     assert found == (mpp and pytest.approx(mpp))
 
 
-def test_no_ome_pixels():
-    assert ome_mpp("<OME></OME>") is None
+def test_ome_without_pixels_has_no_mpp():
+    assert parse_ome_mpp("<OME></OME>") is None
 
 
 @pytest.mark.parametrize("unit", ["nm", "µm", "mm"])
-def test_ome_file_in_any_unit(tmp_path: Path, unit):
+def test_ome_file_in_any_unit_is_read(tmp_path: Path, unit):
     factor = {"nm": 1e3, "µm": 1, "mm": 1e-3}[unit]
     write_ome(tmp_path / "a.ome.tif", IMAGE, unit, (0.5 * factor, 0.4 * factor))
     with open_slide(tmp_path / "a.ome.tif") as slide:
@@ -72,20 +74,20 @@ def test_ome_file_in_any_unit(tmp_path: Path, unit):
         ((20000, 200), "CENTIMETER", None),
     ],
 )
-def test_tags(tmp_path: Path, per_unit, unit, mpp):
+def test_resolution_tags_are_read(tmp_path: Path, per_unit, unit, mpp):
     options = {"resolution": per_unit, "resolutionunit": unit, "photometric": "rgb", "metadata": None}
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, **options)
     with open_slide(tmp_path / "a.tif") as slide:
         assert slide.mpp == (mpp and pytest.approx(mpp))
 
 
-def test_imagej(tmp_path: Path):
+def test_imagej_unit_is_read(tmp_path: Path):
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, imagej=True, resolution=(4, 4), metadata={"unit": "um", "axes": "YXS"})
     with open_slide(tmp_path / "a.tif") as slide:
         assert slide.mpp == (0.25, 0.25)
 
 
-def test_aperio_without_mpp(tmp_path: Path):
+def test_view_needs_a_pixel_size(tmp_path: Path):
     write_svs(tmp_path / "a.svs", IMAGE, mpp="")
     with open_slide(tmp_path / "a.svs") as slide:
         assert slide.mpp is None

@@ -1,4 +1,4 @@
-"""Tissue is found, glass is left out, and slides of only one of them come out as such."""
+"""Tissue is found and glass is not, also on slides with only one of them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slide_files import halved, paint
+from slide_files import halve, paint
 
 from napari_pathprune.slides import tissue as tissue_module
 from napari_pathprune.slides.reader import open_slide, slide_from_arrays
-from napari_pathprune.slides.tissue import TissueMask, tissue_mask
+from napari_pathprune.slides.tissue import TissueMask, find_tissue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def glass(h, w, level=243, noise=2.0, seed=0):
+def make_glass(h, w, level=243, noise=2.0, seed=0):
     rng = np.random.default_rng(seed)
     return rng.normal(level, noise, (h, w, 3)).clip(0, 255).astype(np.uint8)
 
 
-def island(border=0):
-    """600 x 800 px of glass with tissue at [200:400, 300:600], and a frame of black if wanted."""
-    image = glass(600, 800)
+def make_island(border=0):
+    """Return 600 x 800 px of glass with tissue at [200:400, 300:600] and a black frame of width `border`."""
+    image = make_glass(600, 800)
     image[200:400, 300:600] = paint(200, 300)
     if border:
         image[:border] = image[-border:] = 0
@@ -35,62 +35,62 @@ def island(border=0):
 
 
 @pytest.mark.parametrize("border", [0, 60])
-def test_island_of_tissue(border):
-    mask = tissue_mask(slide_from_arrays([island(border)], 0.5))
-    assert mask.covers((210, 310, 390, 590)) == 1.0
-    assert mask.covers((0, 0, 600, 250)) == 0.0
-    assert mask.covers((440, 0, 600, 800)) == 0.0
-    assert 0.125 < mask.covers((0, 0, 600, 800)) < 0.17
+def test_island_of_tissue_is_found(border):
+    mask = find_tissue(slide_from_arrays([make_island(border)], 0.5))
+    assert mask.coverage((210, 310, 390, 590)) == 1.0
+    assert mask.coverage((0, 0, 600, 250)) == 0.0
+    assert mask.coverage((440, 0, 600, 800)) == 0.0
+    assert 0.125 < mask.coverage((0, 0, 600, 800)) < 0.17
 
 
-def test_nothing_but_tissue():
-    assert tissue_mask(slide_from_arrays([paint(500, 600)], 0.5)).mask.all()
+def test_slide_full_of_tissue_is_all_tissue():
+    assert find_tissue(slide_from_arrays([paint(500, 600)], 0.5)).mask.all()
 
 
 @pytest.mark.parametrize("colour", [0, 243, 255])
-def test_nothing_but_filling(colour):
-    assert not tissue_mask(slide_from_arrays([np.full((400, 500, 3), colour, np.uint8)], 0.5)).mask.any()
+def test_uniformly_filled_slide_has_no_tissue(colour):
+    assert not find_tissue(slide_from_arrays([np.full((400, 500, 3), colour, np.uint8)], 0.5)).mask.any()
 
 
 @pytest.mark.parametrize("level", [225, 243, 252])
-def test_nothing_but_glass(level):
-    assert not tissue_mask(slide_from_arrays([glass(400, 500, level, noise=4)], 0.5)).mask.any()
+def test_glass_alone_has_no_tissue(level):
+    assert not find_tissue(slide_from_arrays([make_glass(400, 500, level, noise=4)], 0.5)).mask.any()
 
 
-def test_filled_gaps_between_glass_and_tissue():
-    image = island()
+def test_filled_regions_are_not_tissue():
+    image = make_island()
     image[:, :150] = 243
     image[420:] = 200
-    mask = tissue_mask(slide_from_arrays([image], 0.5))
-    assert mask.covers((210, 310, 390, 590)) == 1.0
-    assert mask.covers((0, 0, 600, 140)) == 0.0
-    assert mask.covers((460, 0, 600, 800)) == 0.0
+    mask = find_tissue(slide_from_arrays([image], 0.5))
+    assert mask.coverage((210, 310, 390, 590)) == 1.0
+    assert mask.coverage((0, 0, 600, 140)) == 0.0
+    assert mask.coverage((460, 0, 600, 800)) == 0.0
 
 
-def test_tissue_without_colour():
-    grey = island().mean(axis=2).astype(np.uint8)
-    mask = tissue_mask(slide_from_arrays([grey], 0.5))
-    assert mask.covers((210, 310, 390, 590)) == 1.0
-    assert mask.covers((0, 0, 600, 250)) == 0.0
+def test_grey_tissue_is_found():
+    grey = make_island().mean(axis=2).astype(np.uint8)
+    mask = find_tissue(slide_from_arrays([grey], 0.5))
+    assert mask.coverage((210, 310, 390, 590)) == 1.0
+    assert mask.coverage((0, 0, 600, 250)) == 0.0
 
 
-def test_a_lone_nucleus_is_not_lost():
-    image = glass(1000, 1000)
+def test_single_nucleus_is_found():
+    image = make_glass(1000, 1000)
     y, x = np.mgrid[:1000, :1000]
     image[np.hypot(y - 503, x - 613) < 12] = (90, 60, 140)
-    assert tissue_mask(slide_from_arrays([image], 0.25)).covers((495, 605, 511, 621)) == 1.0
+    assert find_tissue(slide_from_arrays([image], 0.25)).coverage((495, 605, 511, 621)) == 1.0
 
 
 def test_pyramid_and_single_level_agree():
-    image = island()
-    levels = [image, halved(image), halved(halved(image))]
-    one, many = (tissue_mask(slide_from_arrays(levels[:n], 0.5)) for n in (1, 3))
+    image = make_island()
+    levels = [image, halve(image), halve(halve(image))]
+    one, many = (find_tissue(slide_from_arrays(levels[:n], 0.5)) for n in (1, 3))
     boxes = [(y, x, y + 100, x + 100) for y in range(0, 600, 100) for x in range(0, 800, 100)]
-    assert np.allclose([one.covers(box) for box in boxes], [many.covers(box) for box in boxes], atol=0.1)
+    assert np.allclose([one.coverage(box) for box in boxes], [many.coverage(box) for box in boxes], atol=0.1)
 
 
 class Recorder:
-    """A level that counts what is read of it."""
+    """A level that records the number of pixels of each read."""
 
     def __init__(self, image):
         self.image, self.shape, self.dtype, self.read = image, image.shape, image.dtype, []
@@ -101,49 +101,49 @@ class Recorder:
         return pixels
 
 
-def test_a_single_level_is_read_in_blocks(monkeypatch):
+def test_level_is_read_in_blocks(monkeypatch):
     monkeypatch.setattr(tissue_module, "BLOCK_PX", 128)
-    level = Recorder(island())
-    mask = tissue_mask(slide_from_arrays([level], 0.5))
+    level = Recorder(make_island())
+    mask = find_tissue(slide_from_arrays([level], 0.5))
     assert max(level.read) <= 128 * 128
-    assert np.array_equal(mask.mask, tissue_mask(slide_from_arrays([island()], 0.5)).mask)
+    assert np.array_equal(mask.mask, find_tissue(slide_from_arrays([make_island()], 0.5)).mask)
 
 
-def test_of_a_huge_level_only_windows_are_read(monkeypatch):
+def test_only_windows_of_a_huge_level_are_read(monkeypatch):
     for name, value in {"BUDGET_PX": 100_000, "CELL_PX": 40, "SAMPLE_PX": 16}.items():
         monkeypatch.setattr(tissue_module, name, value)
-    level = Recorder(island())
-    mask = tissue_mask(slide_from_arrays([level], 0.5))
+    level = Recorder(make_island())
+    mask = find_tissue(slide_from_arrays([level], 0.5))
     assert max(level.read) == 16 * 16
     assert sum(level.read) < 0.2 * 600 * 800
     assert mask.mask.shape == (15, 20)
-    assert mask.covers((210, 310, 390, 590)) == 1.0
-    assert mask.covers((0, 0, 600, 200)) == 0.0
+    assert mask.coverage((210, 310, 390, 590)) == 1.0
+    assert mask.coverage((0, 0, 600, 200)) == 0.0
 
 
 pixels = st.integers(-3, 40)
 
 
 @given(pixels, pixels, st.integers(1, 30), st.integers(1, 30))
-def test_covers_is_the_share_of_the_area(y, x, h, w):
+def test_coverage_is_a_share_of_the_area(y, x, h, w):
     mask = np.random.default_rng(3).random((6, 8)) < 0.5
     full = np.zeros((200, 200), bool)
     full[20:44, 20:60] = mask.repeat(4, 0).repeat(5, 1)
-    share = TissueMask(mask, (1 / 4, 1 / 5)).covers((y, x, y + h, x + w))
+    share = TissueMask(mask, (1 / 4, 1 / 5)).coverage((y, x, y + h, x + w))
     assert share == pytest.approx(full[20 + y : 20 + y + h, 20 + x : 20 + x + w].mean())
 
 
-def test_covers_of_an_empty_box():
-    assert TissueMask(np.ones((2, 2), bool), (1.0, 1.0)).covers((1, 1, 1, 2)) == 0.0
+def test_coverage_of_an_empty_box_is_zero():
+    assert TissueMask(np.ones((2, 2), bool), (1.0, 1.0)).coverage((1, 1, 1, 2)) == 0.0
 
 
-def test_unknown_pixel_size_is_no_obstacle():
-    assert tissue_mask(slide_from_arrays([island()])).covers((210, 310, 390, 590)) == 1.0
+def test_pixel_size_may_be_unknown():
+    assert find_tissue(slide_from_arrays([make_island()])).coverage((210, 310, 390, 590)) == 1.0
 
 
-def test_bad_mpp():
-    with pytest.raises(ValueError, match="positive number of um"):
-        tissue_mask(slide_from_arrays([island()]), 0)
+def test_mask_resolution_must_be_positive():
+    with pytest.raises(ValueError, match="expected a positive number"):
+        find_tissue(slide_from_arrays([make_island()]), 0)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +154,17 @@ def test_bad_mpp():
         ("tcga-cr-7395-01a-01-ts1.svs", 0.6, 0.75),
     ],
 )
-def test_real_slides_tissue_share(real_slides: Path, name, low, high):
-    """The bounds were set by eye on the masks as pictures."""
+def test_tissue_share_of_real_slides(real_slides: Path, name, low, high):
+    """Compare with bounds that were set by looking at the masks."""
     with open_slide(real_slides / name) as slide:
-        assert low < tissue_mask(slide).mask.mean() < high
+        assert low < find_tissue(slide).mask.mean() < high
 
 
-def test_real_nuclei_are_in_the_mask(real_slides: Path):
+def test_nuclei_of_a_real_slide_are_in_the_mask(real_slides: Path):
     name = "TCGA-V5-A7RE-11A-01-TS1_region"
     with open_slide(real_slides / f"{name}.ome.tif") as slide:
-        mask = tissue_mask(slide)
+        mask = find_tissue(slide)
     with (real_slides / f"{name}.nulite_detections.csv").open() as file:
         places = [(int(float(row["y_px"])), int(float(row["x_px"]))) for row in csv.DictReader(file)]
-    found = [mask.covers((y, x, y + 1, x + 1)) > 0 for y, x in places]
+    found = [mask.coverage((y, x, y + 1, x + 1)) > 0 for y, x in places]
     assert np.mean(found) > 0.999

@@ -1,4 +1,4 @@
-"""One resolution, one grid: overlapping boxes agree, boxes translate outwards, near misses pass untouched."""
+"""Views at one resolution: overlapping boxes agree, and levels close to the resolution are not resampled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slide_files import halved, paint
+from slide_files import halve, paint
 
 from napari_pathprune.slides.reader import open_slide, slide_from_arrays
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINE = paint(240, 330)
-LEVELS = [FINE, halved(FINE), halved(halved(FINE))]
+LEVELS = [FINE, halve(FINE), halve(halve(FINE))]
 
 sizes_um = st.sampled_from([0.25, 0.2485, 0.31, 0.499, 0.5, 0.77, 1.0, 1.7]) | st.floats(0.1, 3.0)
 
 
 @st.composite
-def overlapping(draw):
-    """Two boxes and the box that they share."""
+def overlapping_boxes(draw):
+    """Draw two boxes and their overlap."""
     first, second = ([sorted((draw(st.integers(-30, 120)), draw(st.integers(-30, 120)))) for _ in "yx"] for _ in "ab")
     shared = [(max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(first, second, strict=True)]
     boxes = [(y[0], x[0], y[1], x[1]) for y, x in (first, second, shared)]
     return boxes if all(low < high for low, high in shared) else [boxes[0]] * 3
 
 
-@given(sizes_um, st.sampled_from([0.25, 0.5, (0.25, 0.24), (0.4, 0.25)]), overlapping())
+@given(sizes_um, st.sampled_from([0.25, 0.5, (0.25, 0.24), (0.4, 0.25)]), overlapping_boxes())
 def test_overlapping_boxes_have_identical_pixels(mpp, own, boxes):
     view = slide_from_arrays(LEVELS, own).at(mpp)
     (y0, x0, y1, x1), shared = boxes[2], []
@@ -42,7 +42,7 @@ def test_overlapping_boxes_have_identical_pixels(mpp, own, boxes):
 
 
 @given(sizes_um, st.tuples(*[st.integers(0, 250)] * 4))
-def test_boxes_translate_outwards_and_stay_inside(mpp, sides):
+def test_converted_boxes_are_rounded_outwards_and_stay_inside(mpp, sides):
     view = slide_from_arrays(LEVELS, 0.25).at(mpp)
     y0, y1, x0, x1 = *sorted(sides[:2]), *sorted(sides[2:])
     inside = (min(y0, view.shape[0]), min(x0, view.shape[1]), min(y1, view.shape[0]), min(x1, view.shape[1]))
@@ -57,7 +57,7 @@ def test_boxes_translate_outwards_and_stay_inside(mpp, sides):
 
 
 @given(sizes_um)
-def test_the_whole_view_is_the_whole_slide(mpp):
+def test_whole_view_covers_the_whole_slide(mpp):
     view = slide_from_arrays(LEVELS, 0.25).at(mpp)
     assert view.to_level0((0, 0, *view.shape)) == (0, 0, 240, 330)
     assert view.from_level0((0, 0, 240, 330)) == (0, 0, *view.shape)
@@ -78,46 +78,45 @@ def test_the_whole_view_is_the_whole_slide(mpp):
         (0.5, 0.25, 0, (480, 660)),
     ],
 )
-def test_level_is_the_coarsest_that_is_fine_enough(own, mpp, level, shape):
+def test_coarsest_level_that_is_fine_enough_is_read(own, mpp, level, shape):
     view = slide_from_arrays(LEVELS, own).at(mpp)
     assert (view.level, view.shape, view.mpp) == (level, shape, mpp)
 
 
 @pytest.mark.parametrize(("mpp", "level"), [(0.25, 0), (0.26, 0), (0.495, 1), (1.0, 2)])
-def test_within_five_percent_pixels_pass_untouched(mpp, level):
+def test_level_within_five_percent_is_not_resampled(mpp, level):
     view = slide_from_arrays(LEVELS, 0.25).at(mpp)
     assert np.array_equal(view.read((0, 0, *view.shape)), LEVELS[level])
 
 
-def test_scale_is_exactly_one_where_it_is_snapped():
+def test_scale_of_such_a_level_is_exactly_one():
     view = slide_from_arrays(LEVELS, (0.2485, 0.251)).at(0.25)
     assert view.scale == (1.0, 1.0)
     assert view.note is None
     assert view.to_level0((3, 5, 100, 200)) == (3, 5, 100, 200)
 
 
-def test_note_says_what_is_done():
+def test_note_states_both_pixel_sizes():
     note = slide_from_arrays(LEVELS, 0.499).at(0.25).note
     assert note == "slide 0.499 um/px is read at 0.25 um/px, the pixel size of the model"
     assert "0.25 x 0.5 um/px" in str(slide_from_arrays(LEVELS, (0.25, 0.5)).at(1.0).note)
 
 
-def test_places_stay_where_they_are():
-    """A disc is found at the same place, in um, whatever the view."""
+def test_positions_in_um_do_not_depend_on_the_view():
     y, x = np.mgrid[:200, :300]
     disc = np.where((np.hypot(y - 120, x - 80) < 20)[..., None], (100, 0, 100), 255).astype(np.uint8)
     for mpp in (0.11, 0.25, 0.4, 0.5, 0.9, 1.3):
-        view = slide_from_arrays([disc, halved(disc)], 0.25).at(mpp)
+        view = slide_from_arrays([disc, halve(disc)], 0.25).at(mpp)
         dark = (255 - view.read((0, 0, *view.shape))[..., 1]).astype(float)
         centre = [(np.arange(n) + 0.5) @ dark.sum(axis=1 - i) / dark.sum() for i, n in enumerate(view.shape)]
         assert np.allclose(np.divide(centre, view.scale), (120.5, 80.5), atol=0.05)
 
 
-def test_reading_nothing():
+def test_empty_box_is_read_as_empty():
     assert slide_from_arrays(LEVELS, 0.25).at(0.3).read((5, 5, 5, 9)).shape == (0, 4, 3)
 
 
-def test_unknown_and_impossible_sizes():
+def test_view_needs_positive_pixel_sizes():
     with pytest.raises(ValueError, match="pass mpp in um per pixel"):
         slide_from_arrays(LEVELS).at(0.25)
     for mpp in (0.0, -1.0, float("nan")):
@@ -125,7 +124,7 @@ def test_unknown_and_impossible_sizes():
             slide_from_arrays(LEVELS, 0.25).at(mpp)
 
 
-def test_real_twenty_times_slide_at_forty(real_slides: Path):
+def test_real_20x_slide_is_read_at_40x(real_slides: Path):
     with open_slide(real_slides / "CMU-1-Small-Region.svs") as slide:
         view = slide.at(0.25)
         assert view.shape == (5923, 4432)

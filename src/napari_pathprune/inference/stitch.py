@@ -73,10 +73,10 @@ class Stitcher:
     Examples
     --------
     >>> import numpy as np
-    >>> from napari_pathprune.slides.tiles import tiles_of
+    >>> from napari_pathprune.slides.tiles import tile_region
     >>> slide = np.zeros((40, 80), np.int32)
     >>> slide[10:20, 35:47] = 1  # over the seam at column 40
-    >>> tiles = tiles_of((0, 0, 40, 80), write_px=40, halo_px=16)
+    >>> tiles = tile_region((0, 0, 40, 80), write_px=40, halo_px=16)
     >>> stitcher = Stitcher(tiles, slide.shape)
     >>> left = stitcher.add(tiles[0], slide[:, :56], (0, 0))
     >>> right = stitcher.add(tiles[1], slide[:, 24:], (0, 24))

@@ -1,1 +1,1 @@
-"""Open slides lazily, cut them into tiles, find the tissue."""
+"""Lazy access to slides, tiles of a region, and tissue detection."""

@@ -1,4 +1,4 @@
-"""Resampling on one global grid: pixels depend on their place in the slide, never on the box they are read with."""
+"""Resampling on one global grid: a pixel depends on its position in the slide, not on the box that is read."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WEIGHT_BITS = 14  # integer weights and sums: exact on every machine, so that overlapping boxes agree to the bit
-KEPT_BITS = 6  # fraction that survives between the two passes; 255 * 2^6 * 2^14 * 1.3^2 fits into 31 bits
+WEIGHT_BITS = 14  # integer weights and sums are exact on every machine, so overlapping boxes are bit-identical
+KEPT_BITS = 6  # fractional bits kept between the two passes; 255 * 2^6 * 2^14 * 1.3^2 fits into 31 bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taps:
-    """What a run of output pixels needs along one axis: source pixels start..stop and a weight for each."""
+    """Weights of source pixels for a range of output pixels along one axis.
+
+    Attributes
+    ----------
+    start, stop
+        Range of the source pixels, half open.
+    weights
+        (outputs, stop - start) int32; each row sums to 2^WEIGHT_BITS.
+    """
 
     start: int
     stop: int
-    weights: sparse.csr_array  # (outputs, stop - start) int32, rows sum to 2^WEIGHT_BITS
+    weights: sparse.csr_array
 
 
-def taps_of(first: int, last: int, ratio: float) -> Taps:
-    """Taps of the output pixels first..last (half open) on a grid with `ratio` output pixels per source pixel.
+def compute_taps(first: int, last: int, ratio: float) -> Taps:
+    """Compute the taps of the output pixels first..last (half open).
 
-    Reducing (ratio < 1) averages the area that an output pixel covers, so nothing aliases; enlarging interpolates with
+    Reduction averages the area that an output pixel covers, which prevents aliasing. Enlargement interpolates with
     Keys' cubic, a = -1/2 (doi:10.1109/TASSP.1981.1163711).
+
+    Parameters
+    ----------
+    first, last
+        Range of the output pixels.
+    ratio
+        Output pixels per source pixel; below 1 reduces.
     """
     assert ratio > 0
     assert last > first
@@ -45,7 +60,7 @@ def taps_of(first: int, last: int, ratio: float) -> Taps:
         left = np.floor(centre).astype(np.int64) - 1
         sources = left[:, None] + np.arange(4)
         weights = _cubic(np.abs(sources - centre[:, None]))
-    whole = _whole_numbers(weights)
+    whole = _quantize(weights)
     start, width = int(sources[0, 0]), sources.shape[1]
     indices = (sources - start).astype(np.int32).ravel()
     rows = np.arange(0, whole.size + 1, width, dtype=np.int32)
@@ -54,15 +69,15 @@ def taps_of(first: int, last: int, ratio: float) -> Taps:
 
 
 def resample(pixels: NDArray[np.uint8], rows: Taps, columns: Taps) -> NDArray[np.uint8]:
-    """Resampled (rows, columns, 3) uint8 of the source pixels (rows.start..stop, columns.start..stop, 3) uint8."""
+    """Resample the source pixels (rows.start..stop, columns.start..stop, 3) uint8 to (rows, columns, 3) uint8."""
     h, w, channels = pixels.shape
     assert (h, w) == (rows.stop - rows.start, columns.stop - columns.start)
     down: NDArray[np.int32] = rows.weights @ pixels.reshape(h, w * channels).astype(np.int32)
-    down = _shifted(down, WEIGHT_BITS - KEPT_BITS)
-    turned: NDArray[np.int32] = _turned(down.reshape(-1, w, channels))
-    across: NDArray[np.int32] = columns.weights @ turned.reshape(w, -1)
-    across = np.clip(_shifted(across, WEIGHT_BITS + KEPT_BITS), 0, 255)
-    return _turned(across.astype(np.uint8).reshape(-1, down.shape[0], channels))
+    down = _shift_right(down, WEIGHT_BITS - KEPT_BITS)
+    transposed: NDArray[np.int32] = _transpose(down.reshape(-1, w, channels))
+    across: NDArray[np.int32] = columns.weights @ transposed.reshape(w, -1)
+    across = np.clip(_shift_right(across, WEIGHT_BITS + KEPT_BITS), 0, 255)
+    return _transpose(across.astype(np.uint8).reshape(-1, down.shape[0], channels))
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,8 +87,8 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights
 
 
-def _whole_numbers(weights: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Rows scaled to sum to exactly 2^WEIGHT_BITS: a flat colour stays that colour."""
+def _quantize(weights: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Scale rows to integers that sum to exactly 2^WEIGHT_BITS, so that a uniform colour does not change."""
     share = weights / weights.sum(axis=1, keepdims=True)
     whole: NDArray[np.int32] = np.rint(share * 2**WEIGHT_BITS).astype(np.int32)
     rest = 2**WEIGHT_BITS - whole.sum(axis=1, dtype=np.int32)
@@ -81,12 +96,13 @@ def _whole_numbers(weights: NDArray[np.float64]) -> NDArray[np.int32]:
     return whole
 
 
-def _shifted(values: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
+def _shift_right(values: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
+    """Divide by 2^bits and round."""
     rounded: NDArray[np.int32] = (values + (1 << (bits - 1))) >> bits
     return rounded
 
 
-def _turned(pixels: NDArray[Any]) -> NDArray[Any]:
-    """(h, w, c) -> (w, h, c), contiguous; several times faster than numpy's copy."""
-    turned: NDArray[Any] = cv2.transpose(pixels)
-    return turned
+def _transpose(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Transpose (h, w, c) to contiguous (w, h, c), several times faster than a numpy copy."""
+    transposed: NDArray[Any] = cv2.transpose(pixels)
+    return transposed

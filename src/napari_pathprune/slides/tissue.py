@@ -1,4 +1,4 @@
-"""Where there is tissue, so that glass is not segmented. Meant to miss nothing rather than to be exact."""
+"""Tissue detection, so that glass is not segmented. It favours missing nothing over being exact."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ if TYPE_CHECKING:
 
     from napari_pathprune.slides.pixels import PixelSource
 
-ASSUMED_MPP = 0.5  # where a slide does not say: between the two usual scans, and only the mask's coarseness hangs on it
-SHORT_SIDE_PX = 96  # small images keep at least this many mask pixels, if they have them
-BLOCK_PX = 4096  # a single level is read in blocks, never at once
-BUDGET_PX = 1_500_000_000  # above this many pixels only SAMPLE_PX of every CELL_PX are looked at: 40 Gpx become 2.5
-CELL_PX, SAMPLE_PX = 1024, 256  # sampled windows start at multiples of 256, where tiles usually do
+ASSUMED_MPP = 0.5  # if unknown: close to both usual scans, and only the coarseness of the mask depends on it
+SHORT_SIDE_PX = 96  # masks of small images have at least this many pixels per side, if the image does
+BLOCK_PX = 4096  # levels are read in blocks of this size
+BUDGET_PX = 1_500_000_000  # above this number of pixels only SAMPLE_PX of every CELL_PX are read: 2.5 of 40 Gpx
+CELL_PX, SAMPLE_PX = 1024, 256  # windows start at multiples of 256, as the tiles of a file usually do
 
-CHROMA = (7.0, 12.0)  # grey levels between the strongest and weakest channel; glass is below, pale eosin above
-DARKNESS = (25.0, 40.0)  # grey levels below the glass; for tissue without colour
-SPECK_PX, HOLE_PX = (
-    1,
-    4000,
-)  # mask pixels; at 8 um a cell, and a quarter of a square millimetre
-BLACK = 30  # brightest channel of scanner borders and empty regions
+CHROMA = (7.0, 12.0)  # grey levels between the strongest and the weakest channel: glass is below, pale eosin above
+DARKNESS = (25.0, 40.0)  # grey levels below the glass, for tissue without colour
+SPECK_PX = 1  # mask pixels: at 8 um about a cell
+HOLE_PX = 4000  # mask pixels: at 8 um a quarter of a square millimetre
+BLACK = 30  # the brightest channel of scanner borders and empty regions is below
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TissueMask:
-    """A coarse map of the tissue.
+    """A coarse map of the tissue of a slide.
 
     Attributes
     ----------
     mask
-        (h, w) bool over the whole slide.
+        (h, w) bool, the whole slide.
     scale
         Mask pixels per level-0 pixel (y, x).
     """
@@ -46,59 +44,59 @@ class TissueMask:
     mask: NDArray[np.bool_]
     scale: tuple[float, float]
 
-    def covers(self, box: Box) -> float:
-        """Return the share of a level-0 box that is tissue, 0 to 1. What lies outside the slide is none.
+    def coverage(self, box: Box) -> float:
+        """Return the share of a level-0 box that is tissue, 0 to 1. There is no tissue outside the slide.
 
         Examples
         --------
         >>> half = TissueMask(np.array([[True, False]]), scale=(0.01, 0.01))
-        >>> half.covers((0, 50, 100, 150))
+        >>> half.coverage((0, 50, 100, 150))
         0.5
         """
         y0, x0, y1, x1 = check_box(box)
-        rows, ys = _overlaps(y0 * self.scale[0], y1 * self.scale[0], self.mask.shape[0])
-        columns, xs = _overlaps(x0 * self.scale[1], x1 * self.scale[1], self.mask.shape[1])
+        rows, ys = _weigh_pixels(y0 * self.scale[0], y1 * self.scale[0], self.mask.shape[0])
+        columns, xs = _weigh_pixels(x0 * self.scale[1], x1 * self.scale[1], self.mask.shape[1])
         area = (y1 - y0) * self.scale[0] * (x1 - x0) * self.scale[1]
         return min(float(ys @ self.mask[rows, columns] @ xs) / area, 1.0) if area else 0.0
 
 
-def tissue_mask(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
+def find_tissue(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
     """Find the tissue of a slide.
 
-    Colour, or darkness where there is no colour, against the glass: Otsu's threshold (doi:10.1109/TSMC.1979.4310076),
-    kept within bounds so that slides of nothing but tissue or nothing but glass come out as such. Black borders and
-    evenly filled regions are no tissue; holes are filled, and the mask is widened by a pixel.
+    Tissue is more colourful or darker than glass by Otsu's threshold (doi:10.1109/TSMC.1979.4310076). The threshold is
+    bounded, so that a slide full of tissue and a slide of glass alone are recognized. Black borders and uniformly
+    filled regions are not tissue. Holes are filled, and the mask is dilated by a pixel.
 
     Parameters
     ----------
     slide
-        Read at its coarsest level that is fine enough, in blocks. Where that is more than 1.5 gigapixels, windows of
-        256 px stand for cells of 1024 px.
+        Read in blocks, at the coarsest level that is fine enough. If that level has more than 1.5 gigapixels, a window
+        of 256 px is read in each cell of 1024 px.
     mpp
-        Size of a mask pixel in um, about; small images get a finer mask.
+        Approximate size of a mask pixel in um; small images get a finer mask.
 
     Raises
     ------
     ValueError
-        If `mpp` is not a positive number.
+        If `mpp` is not positive.
     """
     if not (math.isfinite(mpp) and mpp > 0):
-        raise ValueError(f"a pixel size is a positive number of um, got {mpp}")
+        raise ValueError(f"got a pixel size of {mpp} um; expected a positive number")
     own = max(slide.mpp) if slide.mpp else ASSUMED_MPP
-    wanted = max(1.0, min(mpp / own, min(slide.shape) / SHORT_SIDE_PX))
-    level = max(i for i, factors in enumerate(slide.downsamples) if i == 0 or max(factors) <= wanted * 1.01)
-    step = max(1, round(wanted / max(slide.downsamples[level])))
+    target = max(1.0, min(mpp / own, min(slide.shape) / SHORT_SIDE_PX))
+    level = max(i for i, factors in enumerate(slide.downsamples) if i == 0 or max(factors) <= target * 1.01)
+    step = max(1, round(target / max(slide.downsamples[level])))
     h, w = slide.levels[level].shape[:2]
     if h * w <= BUDGET_PX:
-        mask, cell = _widened(_is_tissue(_reduced(slide, level, step))), step
+        mask, cell = _clean_up(_classify(_reduce(slide, level, step))), step
     else:
-        mask, cell = _widened(_sampled(slide, level, step)), CELL_PX
+        mask, cell = _clean_up(_sample(slide, level, step)), CELL_PX
     downsample = slide.downsamples[level]
     return TissueMask(mask, (1 / (cell * downsample[0]), 1 / (cell * downsample[1])))
 
 
-def _reduced(slide: PixelSource, level: int, step: int) -> NDArray[np.uint8]:
-    """Average a level over step x step px, reading block by block."""
+def _reduce(slide: PixelSource, level: int, step: int) -> NDArray[np.uint8]:
+    """Average a level over squares of step x step px, reading block by block."""
     h, w = slide.levels[level].shape[:2]
     out = np.empty((-(-h // step), -(-w // step), 3), np.uint8)
     block = max(BLOCK_PX // step, 1)
@@ -111,8 +109,8 @@ def _reduced(slide: PixelSource, level: int, step: int) -> NDArray[np.uint8]:
     return out
 
 
-def _sampled(slide: PixelSource, level: int, step: int) -> NDArray[np.bool_]:
-    """Cells of a huge level that show tissue in the window that stands for them."""
+def _sample(slide: PixelSource, level: int, step: int) -> NDArray[np.bool_]:
+    """Return the cells of a huge level that have tissue in their window."""
     h, w = slide.levels[level].shape[:2]
     rows, columns = -(-h // CELL_PX), -(-w // CELL_PX)
     side = max(SAMPLE_PX // step, 1)
@@ -125,64 +123,65 @@ def _sampled(slide: PixelSource, level: int, step: int) -> NDArray[np.bool_]:
             collage[row * side : (row + 1) * side, column * side : (column + 1) * side] = cv2.resize(
                 pixels, (side, side), interpolation=cv2.INTER_AREA
             )
-    return np.asarray(_is_tissue(collage).reshape(rows, side, columns, side).any(axis=(1, 3)), np.bool_)
+    return np.asarray(_classify(collage).reshape(rows, side, columns, side).any(axis=(1, 3)), np.bool_)
 
 
-def _is_tissue(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tissue pixels of an (h, w, 3) uint8 overview."""
+def _classify(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the tissue pixels of an (h, w, 3) uint8 overview."""
     smooth = cv2.GaussianBlur(overview.astype(np.float32), (3, 3), 0.6)
     brightest, faintest = smooth.max(axis=2), smooth.min(axis=2)
-    nothing = (brightest < BLACK) | _even(overview)
-    seen = ~nothing
-    if not seen.any():
-        return np.zeros(seen.shape, np.bool_)
-    glass = float(np.percentile(brightest[seen], 99))
+    blank = (brightest < BLACK) | _is_uniform(overview)
+    scanned = ~blank
+    if not scanned.any():
+        return np.zeros(scanned.shape, np.bool_)
+    glass = float(np.percentile(brightest[scanned], 99))
     chroma, darkness = brightest - faintest, glass - smooth.mean(axis=2)
-    coloured = chroma > _bounded_otsu(chroma[seen], CHROMA)
-    dark = darkness > _bounded_otsu(darkness[seen], DARKNESS)
-    blended = cv2.dilate(nothing.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # grey, but only half filled
-    tissue: NDArray[np.bool_] = seen & (coloured | (dark & ~blended))
+    coloured = chroma > _bound_otsu(chroma[scanned], CHROMA)
+    dark = darkness > _bound_otsu(darkness[scanned], DARKNESS)
+    blended = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # mixtures of blank and glass are grey
+    tissue: NDArray[np.bool_] = scanned & (coloured | (dark & ~blended))
     return tissue
 
 
-def _even(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Colourless places without any grain: filled by a program, not seen by a scanner."""
+def _is_uniform(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the grey pixels without any noise, which were filled in by a program and not scanned."""
     window = np.ones((5, 5), np.uint8)
     grain = (cv2.dilate(overview, window) - cv2.erode(overview, window)).max(axis=2)
     colour = overview.max(axis=2) - overview.min(axis=2)
-    even: NDArray[np.bool_] = (grain <= 1) & (colour <= 2)
-    return even
+    uniform: NDArray[np.bool_] = (grain <= 1) & (colour <= 2)
+    return uniform
 
 
-def _bounded_otsu(values: NDArray[np.float32], bounds: tuple[float, float]) -> float:
+def _bound_otsu(values: NDArray[np.float32], bounds: tuple[float, float]) -> float:
+    """Compute Otsu's threshold, clipped to bounds."""
     levels = np.rint(values).clip(0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return min(max(float(threshold), bounds[0]), bounds[1])
 
 
-def _widened(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Specks dropped, holes filled (fat and lumina belong to the tissue), a margin of one pixel."""
-    parts = tissue & ~_small_parts(tissue, SPECK_PX, at_border=True)
-    whole = parts | _small_parts(~parts, HOLE_PX, at_border=False)
+def _clean_up(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Drop specks, fill holes (fat and lumina belong to the tissue) and add a margin of one pixel."""
+    parts = tissue & ~_find_small_parts(tissue, SPECK_PX, at_border=True)
+    whole = parts | _find_small_parts(~parts, HOLE_PX, at_border=False)
     wide: NDArray[np.bool_] = cv2.dilate(whole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return wide
 
 
-def _small_parts(mask: NDArray[np.bool_], most_px: int, *, at_border: bool) -> NDArray[np.bool_]:
-    """Find connected parts of at most so many pixels; those that touch the border only if they count too."""
+def _find_small_parts(mask: NDArray[np.bool_], largest_px: int, *, at_border: bool) -> NDArray[np.bool_]:
+    """Return the connected parts of at most `largest_px` pixels, including those at the border if `at_border`."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     left, top, width, height, area = stats.T
-    small = area <= most_px
+    small = area <= largest_px
     if not at_border:
         h, w = mask.shape
         small &= (left > 0) & (top > 0) & (left + width < w) & (top + height < h)
-    small[0] = False  # what is not in the mask at all
+    small[0] = False  # the background
     found: NDArray[np.bool_] = small[parts]
     return found
 
 
-def _overlaps(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.float64]]:
-    """Find the mask pixels that start..stop touches, and how much of each lies within."""
+def _weigh_pixels(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.float64]]:
+    """Return the mask pixels that start..stop touches, and the share of each that lies within."""
     first, last = min(max(math.floor(start), 0), size), max(min(math.ceil(stop), size), 0)
     pixels = np.arange(first, max(first, last), dtype=np.float64)
     return slice(first, max(first, last)), np.minimum(pixels + 1, stop) - np.maximum(pixels, start)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.slides.pixels import PixelSource
-from napari_pathprune.slides.resample import resample, taps_of
+from napari_pathprune.slides.resample import compute_taps, resample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ class View:
         ratios = self._ratios()
         if ratios == (1.0, 1.0) or y0 == y1 or x0 == x1:
             return self.slide.read((y0, x0, y1, x1), self.level)
-        rows, columns = taps_of(y0, y1, ratios[0]), taps_of(x0, x1, ratios[1])
+        rows, columns = compute_taps(y0, y1, ratios[0]), compute_taps(x0, x1, ratios[1])
         pixels = self.slide.read((rows.start, columns.start, rows.stop, columns.stop), self.level)
         return resample(pixels, rows, columns)
 

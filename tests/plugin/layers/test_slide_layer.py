@@ -47,7 +47,7 @@ def test_pyramid_is_multiscale_and_read_only_where_looked_at(tmp_path, picture, 
     assert attributes["name"] == "slide"
     assert attributes["scale"] == (0.25, 0.25)
     assert [level.shape for level in levels] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
-    from napari_pathprune.slides.pyramid import TiffLevel
+    from napari_pathprune.slides.tiff_level import TiffLevel
 
     boxes = []
     whole = TiffLevel.read

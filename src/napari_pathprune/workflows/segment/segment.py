@@ -18,8 +18,8 @@ from napari_pathprune.inference.predict import Predictor
 from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
-from napari_pathprune.slides.tiles import Tile, tiles_of
-from napari_pathprune.slides.tissue import tissue_mask
+from napari_pathprune.slides.tiles import Tile, tile_region
+from napari_pathprune.slides.tissue import find_tissue
 from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
@@ -201,7 +201,7 @@ def segment(
     side_px = write_px or predictor.read_px() - 2 * halo_px
     if journal is not None:
         side_px = journal.begin(side_px)  # a resumed run keeps its tiles, whatever memory is free now
-    tiles = tiles_of(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
+    tiles = tile_region(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
     chosen = _select_tissue(tiles, view) if mask_pays else tiles
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
@@ -229,5 +229,5 @@ def _segment_tile(tile: Tile, view: View, predictor: Predictor, stitcher: Stitch
 
 def _select_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
     """Return the tiles that hold tissue."""
-    tissue = tissue_mask(view.slide)
-    return tuple(tile for tile in tiles if tissue.covers(view.to_level0(tile.write)) > 0.0)
+    tissue = find_tissue(view.slide)
+    return tuple(tile for tile in tiles if tissue.coverage(view.to_level0(tile.write)) > 0.0)

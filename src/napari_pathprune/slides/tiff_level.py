@@ -1,0 +1,177 @@
+"""One level of a TIFF file; only the segments (tiles or strips) that a read touches are decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_pathprune.base.box import Box, clip_box
+from napari_pathprune.base.error_line import first_line
+from napari_pathprune.slides.colour import to_rgb
+from napari_pathprune.slides.pixels import Key
+from napari_pathprune.slides.segment_cache import SegmentCache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import tifffile
+    from numpy.typing import DTypeLike, NDArray
+
+APERIO_YCBCR = 33003  # Matrox JPEG 2000: the file holds YCbCr, and tifffile does not convert it
+JPEG = {6, 7, 34892, 33007}
+WHITE = 255
+
+
+class TiffLevel:
+    """One level of a TIFF pyramid as (h, w, 3) uint8. Slicing it decodes the segments that the slices touch.
+
+    Safe to read from several threads: the file is read under its lock, and segments are decoded outside of it.
+
+    Parameters
+    ----------
+    pages
+        One page, or one page for each of three channels.
+    path
+        Path of the file, for error messages.
+    cache
+        Decoded segments, shared by the levels of the file.
+    """
+
+    def __init__(self, pages: tuple[tifffile.TiffPage, ...], path: Path, cache: SegmentCache) -> None:
+        key = pages[0].keyframe
+        self.page = key  # the page whose tags describe all pages
+        self._pages, self._path, self._cache = pages, path, cache
+        self._segment_shape = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+        self._channels = 3 if int(key.photometric) == 3 else len(pages) * key.samplesperpixel
+        self._separate = key.samplesperpixel if key.planarconfig == 2 else 1  # grids of segments, one for each sample
+        self._grid = tuple(
+            -(-n // s) for n, s in zip((key.imagelength, key.imagewidth), self._segment_shape, strict=True)
+        )
+        self._alpha = {1: "premultiplied", 2: "straight"}.get(int(key.extrasamples[-1])) if key.extrasamples else None
+        self._decode = key.decode  # a lazily cached property: threads must not compute it at the same time
+        self._tables = [
+            {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
+            for page in pages
+        ]
+        self.shape: tuple[int, int, int] = (key.imagelength, key.imagewidth, 3)
+        self.dtype = np.dtype(np.uint8)
+        self.ndim, self.size = 3, 3 * key.imagelength * key.imagewidth
+
+    def __getitem__(self, key: Key) -> NDArray[np.uint8]:
+        """Read (ys, xs) or (ys, xs, channels); slices, integers and an ellipsis are accepted, as in numpy."""
+        keys = key if isinstance(key, tuple) else (key,)
+        if len(keys) < 2 or not all(isinstance(k, slice) for k in keys[:2]):
+            chosen: NDArray[np.uint8] = self._read_all()[key]  # a row or a pixel: too rare for a path of its own
+            return chosen
+        ranges = [range(*k.indices(n)) for k, n in zip(keys[:2], self.shape, strict=False)]
+        spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) if r else (0, 0) for r in ranges]
+        (y0, y1), (x0, x1) = spans
+        pixels = self.read((y0, x0, y1, x1))
+        steps = tuple(np.asarray(r, int) - s[0] for r, s in zip(ranges, spans, strict=True))
+        if any(r.step != 1 for r in ranges):
+            pixels = pixels[steps[0]][:, steps[1]]
+        return pixels[(slice(None), slice(None), *keys[2:])]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001 (numpy's)
+        """Read the whole level."""
+        del copy
+        return self._read_all().astype(dtype or np.uint8, copy=False)
+
+    def read(self, box: Box) -> NDArray[np.uint8]:
+        """Read a box that lies inside the level."""
+        y0, x0, y1, x1 = box
+        raw = np.empty((y1 - y0, x1 - x0, self._channels), np.uint8)
+        for plane in range(len(self._pages)):
+            for index in self._touched_segments(box):
+                self._paste(raw, box, plane, index)
+        if self._alpha is None:  # drop extra samples that are not declared as alpha
+            raw = raw[..., : 3 if self._channels >= 3 else 1]
+        return to_rgb(raw, premultiplied=self._alpha == "premultiplied")
+
+    def end_of_data(self) -> int:
+        """Return the file position behind the last segment, in bytes."""
+        ends = (np.add(p.dataoffsets, p.databytecounts, dtype=np.int64) for p in self._pages if len(p.dataoffsets))
+        return max((int(end.max()) for end in ends), default=0)
+
+    def _read_all(self) -> NDArray[np.uint8]:
+        return self.read((0, 0, *self.shape[:2]))
+
+    def _touched_segments(self, box: Box) -> Iterator[int]:
+        """Yield the indices of the segments that a box touches; separate samples follow grid by grid."""
+        y0, x0, y1, x1 = box
+        (h, w), (rows, columns) = self._segment_shape, self._grid
+        if y1 > y0 and x1 > x0:
+            for sample in range(self._separate):
+                for row in range(y0 // h, -(-y1 // h)):
+                    for column in range(x0 // w, -(-x1 // w)):
+                        yield (sample * rows + row) * columns + column
+
+    def _paste(self, raw: NDArray[np.uint8], box: Box, plane: int, index: int) -> None:
+        """Copy the part of a segment that lies in a box into the samples of that box."""
+        rest, column = divmod(index, self._grid[1])
+        sample, row = divmod(rest, self._grid[0])
+        top, left = row * self._segment_shape[0], column * self._segment_shape[1]
+        segment = self._read_segment(plane, index)
+        inside = clip_box((top, left, top + segment.shape[0], left + segment.shape[1]), self.shape[:2])
+        y0, x0 = max(inside[0], box[0]), max(inside[1], box[1])
+        y1, x1 = min(inside[2], box[2]), min(inside[3], box[3])
+        if y1 <= y0 or x1 <= x0:
+            return
+        first = plane + sample
+        target = raw[y0 - box[0] : y1 - box[0], x0 - box[1] : x1 - box[1], first : first + segment.shape[2]]
+        target[...] = segment[y0 - top : y1 - top, x0 - left : x1 - left]
+
+    def _read_segment(self, plane: int, index: int) -> NDArray[np.uint8]:
+        """Return the decoded samples (h, w, samples) of a segment, from the cache if they are there."""
+        page = self._pages[plane]
+        key = (int(page.offset), index)
+        segment = self._cache.get(key)
+        if segment is None:
+            segment = self._decode_segment(page, plane, index)
+            self._cache.put(key, segment)
+        return segment
+
+    def _decode_segment(self, page: tifffile.TiffPage, plane: int, index: int) -> NDArray[np.uint8]:
+        try:
+            data = self._read_bytes(page, index)
+            pixels, _, shape = self._decode(data, index, **self._tables[plane])
+        except Exception as error:
+            h, w = self.shape[:2]
+            raise ValueError(
+                f"{self._path}: the image is damaged, segment {index} of the {w} x {h} px level cannot be read "
+                f"({first_line(error)}); get a fresh copy of the file"
+            ) from error
+        if pixels is None:  # scanners leave out segments without tissue
+            return np.full(shape[1:], WHITE, np.uint8)
+        return _to_colours(pixels[0], page.keyframe)
+
+    def _read_bytes(self, page: tifffile.TiffPage, index: int) -> bytes | None:
+        """Read the encoded bytes of a segment; None if the file leaves it out."""
+        offset, count = page.dataoffsets[index], page.databytecounts[index]
+        if offset == 0 or count == 0:
+            return None
+        handle = page.parent.filehandle
+        if handle.closed:
+            raise EOFError("the slide was closed")
+        with handle.lock:
+            handle.seek(offset)
+            data: bytes = handle.read(count)
+        if len(data) < count:
+            raise EOFError(f"the file ends {count - len(data)} bytes early")
+        return data
+
+
+def _to_colours(pixels: NDArray[np.uint8], key: tifffile.TiffPage) -> NDArray[np.uint8]:
+    """Convert decoded samples to grey with black as 0, or to RGB."""
+    if int(key.compression) == APERIO_YCBCR:
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels[..., [0, 2, 1]]), cv2.COLOR_YCrCb2RGB), np.uint8)
+    if int(key.photometric) == 0:
+        return ~pixels
+    if int(key.photometric) == 3:
+        table = np.asarray(key.colormap)
+        table = table >> 8 if table.max() > 255 else table
+        return table.astype(np.uint8).T[pixels[..., 0]]
+    return pixels

@@ -1,0 +1,88 @@
+"""The levels of the slide in TIFF files of every layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+from slide_files import ALPHA, GREY, ON_WHITE, RGB, halve, read_level, write_ome, write_pyramid, write_svs
+
+from napari_pathprune.slides.reader import open_slide
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "APERIO_JP2000_RGB"])
+def test_aperio_pyramid_without_label_macro_and_thumbnail(tmp_path: Path, painting, compression):
+    write_svs(tmp_path / "a.svs", painting, compression)
+    with open_slide(tmp_path / "a.svs") as slide:
+        assert [level.shape for level in slide.levels] == [(300, 410, 3), (150, 205, 3)]
+        assert slide.mpp == (0.499, 0.499)
+        assert slide.name == "a.svs"
+        assert np.abs(read_level(slide).astype(int) - painting).mean() < 4
+        with tifffile.TiffFile(tmp_path / "a.svs") as tif:
+            assert np.array_equal(read_level(slide), tif.series[0].levels[0].asarray())
+            assert np.array_equal(read_level(slide, 1), tif.series[0].levels[1].asarray())
+
+
+def test_ome_pyramid_in_subifds(tmp_path: Path, painting):
+    write_ome(tmp_path / "a.ome.tif", painting)
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert len(slide.levels) == 3
+        assert slide.mpp == (0.25, 0.26)
+        assert np.array_equal(read_level(slide), painting)
+        assert np.array_equal(read_level(slide, 1), halve(painting))
+        assert slide.downsamples[2] == (4.0, 410 / 102)
+
+
+def test_tiled_pyramid_of_reduced_pages(tmp_path: Path, painting):
+    write_pyramid(tmp_path / "a.tif", painting, resolution=(20000, 20000), resolutionunit="CENTIMETER")
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert [level.shape[0] for level in slide.levels] == [300, 150, 75]
+        assert slide.mpp == (0.5, 0.5)
+        assert np.array_equal(read_level(slide, 1), halve(painting))
+
+
+TABLE = np.stack([np.arange(256)[::-1], np.arange(256), np.arange(256) // 2])
+TIFFS = {
+    "strips": (RGB, {"photometric": "rgb", "rowsperstrip": 7}, RGB),
+    "one strip": (RGB, {"photometric": "rgb", "rowsperstrip": 50, "compression": "lzw", "predictor": True}, RGB),
+    "grey": (GREY, {"photometric": "minisblack", "tile": (32, 32)}, GREY[..., None].repeat(3, 2)),
+    "white is zero": (GREY, {"photometric": "miniswhite"}, 255 - GREY[..., None].repeat(3, 2)),
+    "palette": (GREY, {"photometric": "palette", "colormap": (TABLE * 257).astype(np.uint16)}, TABLE.T[GREY]),
+    "separate planes": (RGB.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate"}, RGB),
+    "separate tiles": (
+        RGB.transpose(2, 0, 1),
+        {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 32)},
+        RGB,
+    ),
+    "alpha": (np.dstack([RGB, ALPHA]), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, ON_WHITE),
+    "premultiplied alpha": (
+        np.dstack([np.where(ALPHA[..., None] > 0, RGB, 0), ALPHA]),
+        {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+        ON_WHITE,
+    ),
+    "fourth sample, not alpha": (
+        np.dstack([RGB, ALPHA]),
+        {"photometric": "rgb", "extrasamples": ["unspecified"]},
+        RGB,
+    ),
+    "three OME channels": (RGB.transpose(2, 0, 1), {"ome": True, "photometric": "minisblack", "tile": (16, 16)}, RGB),
+    "one OME channel": (GREY, {"ome": True, "photometric": "minisblack"}, GREY[..., None].repeat(3, 2)),
+    "big endian BigTIFF": (RGB, {"photometric": "rgb", "bigtiff": True, "byteorder": ">"}, RGB),
+}
+
+
+@pytest.mark.parametrize("case", TIFFS)
+def test_tiff_of_any_layout_becomes_rgb(tmp_path: Path, case):
+    pixels, options, expected = TIFFS[case]
+    metadata = {"axes": "CYX" if pixels.ndim == 3 else "YX"} if options.get("ome") else None
+    tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=metadata, **options)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.levels[0].shape == (50, 70, 3)
+        assert np.array_equal(read_level(slide), expected)
+        assert np.array_equal(slide.read((13, 5, 41, 66)), expected[13:41, 5:66])
+        assert slide.mpp is None
