@@ -127,7 +127,9 @@ def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -
     target = PruneTarget("ratio", 1 - run.left) if run.measure == "channels" else PruneTarget(run.measure, run.left)
     settings = settings_of(run, study)
     # by l2 whatever the criterion: each layer keeps as many filters (scope "local"), and their weights do not matter
-    prune_checkpoint(str(dense), cut, target, criterion="l2", decider=settings.by, **settings.options)
+    prune_checkpoint(
+        str(dense), cut, target, criterion="l2", decider=settings.by, scope=settings.in_scope, limits=settings.limits()
+    )
     checkpoint = load(cut)
     model = checkpoint.model()
     torch.manual_seed(run.seed)

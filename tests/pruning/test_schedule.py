@@ -8,6 +8,8 @@ from pruning_nets import Grouped
 from torch import nn
 
 from napari_pathprune.pruning import (
+    Limits,
+    Target,
     choose,
     compact,
     cost_after,
@@ -41,11 +43,11 @@ def test_steps_are_shares_of_the_dense_width(model):
 @pytest.mark.parametrize("scope", ["local", "global"])
 def test_without_training_the_steps_end_where_one_shot_does(model, scope):
     graph = trace(model, IMAGE)
-    (shot,) = one_shot(model, graph, 0.5, scope=scope, criterion="l1")
-    *_, last = iterative(model, graph, 0.5, step_ratio=0.5, scope=scope, criterion="l1")
+    (shot,) = one_shot(model, graph, 0.5, scope, criterion="l1")
+    *_, last = iterative(model, graph, 0.5, 0.5, scope, criterion="l1")
     assert last.plan == shot.plan == choose(graph, importance(model, graph, "l1"), 0.5, scope, criterion="l1")
     total = sum(len(stay) for stay in last.plan.keep.values())
-    *_, slow = iterative(model, graph, 0.5, step_ratio=0.1, scope=scope, criterion="l1")
+    *_, slow = iterative(model, graph, 0.5, 0.1, scope, criterion="l1")
     assert sum(len(stay) for stay in slow.plan.keep.values()) == pytest.approx(total, abs=1)
 
 
@@ -79,7 +81,9 @@ def test_numbers_out_of_range_are_refused(model, ratio, step):
 @pytest.mark.parametrize("steps", [linear_steps, cubic_steps])
 @pytest.mark.parametrize("total", [1, 2, 7])
 def test_schedules_rise_to_their_target(steps, total):
-    ratios = steps(0.7, total)
+    targets = steps(Target("macs", keep=0.3), total)
+    assert {target.measure for target in targets} == {"macs"}
+    ratios = [target.ratio for target in targets]
     assert len(ratios) == total
     assert ratios[-1] == pytest.approx(0.7)
     assert list(ratios) == sorted(ratios)
@@ -87,7 +91,8 @@ def test_schedules_rise_to_their_target(steps, total):
 
 
 def test_cubic_cuts_most_at_first_and_linear_the_same_each_time():
-    linear, cubic = ([0.0, *steps(0.6, 4)] for steps in (linear_steps, cubic_steps))
+    target = Target.from_ratio(0.6)
+    linear, cubic = ([0.0, *(step.ratio for step in steps(target, 4))] for steps in (linear_steps, cubic_steps))
     gains = [[b - a for a, b in pairwise(ratios)] for ratios in (linear, cubic)]
     assert gains[0] == pytest.approx([0.15] * 4)
     assert gains[1] == sorted(gains[1], reverse=True)
@@ -97,45 +102,43 @@ def test_cubic_cuts_most_at_first_and_linear_the_same_each_time():
 @pytest.mark.parametrize("measure", ["params", "macs"])
 def test_a_schedule_can_follow_parameters_or_macs(narrow_hovernet, narrow_graph, patch, measure):
     whole = getattr(cost_after(narrow_graph), measure)
-    for step in gradual(narrow_hovernet, narrow_graph, linear_steps(0.8, 3), measure, verify=False):
-        assert getattr(cost_of(step.model, patch), measure) / whole == pytest.approx(1 - step.ratio, rel=0.01)
+    for step in gradual(narrow_hovernet, narrow_graph, linear_steps(Target(measure, keep=0.2), 3), verify=False):
+        assert getattr(cost_of(step.model, patch), measure) / whole == pytest.approx(step.target.keep, rel=0.01)
 
 
 def test_limits_and_deciders_reach_every_step(model):
     model = Grouped()
     graph = trace(model, IMAGE)
-    steps = list(iterative(model, graph, 0.6, 0.2, decider="convolved", keep=["middle.0"], first="internal"))
+    limits = Limits(keep=["middle.0"], first="internal")
+    steps = list(iterative(model, graph, 0.6, 0.2, "local", limits, decider="convolved"))
     assert all(len(step.plan.keep["middle.0"]) == 12 for step in steps)
     scores = importance(model, graph, decider="convolved")
-    assert (
-        steps[-1].plan.keep["first.0"]
-        == choose(graph, scores, 0.6, keep=["middle.0"], first="internal").keep["first.0"]
-    )
+    assert steps[-1].plan.keep["first.0"] == choose(graph, scores, 0.6, limits=limits).keep["first.0"]
     with pytest.raises(ValueError, match="the deciders are"):
         next(one_shot(model, graph, 0.5, decider="nobody"))
 
 
 def test_fixed_steps_end_at_the_ratio():
-    assert fixed_steps(0.0) == (0.0,)
-    assert fixed_steps(0.68)[-1] == 0.68
-    assert len(fixed_steps(0.68)) == 14  # the paper's way to a tenth of the parameters
+    nothing, paper = Target.from_ratio(0.0), Target.from_ratio(0.68)
+    assert fixed_steps(nothing) == (nothing,)
+    assert fixed_steps(paper)[-1] == paper
+    assert len(fixed_steps(paper)) == 14  # the paper's way to a tenth of the parameters
 
 
 @pytest.mark.parametrize(
-    ("ratios", "options", "words"),
+    "targets",
     [
-        ((), {}, "give at least one"),
-        ((0.5, 0.2), {}, "none lower than the one before"),
-        ((0.5, 1.0), {}, r"pruning ratio of 1\.0"),
-        ((0.5,), {"measure": "size"}, "the measures are channels, params, macs"),
+        (),
+        (Target("channels", keep=0.5), Target("channels", keep=0.8)),
+        (Target("channels", keep=0.5), Target("params", keep=0.2)),
     ],
 )
-def test_schedules_without_meaning_are_refused(model, ratios, options, words):
-    with pytest.raises(ValueError, match=words):
-        gradual(model, trace(model, IMAGE), ratios, **options)
+def test_schedules_without_meaning_are_refused(model, targets):
+    with pytest.raises(ValueError, match="give at least one, all of one measure, and none that keeps more"):
+        gradual(model, trace(model, IMAGE), targets)
 
 
 def test_steps_are_counted_from_one():
     for steps in (linear_steps, cubic_steps):
         with pytest.raises(ValueError, match="got 0 steps"):
-            steps(0.5, 0)
+            steps(Target.from_ratio(0.5), 0)

@@ -39,7 +39,7 @@ def prune(
 
     Example: `pathprune prune hovernet-s -o small.safetensors --params 0.1`
     """
-    from napari_pathprune.pruning.choosing.limits import cap_of
+    from napari_pathprune.pruning.choosing.limits import Limits, parse_cap
     from napari_pathprune.workflows.prune.prune import PruneTarget, prune_checkpoint
 
     target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs, faster=faster)
@@ -50,12 +50,14 @@ def prune(
         criterion=criterion,
         decider=decider,  # type: ignore[arg-type] # what these words may be, the engine says
         scope=scope,  # type: ignore[arg-type]
-        first=first,  # type: ignore[arg-type]
-        max_skip_ratio=max_skip_ratio,
-        caps=dict(map(cap_of, cap or ())),
-        keep=keep or (),
-        round_to=round_to,
-        min_channels=min_channels,
+        limits=Limits(
+            first=first,  # type: ignore[arg-type]
+            max_skip_ratio=1.0 if max_skip_ratio is None else max_skip_ratio,
+            caps=dict(map(parse_cap, cap or ())),
+            keep=keep or (),
+            round_to=round_to,
+            min_channels=min_channels,
+        ),
     )
     if as_json:
         say_json(report.to_dict())

@@ -2,7 +2,9 @@
 
 from napari_pathprune.pruning.choosing.choose import choose
 from napari_pathprune.pruning.choosing.edit import Change, changes, keep_whole, prune_more
-from napari_pathprune.pruning.choosing.search import choose_for_macs, choose_for_params, choose_for_speed
+from napari_pathprune.pruning.choosing.limits import Limits
+from napari_pathprune.pruning.choosing.search_latency import choose_for_latency
+from napari_pathprune.pruning.choosing.target import Target
 from napari_pathprune.pruning.costing.cost import Cost, cost_after, cost_of, latency_of
 from napari_pathprune.pruning.costing.cost_table import GroupCost, cost_table
 from napari_pathprune.pruning.cutting.recalibrate import recalibrate
@@ -33,14 +35,14 @@ __all__ = [
     "Cost",
     "Decider",
     "GroupCost",
+    "Limits",
     "Member",
     "PrunePlan",
     "Step",
+    "Target",
     "changes",
     "choose",
-    "choose_for_macs",
-    "choose_for_params",
-    "choose_for_speed",
+    "choose_for_latency",
     "compact",
     "compose",
     "cost_after",

@@ -1,18 +1,17 @@
-"""How fast to cut: at once, or step by step with training in between."""
+"""Schedules: cut at once, or step by step with training in between."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Final, Literal, Unpack, get_args
+from itertools import pairwise
 
 from torch import nn
 
-from napari_pathprune.pruning.choosing.choose import check_ratio, choose
-from napari_pathprune.pruning.choosing.limits import Options
-from napari_pathprune.pruning.choosing.search import choose_for_macs, choose_for_params
+from napari_pathprune.pruning.choosing.choose import choose
+from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Limits, Scope
+from napari_pathprune.pruning.choosing.target import Target
 from napari_pathprune.pruning.cutting.surgery import compact
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.plan import PrunePlan, compose, identity_plan
@@ -20,19 +19,19 @@ from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.pruning.scoring.importance import Scores, importance
 
 Scorer = Callable[[nn.Module, ChannelGraph], Scores]
-Measure = Literal["channels", "params", "macs"]
+"""A function of a model and its channel graph that returns scores."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One step of a schedule, made when it is asked for.
+    """One step of a schedule, cut when the iterator reaches it.
 
     Attributes
     ----------
     number, total
-        This step, from 1, and how many there are.
-    ratio
-        Share of the dense model's channels (or parameters, or MACs) to be removed so far.
+        This step, counted from 1, and the number of steps.
+    target
+        Share of the dense model that is left after this step.
     plan
         Everything removed so far, in the indices of the dense model.
     model
@@ -41,88 +40,118 @@ class Step:
 
     number: int
     total: int
-    ratio: float
+    target: Target
     plan: PrunePlan
     model: nn.Module
 
+    @property
+    def ratio(self) -> float:
+        """Share of the dense model that has been removed after this step, by the measure of the target."""
+        return self.target.ratio
 
-def fixed_steps(ratio: float, step_ratio: float = 0.05) -> tuple[float, ...]:
-    """Give the shares removed after each step of a fixed size, the last one smaller where it does not divide.
+
+def fixed_steps(target: Target, step_ratio: float = 0.05) -> tuple[Target, ...]:
+    """Return the target after each step of a fixed size; the last step is smaller where the size does not divide.
 
     Parameters
     ----------
-    ratio
-        Share to remove in the end, in [0, 1).
+    target
+        Share to keep in the end.
     step_ratio
-        Share of the *dense* width that each step removes (the paper's 5 %, arXiv 2404.08831).
+        Share of the *dense* model that each step removes (the paper's 5 %, arXiv 2404.08831).
 
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If the step is out of range.
 
     Examples
     --------
-    >>> fixed_steps(0.25, 0.1)
-    (0.1, 0.2, 0.25)
+    >>> [step.ratio for step in fixed_steps(Target("channels", keep=0.75), 0.1)]
+    [0.1, 0.2, 0.25]
     """
-    check_ratio(ratio)
     if not 0.0 < step_ratio <= 1.0:
-        raise ValueError(f"got a step of {step_ratio}; give the share of the dense width to remove, above 0, at most 1")
-    total = max(1, math.ceil(ratio / step_ratio - 1e-9))
-    return tuple(min(ratio, (number + 1) * step_ratio) for number in range(total))
+        raise ValueError(f"got a step of {step_ratio}; give the share of the dense model to remove, above 0, at most 1")
+    total = max(1, math.ceil(target.ratio / step_ratio - 1e-9))
+    return _keep_less(target, [min(target.ratio, (number + 1) * step_ratio) for number in range(total)])
 
 
-def linear_steps(ratio: float, steps: int) -> tuple[float, ...]:
-    """Give the shares removed after each of some equal steps, ``ratio * t / steps``.
-
-    Examples
-    --------
-    >>> linear_steps(0.5, 2)
-    (0.25, 0.5)
-    """
-    _check_steps(ratio, steps)
-    return tuple(ratio * (number + 1) / steps for number in range(steps))
-
-
-def cubic_steps(ratio: float, steps: int) -> tuple[float, ...]:
-    """Give the shares removed after each step of a cubic schedule: much at first, while there is plenty.
-
-    ``ratio * (1 - (1 - t / steps)^3)`` (Zhu and Gupta 2017, arXiv 1710.01878).
+def linear_steps(target: Target, steps: int) -> tuple[Target, ...]:
+    """Return the target after each of ``steps`` equal steps; step t removes ``ratio * t / steps``.
 
     Examples
     --------
-    >>> cubic_steps(0.5, 2)
-    (0.4375, 0.5)
+    >>> [step.keep for step in linear_steps(Target("params", keep=0.5), 2)]
+    [0.75, 0.5]
     """
-    _check_steps(ratio, steps)
-    return tuple(ratio * (1.0 - (1.0 - (number + 1) / steps) ** 3) for number in range(steps))
+    _check_steps(steps)
+    return _keep_less(target, [target.ratio * (number + 1) / steps for number in range(steps)])
 
 
-def _check_steps(ratio: float, steps: int) -> None:
-    check_ratio(ratio)
+def cubic_steps(target: Target, steps: int) -> tuple[Target, ...]:
+    """Return the target after each step of a cubic schedule, which removes most in the first steps.
+
+    Step t removes ``ratio * (1 - (1 - t / steps)^3)`` (Zhu and Gupta 2017, arXiv 1710.01878).
+
+    Examples
+    --------
+    >>> [step.keep for step in cubic_steps(Target("params", keep=0.5), 2)]
+    [0.5625, 0.5]
+    """
+    _check_steps(steps)
+    return _keep_less(target, [target.ratio * (1.0 - (1.0 - (number + 1) / steps) ** 3) for number in range(steps)])
+
+
+def _check_steps(steps: int) -> None:
     if steps < 1:
         raise ValueError(f"got {steps} steps; give at least 1")
 
 
-class Settings(Options, total=False):
-    """The keyword arguments of `gradual`; see there."""
-
-    criterion: str | Scorer
-    decider: Decider
-    seed: int
-    verify: bool
+def _keep_less(target: Target, ratios: list[float]) -> tuple[Target, ...]:
+    """Return the targets that remove these shares, the last one exactly ``target``."""
+    return *(Target.from_ratio(ratio, target.measure) for ratio in ratios[:-1]), target
 
 
-def one_shot(model: nn.Module, graph: ChannelGraph, ratio: float, **settings: Unpack[Settings]) -> Iterator[Step]:
-    """Remove everything in a single step; see `gradual`."""
-    return gradual(model, graph, (ratio,), **settings)
+def one_shot(
+    model: nn.Module,
+    graph: ChannelGraph,
+    ratio: float,
+    scope: Scope = "local",
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    criterion: str | Scorer = "l2",
+    decider: Decider = "producers",
+    seed: int = 0,
+    verify: bool = True,
+) -> Iterator[Step]:
+    """Remove a share of the channels in a single step; parameters as in `gradual`."""
+    return gradual(
+        model,
+        graph,
+        (Target.from_ratio(ratio),),
+        scope,
+        limits,
+        criterion=criterion,
+        decider=decider,
+        seed=seed,
+        verify=verify,
+    )
 
 
 def iterative(
-    model: nn.Module, graph: ChannelGraph, ratio: float, step_ratio: float = 0.05, **settings: Unpack[Settings]
+    model: nn.Module,
+    graph: ChannelGraph,
+    ratio: float,
+    step_ratio: float = 0.05,
+    scope: Scope = "local",
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    criterion: str | Scorer = "l2",
+    decider: Decider = "producers",
+    seed: int = 0,
+    verify: bool = True,
 ) -> Iterator[Step]:
-    """Remove the same share of the dense width in every step; see `fixed_steps` and `gradual`.
+    """Remove a share of the channels in steps of ``step_ratio`` of the dense width; parameters as in `gradual`.
 
     Examples
     --------
@@ -134,22 +163,32 @@ def iterative(
     >>> [step.model[0].out_channels for step in iterative(model, graph, ratio=0.15)]
     [19, 18, 17]
     """
-    return gradual(model, graph, fixed_steps(ratio, step_ratio), **settings)
+    return gradual(
+        model,
+        graph,
+        fixed_steps(Target.from_ratio(ratio), step_ratio),
+        scope,
+        limits,
+        criterion=criterion,
+        decider=decider,
+        seed=seed,
+        verify=verify,
+    )
 
 
 def gradual(
     model: nn.Module,
     graph: ChannelGraph,
-    ratios: Sequence[float],
-    measure: Measure = "channels",
+    targets: Sequence[Target],
+    scope: Scope = "local",
+    limits: Limits = DEFAULT_LIMITS,
     *,
     criterion: str | Scorer = "l2",
     decider: Decider = "producers",
     seed: int = 0,
     verify: bool = True,
-    **options: Unpack[Options],
 ) -> Iterator[Step]:
-    """Remove channels step by step, each time those that matter least in the model as it is then.
+    """Remove channels step by step, each time the least important ones of the model as it is at that step.
 
     Parameters
     ----------
@@ -157,29 +196,28 @@ def gradual(
         The dense model; it is not changed.
     graph
         Its channel graph.
-    ratios
-        Share removed after each step, in [0, 1), never falling; from `fixed_steps`, `linear_steps`, `cubic_steps`.
-    measure
-        What the shares are of: the dense model's ``"channels"`` (as in `choose`), ``"params"`` or ``"macs"``.
+    targets
+        Share of the dense model to keep after each step, by one measure and never rising; from `fixed_steps`,
+        `linear_steps` or `cubic_steps`.
+    scope, limits
+        As in `choose`.
     criterion
-        As in `importance`; or a function of a model and its graph that gives scores, as for data:
-        ``lambda model, graph: taylor(model, graph, batches, loss)``.
+        As in `importance`, or a function of a model and its graph that returns scores. That is how to score with
+        data: ``lambda model, graph: taylor(model, graph, batches, loss)``.
     decider, seed
         As in `importance`.
     verify
         As in `compact`.
-    options
-        Limits as in `choose`.
 
     Yields
     ------
     Step
-        With the compact model to train before the next is asked for.
+        With the compact model, to be trained before the next step is taken.
 
     Raises
     ------
     ValueError
-        If a number is out of range, or a step is out of reach under these limits.
+        If the targets rise or differ in measure, or one is out of reach under these limits.
 
     Examples
     --------
@@ -188,59 +226,30 @@ def gradual(
     >>> from napari_pathprune.pruning import trace
     >>> model = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 2, 1))
     >>> graph = trace(model, torch.zeros(1, 3, 16, 16))
-    >>> [step.model[0].out_channels for step in gradual(model, graph, cubic_steps(0.5, 2))]
+    >>> targets = cubic_steps(Target("channels", keep=0.5), 2)
+    >>> [step.model[0].out_channels for step in gradual(model, graph, targets)]
     [18, 16]
     """
-    if not ratios or list(ratios) != sorted(ratios):
-        raise ValueError(f"got the ratios {tuple(ratios)}; give at least one, and none lower than the one before")
-    for ratio in ratios:
-        check_ratio(ratio)
-    if measure not in get_args(Measure):
-        raise ValueError(f"got measure {measure!r}; the measures are {', '.join(get_args(Measure))}")
+    if not targets or any(b.keep > a.keep or b.measure != a.measure for a, b in pairwise(targets)):
+        raise ValueError(
+            f"got the targets {tuple(targets)}; give at least one, all of one measure, "
+            "and none that keeps more than the one before"
+        )
     name = criterion if isinstance(criterion, str) else getattr(criterion, "__name__", type(criterion).__name__)
-    score = _scorer(criterion, decider, seed) if isinstance(criterion, str) else criterion
 
-    def chosen(now: nn.Module, now_graph: ChannelGraph, ratio: float) -> PrunePlan:
-        return _CHOOSE[measure](now_graph, score(now, now_graph), ratio, graph, options)
+    def score(now: nn.Module, now_graph: ChannelGraph) -> Scores:
+        if isinstance(criterion, str):
+            return importance(now, now_graph, criterion, decider=decider, seed=seed)
+        return criterion(now, now_graph)
 
-    return _steps(model, graph, ratios, chosen, name, verify=verify)
+    def steps() -> Iterator[Step]:
+        plan = step = identity_plan(graph)
+        now, now_graph = model, graph
+        for number, target in enumerate(targets, start=1):
+            now_graph = now_graph.after(step.keep)
+            step = choose(now_graph, score(now, now_graph), 0.0, scope, limits, target, dense=graph)
+            now = compact(now, now_graph, step, verify=verify)
+            plan = replace(compose(plan, step), criterion=name, ratio=target.ratio)
+            yield Step(number, len(targets), target, plan, now)
 
-
-def _scorer(criterion: str, decider: Decider, seed: int) -> Scorer:
-    return lambda model, graph: importance(model, graph, criterion, decider=decider, seed=seed)
-
-
-def _by_channels(graph: ChannelGraph, scores: Scores, ratio: float, dense: ChannelGraph, options: Options) -> PrunePlan:
-    return choose(graph, scores, ratio, dense=dense, **options)
-
-
-def _by_params(graph: ChannelGraph, scores: Scores, ratio: float, dense: ChannelGraph, options: Options) -> PrunePlan:
-    return choose_for_params(graph, scores, 1.0 - ratio, dense=dense, **options)
-
-
-def _by_macs(graph: ChannelGraph, scores: Scores, ratio: float, dense: ChannelGraph, options: Options) -> PrunePlan:
-    return choose_for_macs(graph, scores, 1.0 - ratio, dense=dense, **options)
-
-
-_CHOOSE: Final[Mapping[Measure, Callable[[ChannelGraph, Scores, float, ChannelGraph, Options], PrunePlan]]] = (
-    MappingProxyType({"channels": _by_channels, "params": _by_params, "macs": _by_macs})
-)
-
-
-def _steps(
-    model: nn.Module,
-    graph: ChannelGraph,
-    ratios: Sequence[float],
-    chosen: Callable[[nn.Module, ChannelGraph, float], PrunePlan],
-    criterion: str,
-    *,
-    verify: bool,
-) -> Iterator[Step]:
-    plan = step = identity_plan(graph)
-    now, now_graph = model, graph
-    for number, ratio in enumerate(ratios, start=1):
-        now_graph = now_graph.after(step.keep)
-        step = chosen(now, now_graph, ratio)
-        now = compact(now, now_graph, step, verify=verify)
-        plan = replace(compose(plan, step), criterion=criterion, ratio=ratio)
-        yield Step(number, len(ratios), ratio, plan, now)
+    return steps()

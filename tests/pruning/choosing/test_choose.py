@@ -1,7 +1,5 @@
 """Choosing: scopes, limits, order."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -9,8 +7,7 @@ from hypothesis import strategies as st
 from pruning_nets import Attention, Grouped
 from torch import nn
 
-from napari_pathprune.pruning import ChannelGroup, choose, compact, compose, identity_plan, importance, trace
-from napari_pathprune.pruning.choosing.limits import matching
+from napari_pathprune.pruning import Limits, Target, choose, compact, compose, identity_plan, importance, trace
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 quick = settings(
@@ -28,10 +25,10 @@ def scores(narrow_hovernet, narrow_graph):
     ratio=st.floats(0, 0.999),
     scope=st.sampled_from(["local", "global"]),
     round_to=st.sampled_from([1, 2, 8]),
-    cap=st.none() | st.floats(0, 1),
+    cap=st.floats(0, 1),
 )
 def test_no_group_and_no_split_is_ever_emptied(narrow_graph, scores, ratio, scope, round_to, cap):
-    plan = choose(narrow_graph, scores, ratio, scope, max_skip_ratio=cap, round_to=round_to)
+    plan = choose(narrow_graph, scores, ratio, scope, Limits(max_skip_ratio=cap, round_to=round_to))
     plan.check(narrow_graph)
     assert set(plan.keep) == {group.name for group in narrow_graph.prunable}
     for group in narrow_graph.prunable:
@@ -39,7 +36,7 @@ def test_no_group_and_no_split_is_ever_emptied(narrow_graph, scores, ratio, scop
         counts = [sum(index // part == split for index in stay) for split in range(group.splits)]
         assert min(counts) == max(counts) >= 1
         assert len(stay) % round_to == 0 or len(stay) == group.width
-        if cap is not None and group.kind == "skip":
+        if group.kind == "skip":
             assert len(stay) >= (1 - cap) * group.width - 1e-6
 
 
@@ -64,7 +61,7 @@ def test_the_best_stay_and_each_split_chooses_its_own():
 
 
 def test_skip_groups_can_be_spared(narrow_graph, scores):
-    plan = choose(narrow_graph, scores, ratio=0.75, max_skip_ratio=0.25)
+    plan = choose(narrow_graph, scores, ratio=0.75, limits=Limits(max_skip_ratio=0.25))
     for group in narrow_graph.prunable:
         wanted = group.width * (0.75 if group.kind == "skip" else 0.25)
         assert len(plan.keep[group.name]) == max(wanted, group.splits)
@@ -77,20 +74,20 @@ def test_skip_groups_can_be_spared(narrow_graph, scores):
         ({"ratio": -0.1}, "pruning ratio"),
         ({"ratio": float("nan")}, "pruning ratio of nan"),
         ({"scope": "universal"}, "scopes are local, global"),
-        ({"max_skip_ratio": 2.0}, "max_skip_ratio=2.0"),
-        ({"round_to": 0}, "round_to=0"),
-        ({"min_channels": 0}, "min_channels=0"),
-        ({"floor": 1.5}, r"floor=1\.5"),
-        ({"first": "last"}, "first='last'; give skip or internal, or None"),
-        ({"caps": {"d0.*": 2.0}}, r"cap of 2\.0 for 'd0"),
-        ({"caps": {"d9.*": 0.5}}, "fits the name of no channel group; see graph"),
-        ({"keep": ["d0.units.0.conv3"]}, r"that layer makes channels of 'd0\.shortcut'"),
-        ({"keep": "d0.shortcut"}, "give a list of names"),
     ],
 )
 def test_wrong_numbers_are_refused(narrow_graph, scores, options, words):
     with pytest.raises(ValueError, match=words):
         choose(narrow_graph, scores, **options)
+
+
+def test_a_target_of_channels_is_the_other_side_of_a_ratio(narrow_graph, scores):
+    assert choose(narrow_graph, scores, target=Target("channels", keep=0.3)) == choose(narrow_graph, scores, ratio=0.7)
+
+
+def test_a_target_for_the_latency_needs_the_model(narrow_graph, scores):
+    with pytest.raises(ValueError, match="measure the model with choose_for_latency"):
+        choose(narrow_graph, scores, target=Target.from_speedup(2.0))
 
 
 def test_wrong_scores_are_refused(narrow_graph, scores):
@@ -117,7 +114,7 @@ def kept(graph, plan) -> dict[str, float]:
 @pytest.mark.parametrize("scope", ["local", "global"])
 def test_caps_and_exclusions_by_name_and_pattern(narrow_graph, scores, scope):
     caps = {"d0.*": 0.25, "d0.units.0.*": 0.5, "decoder.tp.u3.conva": 0.0}
-    plan = choose(narrow_graph, scores, 0.75, scope, caps=caps, keep=["d3.*"])
+    plan = choose(narrow_graph, scores, 0.75, scope, Limits(caps=caps, keep=["d3.*"]))
     for name, share in kept(narrow_graph, plan).items():
         if name.startswith("d3.") or name == "decoder.tp.u3.conva":
             assert share == 1.0, name
@@ -126,17 +123,10 @@ def test_caps_and_exclusions_by_name_and_pattern(narrow_graph, scores, scope):
     assert min(kept(narrow_graph, plan).values()) <= 0.25
 
 
-def test_names_with_brackets_are_names():
-    group = ChannelGroup("both[0:8]", 8, ())
-    graph = replace(trace(Grouped(), IMAGE), groups=(group, replace(group, name="both[8:16]")))
-    assert matching(graph, "both[8:16]") == ("both[8:16]",)
-    assert matching(graph, "both*") == ("both[0:8]", "both[8:16]")
-
-
 @pytest.mark.parametrize("scope", ["local", "global"])
 @pytest.mark.parametrize(("first", "ratio"), [("internal", 0.3), ("internal", 0.8), ("skip", 0.1), ("skip", 0.5)])
 def test_one_kind_can_go_before_the_other(narrow_graph, scores, scope, first, ratio):
-    plan = choose(narrow_graph, scores, ratio, scope, first=first)
+    plan = choose(narrow_graph, scores, ratio, scope, Limits(first=first))
     plan.check(narrow_graph)
     total = sum(group.width for group in narrow_graph.prunable)
     ahead = [group for group in narrow_graph.prunable if group.kind == first]
@@ -154,7 +144,7 @@ def test_one_kind_can_go_before_the_other(narrow_graph, scores, scope, first, ra
 def test_no_layer_collapses_in_global_scope(narrow_graph, scores, ratio, floor):
     worst = next(group for group in narrow_graph.prunable if group.width >= 64)
     low = {**scores, worst.name: torch.cat([torch.ones(1), torch.full((worst.width - 1,), 1e-6)])}
-    plan = choose(narrow_graph, low, ratio, "global", floor=floor)
+    plan = choose(narrow_graph, low, ratio, "global", Limits(floor=floor))
     for group in narrow_graph.prunable:
         assert len(plan.keep[group.name]) >= int(min(floor, 1 - ratio) * group.width)
     assert len(plan.keep[worst.name]) == max(1, int(min(floor, 1 - ratio) * worst.width + 1e-9))
@@ -169,7 +159,7 @@ def test_no_layer_collapses_in_global_scope(narrow_graph, scores, ratio, floor):
     first=st.sampled_from([None, "skip", "internal"]),
 )
 def test_rounding_never_goes_below_the_least(narrow_graph, scores, ratio, scope, round_to, least, first):
-    plan = choose(narrow_graph, scores, ratio, scope, round_to=round_to, min_channels=least, first=first)
+    plan = choose(narrow_graph, scores, ratio, scope, Limits(round_to=round_to, min_channels=least, first=first))
     plan.check(narrow_graph)  # equal numbers in each split
     for group in narrow_graph.prunable:
         count = len(plan.keep[group.name])
@@ -199,7 +189,7 @@ def test_groups_of_one_channel_are_left():
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU(), nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1))
     graph = trace(model, IMAGE)
     for _ in range(2):  # the second time, this group has one channel too
-        plan = choose(graph, importance(model, graph, "fpgm"), 0.9, first="skip")
+        plan = choose(graph, importance(model, graph, "fpgm"), 0.9, limits=Limits(first="skip"))
         assert set(plan.keep) == {group.name for group in graph.prunable} <= {"2"}
         model, graph = compact(model, graph, plan), graph.after(plan.keep)
         assert [layer.out_channels for layer in model[::2]] == [1, 1, 2]

@@ -60,7 +60,7 @@ def test_the_same_plans_do_not_differ(narrow_graph, plan):
 
 
 def test_what_does_not_fit_is_refused(narrow_graph, plan, scores):
-    with pytest.raises(ValueError, match="fits the name of no channel group"):
+    with pytest.raises(ValueError, match="matches the name of no channel group"):
         keep_whole(narrow_graph, plan, "nobody")
     with pytest.raises(ValueError, match=r"'decoder\.np\.u0\.conv' to prune, which cannot be cut: output of the model"):
         prune_more(narrow_graph, plan, scores, 0.5, "decoder.np.u0.conv")

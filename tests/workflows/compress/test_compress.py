@@ -408,6 +408,5 @@ def test_fine_tuning_is_shared_and_nothing_is_lost(steps: int, total: int) -> No
 
 
 def test_the_papers_steps() -> None:
-    assert CompressSettings(measure="channels", left=0.32, step_ratio=0.05).removed() == pytest.approx(
-        [0.05 * number for number in range(1, 14)] + [0.68]
-    )
+    targets = CompressSettings(measure="channels", left=0.32, step_ratio=0.05).targets()
+    assert [target.ratio for target in targets] == pytest.approx([0.05 * number for number in range(1, 14)] + [0.68])

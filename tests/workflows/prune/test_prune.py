@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_pathprune.pruning import Limits
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
 from napari_pathprune.workflows.info.model_info import describe
 from napari_pathprune.workflows.prune.prune import PruneTarget, cut_as, prune_checkpoint
@@ -35,7 +36,7 @@ def test_a_ratio_halves_every_group_and_info_tells(model_file: Path, tmp_path: P
 
 def test_the_compact_file_rebuilds_the_same_network(model_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.safetensors"
-    prune_checkpoint(str(model_file), out, PruneTarget("ratio", 0.5), round_to=2)
+    prune_checkpoint(str(model_file), out, PruneTarget("ratio", 0.5), limits=Limits(round_to=2))
     image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)) * 255
     with torch.inference_mode():
         first, second = load(out).model()(image), load(out).model()(image)
@@ -57,7 +58,11 @@ def test_a_cut_can_be_repeated_on_the_dense_model(model_file: Path, checkpoint: 
 def test_limits_and_deciders_reach_the_engine(model_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.safetensors"
     prune_checkpoint(
-        str(model_file), out, PruneTarget("ratio", 0.75), decider="convolved", keep=["d0.*"], caps={"d1.*": 0.5}
+        str(model_file),
+        out,
+        PruneTarget("ratio", 0.75),
+        decider="convolved",
+        limits=Limits(keep=["d0.*"], caps={"d1.*": 0.5}),
     )
     small = load(out)
     for name, (before, after) in small.lineage[-1]["widths"].items():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from napari_pathprune.pruning.choosing.choose import best, check_ratio, check_scores
-from napari_pathprune.pruning.choosing.counts import counts_for
-from napari_pathprune.pruning.choosing.limits import Limits, Options, matching
+from napari_pathprune.pruning.choosing.best_channels import best_channels, check_scores
+from napari_pathprune.pruning.choosing.channel_counts import count_channels
+from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Limits, Scope, match_groups
+from napari_pathprune.pruning.choosing.target import check_ratio
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.plan import PrunePlan
 
@@ -56,7 +56,8 @@ def prune_more(
     scores: Mapping[str, Tensor],
     ratio: float,
     *names: str,
-    **options: Unpack[Options],
+    scope: Scope = "local",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> PrunePlan:
     """Change a plan so that at least a share of some channel groups goes; what it removes already stays removed.
 
@@ -72,8 +73,8 @@ def prune_more(
         Share of the dense width to remove from each of them, in [0, 1).
     names
         Of groups, or patterns such as ``"decoder.*"``.
-    options
-        Limits as in `choose`.
+    scope, limits
+        As in `choose`.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def prune_more(
     plan.check(graph)
     check_ratio(ratio)
     check_scores(graph, scores)
-    counts = counts_for(graph, scores, ratio, Limits(**options))
+    counts = count_channels(graph, scores, ratio, scope, limits)
     keep = dict(plan.keep)
     for name in _named(graph, names):
         if name not in counts:
@@ -92,7 +93,7 @@ def prune_more(
         stay = keep.get(name, tuple(range(group.width)))
         left = torch.full((group.width,), -torch.inf, dtype=torch.float64)
         left[list(stay)] = scores[name].detach().to("cpu", torch.float64)[list(stay)]
-        keep[name] = best(left, min(counts[name], len(stay)), group.splits)
+        keep[name] = best_channels(left, min(counts[name], len(stay)), group.splits)
     return replace(plan, keep=keep)
 
 
@@ -100,7 +101,7 @@ def _named(graph: ChannelGraph, names: tuple[str, ...]) -> dict[str, None]:
     """Give the groups that names and patterns fit, each once; of a pattern, those that can be cut."""
     frozen = graph.frozen
     return dict.fromkeys(
-        found for name in names for found in matching(graph, name) if found == name or found not in frozen
+        found for name in names for found in match_groups(graph, name) if found == name or found not in frozen
     )
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -18,7 +18,6 @@ from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.datasets.annotated_image import names_of
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.pruning import ChannelGraph, gradual, trace
-from napari_pathprune.pruning.schedule import Measure
 from napari_pathprune.training.fit import check_fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent
 from napari_pathprune.training.fit_state import MAY_CHANGE
@@ -169,10 +168,10 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     cuts = gradual(
         model,
         graph,
-        settings.removed(),
-        cast("Measure", settings.measure),
+        settings.targets(),
+        settings.in_scope,
+        settings.limits(),
         criterion=scorer_of(config, dense, images, folder),
-        **settings.options,
     )
     kept, widths = 0, {group.name: group.width for group in graph.groups}
     for step, fit_steps in zip(cuts, settings.fit_steps(config.fit[0].steps), strict=True):
@@ -267,12 +266,8 @@ def _check_reach(config: TrainConfig, model: nn.Module, graph: ChannelGraph) -> 
     check_fit(model, *config.fit)
     model.output_shape(size_px, size_px)  # type: ignore[operator]
     even = {group.name: torch.ones(group.width) for group in graph.groups}  # what can go does not depend on scores
-    measure = cast("Measure", settings.measure)
-    next(
-        gradual(
-            model, graph, settings.removed()[-1:], measure, criterion=lambda *_: even, verify=False, **settings.options
-        )
-    )
+    last, limits = settings.targets()[-1:], settings.limits()
+    next(gradual(model, graph, last, settings.in_scope, limits, criterion=lambda *_: even, verify=False))
 
 
 def _stages_of(out: Path) -> Path:

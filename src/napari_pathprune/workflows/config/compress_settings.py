@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Final, cast, get_args
 
-from napari_pathprune.pruning.choosing.limits import Limits, Options, cap_of
-from napari_pathprune.pruning.schedule import Measure, cubic_steps, fixed_steps, linear_steps
+from napari_pathprune.pruning import Limits, Target
+from napari_pathprune.pruning.choosing.limits import Scope, check_scope, parse_cap
+from napari_pathprune.pruning.schedule import cubic_steps, fixed_steps, linear_steps
 from napari_pathprune.pruning.scoring.criteria import CRITERIA
 from napari_pathprune.pruning.scoring.deciders import Decider
+
+_MEASURES: Final = ("channels", "params", "macs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class CompressSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.measure not in get_args(Measure):
-            raise ValueError(f"got measure = {self.measure!r}; give one of {', '.join(get_args(Measure))}")
+        if self.measure not in _MEASURES:
+            raise ValueError(f"got measure = {self.measure!r}; give one of {', '.join(_MEASURES)}")
         if not 0.0 < self.left < 1.0:
             raise ValueError(f"got left = {self.left}; give the share of the {self.measure} to keep, above 0, below 1")
         if self.schedule not in {"linear", "cubic"}:
@@ -88,24 +91,25 @@ class CompressSettings:
             raise ValueError(f"got criterion {self.criterion!r}; the criteria are {', '.join(criteria)}")
         if self.decider not in get_args(Decider):
             raise ValueError(f"got decider {self.decider!r}; the deciders are {', '.join(get_args(Decider))}")
-        Limits(**self.options)
+        check_scope(self.scope)
         for name in ("allowed_drop", "recalibrate", "max_skip_ratio"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"got {name} = {getattr(self, name)}; give 0 or more")
-        self.removed()
+        self.limits()
+        self.targets()
 
-    def removed(self) -> tuple[float, ...]:
-        """Give the share removed after each cut, of what is measured.
+    def targets(self) -> tuple[Target, ...]:
+        """Return the share of the dense model to keep after each cut.
 
         Examples
         --------
-        >>> CompressSettings(left=0.5, steps=2).removed()
-        (0.25, 0.5)
+        >>> [target.keep for target in CompressSettings(left=0.5, steps=2).targets()]
+        [0.75, 0.5]
         """
-        ratio = 1.0 - self.left
+        target = Target(self.measure, self.left)  # type: ignore[arg-type] # Target checks it
         if self.step_ratio:
-            return fixed_steps(ratio, self.step_ratio)
-        return linear_steps(ratio, self.steps) if self.schedule == "linear" else cubic_steps(ratio, self.steps)
+            return fixed_steps(target, self.step_ratio)
+        return linear_steps(target, self.steps) if self.schedule == "linear" else cubic_steps(target, self.steps)
 
     def fit_steps(self, total: int) -> Sequence[int]:
         """Share fine-tuning steps among the cuts, at least one for each.
@@ -115,19 +119,23 @@ class CompressSettings:
         >>> CompressSettings(steps=4, last_share=0.5).fit_steps(120)
         [20, 20, 20, 60]
         """
-        cuts = len(self.removed())
+        cuts = len(self.targets())
         each = max(1, round(total * (1.0 - self.last_share) / (cuts - 1))) if cuts > 1 else 0
         return [each] * (cuts - 1) + [max(1, total - each * (cuts - 1))]
 
+    def limits(self) -> Limits:
+        """Return the limits of each cut."""
+        return Limits(
+            max_skip_ratio=min(self.max_skip_ratio, 1.0),
+            round_to=self.round_to,
+            min_channels=self.min_channels,
+            caps=dict(map(parse_cap, self.caps)),
+        )
+
     @property
-    def options(self) -> Options:
-        """Limits as `pruning.choose` takes them."""
-        options: dict[str, Any] = {"scope": self.scope, "round_to": self.round_to, "min_channels": self.min_channels}
-        if self.caps:
-            options["caps"] = dict(map(cap_of, self.caps))
-        if self.max_skip_ratio < 1.0:
-            options["max_skip_ratio"] = self.max_skip_ratio
-        return cast("Options", options)
+    def in_scope(self) -> Scope:
+        """The scope, as `pruning.choose` takes it."""
+        return cast("Scope", self.scope)
 
     @property
     def by(self) -> Decider:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Unpack
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from napari_pathprune.pruning import (
     ChannelGraph,
     Cost,
+    Limits,
     PrunePlan,
+    Target,
     choose,
-    choose_for_macs,
-    choose_for_params,
-    choose_for_speed,
+    choose_for_latency,
     compact,
     cost_of,
     importance,
     trace,
 )
-from napari_pathprune.pruning.choosing.limits import Options
+from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Scope
 from napari_pathprune.pruning.costing.cost import seconds_of
 from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
@@ -69,16 +69,17 @@ class PruneTarget:
         graph: ChannelGraph,
         scores: dict[str, Tensor],
         criterion: str,
-        options: Options,
+        scope: Scope,
+        limits: Limits,
     ) -> PrunePlan:
         """Choose a plan that reaches the target."""
         if self.kind == "ratio":
-            return choose(graph, scores, self.value, criterion=criterion, **options)
-        if self.kind == "params":
-            return choose_for_params(graph, scores, self.value, criterion=criterion, **options)
-        if self.kind == "macs":
-            return choose_for_macs(graph, scores, self.value, criterion=criterion, **options)
-        return choose_for_speed(model, graph, scores, self.value, criterion=criterion, **options)
+            return choose(graph, scores, self.value, scope, limits, criterion=criterion)
+        if self.kind == "faster":
+            target = Target.from_speedup(self.value)
+            return choose_for_latency(model, graph, scores, target, scope, limits, criterion=criterion)
+        target = Target(self.kind, self.value)
+        return choose(graph, scores, scope=scope, limits=limits, target=target, criterion=criterion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,8 @@ def prune_checkpoint(
     *,
     criterion: str = "l2",
     decider: Decider = "producers",
-    **options: Unpack[Options],
+    scope: Scope = "local",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> PruneReport:
     """Prune a model in one shot and write the compact one.
 
@@ -179,8 +181,8 @@ def prune_checkpoint(
         How much to remove.
     criterion, decider
         See `pruning.importance`.
-    options
-        Limits as in `pruning.choose`.
+    scope, limits
+        As in `pruning.choose`.
 
     Raises
     ------
@@ -193,7 +195,7 @@ def prune_checkpoint(
     graph = trace(model, example)
     scores = importance(model, graph, criterion, decider=decider)
     told = criterion if decider == "producers" else f"{criterion} ({decider})"
-    small = cut(dense, model, graph, target.plan(model, graph, scores, told, options))
+    small = cut(dense, model, graph, target.plan(model, graph, scores, told, scope, limits))
     save(small, out)
     seconds = None
     if target.kind == "faster":

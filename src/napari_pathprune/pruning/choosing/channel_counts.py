@@ -1,4 +1,4 @@
-"""How many channels of each group stay."""
+"""The number of channels that each group keeps at a pruning ratio."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pathprune.pruning.choosing.limits import Limits
+from napari_pathprune.pruning.choosing.limits import Limits, Scope, check_scope
 from napari_pathprune.pruning.graph import ChannelGraph
 
 Counts = dict[str, int]
 _Floats = NDArray[np.float64]
 
 
-def counts_for(
+def count_channels(
     graph: ChannelGraph,
     scores: Mapping[str, Tensor],
     ratio: float,
+    scope: Scope,
     limits: Limits,
     dense: ChannelGraph | None = None,
 ) -> Counts:
-    """Say how many channels of each group stay when this share is to go; see `choose`."""
+    """Return the number of channels that each group keeps at a pruning ratio; parameters as in `choose`."""
+    check_scope(scope)
     least = least_counts(graph, ratio, limits, dense)
     if not least:
         return {}
     widths = {group.name: group.width for group in (dense or graph).groups}
-    wanted = (_local if limits.scope == "local" else _global)(graph, scores, ratio, limits.first, widths, least)
-    return {g.name: limits.rounded(wanted[g.name], g, least[g.name]) for g in graph.prunable}
+    if scope == "local":
+        counts = _count_local(graph, ratio, limits.first, widths, least)
+    else:
+        counts = _count_global(graph, scores, ratio, limits.first, widths, least)
+    return {g.name: limits.round_channels(counts[g.name], g, least[g.name]) for g in graph.prunable}
 
 
 def least_counts(graph: ChannelGraph, ratio: float, limits: Limits, dense: ChannelGraph | None = None) -> Counts:
-    """Say how many channels of each group have to stay."""
-    caps = limits.caps_of(graph)
+    """Return the smallest number of channels that each group can keep at a pruning ratio."""
+    caps = limits.cap_groups(graph)
     widths = {group.name: group.width for group in (dense or graph).groups}
-    return {g.name: limits.least(g, widths[g.name], caps[g.name], ratio) for g in graph.prunable}
+    return {g.name: limits.least_channels(g, widths[g.name], caps[g.name], ratio) for g in graph.prunable}
 
 
-def _local(
+def _count_local(
     graph: ChannelGraph,
-    scores: Mapping[str, Tensor],
     ratio: float,
     first: str | None,
     widths: Mapping[str, int],
     least: Mapping[str, int],
 ) -> dict[str, float]:
     """Keep the same share of every group, or of every group of a kind."""
-    del scores
     groups = graph.prunable
     if first is None:
         return {group.name: widths[group.name] * (1.0 - ratio) for group in groups}
@@ -58,13 +61,13 @@ def _local(
     to_remove = ratio * width.sum()
     share = np.zeros(len(groups))
     for turn in (ahead, ~ahead):
-        share[turn] = _level(width[turn], most[turn], to_remove)
+        share[turn] = _level_shares(width[turn], most[turn], to_remove)
         to_remove -= float((share[turn] * width[turn]).sum())
     return {group.name: float(kept) for group, kept in zip(groups, width * (1.0 - share), strict=True)}
 
 
-def _level(width: _Floats, most: _Floats, to_remove: float) -> _Floats:
-    """Give the shares to remove from groups: one for all, or the most that a group allows, until enough is gone."""
+def _level_shares(width: _Floats, most: _Floats, to_remove: float) -> _Floats:
+    """Return the share to remove from each group: the same for all, but at most what the group allows."""
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
@@ -76,7 +79,7 @@ def _level(width: _Floats, most: _Floats, to_remove: float) -> _Floats:
     return level
 
 
-def _global(
+def _count_global(
     graph: ChannelGraph,
     scores: Mapping[str, Tensor],
     ratio: float,
@@ -84,9 +87,9 @@ def _global(
     widths: Mapping[str, int],
     least: Mapping[str, int],
 ) -> dict[str, float]:
-    """Keep the best channels of all groups together, scores divided by their group's mean.
+    """Keep the best channels of all groups together, after dividing scores by the mean of their group.
 
-    In a group with splits, channels go in rows: the lowest of each split, then the second lowest of each.
+    In a group with splits, channels are removed in rows: the lowest of each split, then the second lowest of each.
     """
     groups = graph.prunable
     values, owners, sizes, turns = [], [], [], []
