@@ -52,12 +52,12 @@ class DarkDiscs:
         from scipy import ndimage
 
         from napari_pathprune.instances.table import InstanceTable
-        from napari_pathprune.plugin.jobs.segment_job import Loaded
+        from napari_pathprune.plugin.jobs.segment_job import ModelLoaded
         from napari_pathprune.slides.tiles import tile_region
         from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
         self.thread = threading.current_thread().name
-        yield Loaded(("background", "neoplastic", "inflammatory"), "no network at all")
+        yield ModelLoaded(("background", "neoplastic", "inflammatory"), "no network at all")
         labels, count = ndimage.label(request.slide.read(request.region)[..., 0] < 128)
         tiles = tile_region(request.region, 40, 0)
         yield SegmentStarted(len(tiles), request.region, self.note)

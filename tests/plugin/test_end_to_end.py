@@ -32,7 +32,7 @@ def test_open_the_sample_and_segment_what_is_in_view(make_napari_viewer, model, 
     dock.run.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=120_000)
     assert "torch" in sys.modules
-    assert "s per mm²" in dock.status.text()
+    assert "s per mm²" in dock.progress.line.text()
     layer = viewer.layers["nuclei (tiny)"]
     assert len(layer.features) == len(np.unique(layer.data)) - 1
     y0, x0, y1, x1 = layer.metadata["region"]

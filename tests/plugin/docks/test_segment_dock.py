@@ -69,10 +69,10 @@ def test_a_run_leaves_one_labels_layer_where_the_slide_is(dock, viewer, dark_dis
     assert layer.metadata["model"].endswith("tiny.safetensors")
     assert (layer.contour, layer.opacity) == (1, 1.0)
     assert layer.metadata["region"] == (0, 0, 120, 160)
-    assert dock.status.text() == "2 nuclei in 2 s (417 s per mm²)."  # 120 x 160 px of 0.5 um
+    assert dock.progress.line.text() == "2 nuclei in 2 s (417 s per mm²)."  # 120 x 160 px of 0.5 um
     assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]
     assert dock.run.isEnabled()
-    assert not dock.cancel.isEnabled()
+    assert not dock.progress.cancel.isEnabled()
     qtbot.waitUntil(lambda: "as fast as the last run" in dock.form.extent.text())
 
 
@@ -80,37 +80,36 @@ def test_the_window_lives_while_a_tile_is_in_work_and_nuclei_appear_one_by_one(d
     layer = started(dock, viewer, qtbot)
     assert dark_discs.thread != threading.main_thread().name
     assert not dock.run.isEnabled()
-    assert dock.run.toolTip() == "a run is under way"
-    assert dock.cancel.isEnabled()
+    assert dock.run.toolTip() == "A segmentation is running"
+    assert dock.progress.cancel.isEnabled()
     assert not dock.form.isEnabled()
-    assert dock.progress.format() == "0 of 12 tiles"
+    assert dock.progress.bar.format() == "0 of 12 tiles"
     viewer.scene.camera.zoom *= 2  # nothing waits for the worker
     dark_discs.gate.set()
-    qtbot.waitUntil(lambda: dock.progress.value() > 0)
+    qtbot.waitUntil(lambda: dock.progress.bar.value() > 0)
     finish(dock, qtbot)
     assert (layer.data > 0).any()
 
 
-def test_progress_tells_tiles_and_time_left(dock, viewer, qtbot):
-    from napari_pathprune.plugin.jobs.segment_job import Progress, Started
-
+def test_the_bar_shows_tiles_and_the_line_shows_the_note(dock, viewer, dark_discs, qtbot):
+    dark_discs.note, dark_discs.pause_at = "slide 0.5 um/px is read at 0.25 um/px", 4
+    dark_discs.gate.set()
     started(dock, viewer, qtbot)
-    dock._hear(Started(12, "slide 0.5 um/px is read at 0.25 um/px"))
-    dock._hear(Progress(3, 12, 40, 100.0))
-    assert dock.progress.format() == "3 of 12 tiles, about 1 min 40 s left"
-    assert dock.progress.value() == 3
-    assert dock.status.text() == "Slide 0.5 um/px is read at 0.25 um/px."
+    qtbot.waitUntil(lambda: dock.progress.bar.value() == 3)
+    assert dock.progress.bar.format().startswith("3 of 12 tiles, about ")
+    assert dock.progress.line.text() == "slide 0.5 um/px is read at 0.25 um/px"
+    assert dock.progress.detail.text() == "0 nuclei in this tile"
 
 
 def test_cancel_keeps_what_was_found(dock, viewer, dark_discs, qtbot):
     dark_discs.pause_at = 7
     dark_discs.gate.set()
     layer = started(dock, viewer, qtbot)
-    qtbot.waitUntil(lambda: dock.progress.value() == 6)
-    dock.cancel.click()
+    qtbot.waitUntil(lambda: dock.progress.bar.value() == 6)
+    dock.progress.cancel.click()
     dark_discs.pause.set()
     finish(dock, qtbot)
-    assert dock.status.text() == "Cancelled: kept 1 nucleus from 7 of 12 tiles."
+    assert dock.progress.line.text() == "Cancelled: kept 1 nucleus from 7 of 12 tiles."
     assert layer in viewer.layers
     assert set(np.unique(layer.data)) == {0, 1}
     assert dark_discs.closed
@@ -119,11 +118,11 @@ def test_cancel_keeps_what_was_found(dock, viewer, dark_discs, qtbot):
 
 def test_cancel_before_the_first_tile_leaves_nothing(dock, viewer, dark_discs, qtbot):
     layer = started(dock, viewer, qtbot)
-    dock.cancel.click()
-    assert dock.status.text() == "Stopping after the tile in work ..."
+    dock.progress.cancel.click()
+    assert dock.progress.line.text() == "Stopping after the current tile ..."
     dark_discs.gate.set()
     finish(dock, qtbot)
-    assert dock.status.text().startswith("Cancelled: ")
+    assert dock.progress.line.text().startswith("Cancelled: ")
     assert layer not in viewer.layers
 
 
@@ -133,10 +132,10 @@ def test_an_error_is_one_line_in_the_dock_and_one_notification(dock, viewer, dar
     dark_discs.gate.set()
     layer = started(dock, viewer, qtbot)
     finish(dock, qtbot)
-    assert str(error) in dock.status.text()
-    assert "(1 nucleus found before are kept)" in dock.status.text()
-    assert "\n" not in dock.status.text()
-    assert "color" in dock.status.styleSheet()
+    assert str(error) in dock.progress.line.text()
+    assert "(kept 1 nucleus)" in dock.progress.line.text()
+    assert "\n" not in dock.progress.line.text()
+    assert "color" in dock.progress.line.styleSheet()
     assert str(error) in notification_manager.records[-1].message
     assert layer in viewer.layers
     assert dock.run.isEnabled()
@@ -147,7 +146,7 @@ def test_taking_the_result_away_stops_the_run(dock, viewer, dark_discs, qtbot):
     viewer.layers.remove(layer)
     dark_discs.gate.set()
     finish(dock, qtbot)
-    assert dock.status.text().startswith("Cancelled")
+    assert dock.progress.line.text().startswith("Cancelled")
     assert len(viewer.layers) == 1
 
 
@@ -156,8 +155,8 @@ def test_taking_the_slide_away_does_not_disturb_the_run(dock, viewer, dark_discs
     viewer.layers.remove("discs")
     dark_discs.gate.set()
     finish(dock, qtbot)
-    assert dock.status.text().startswith("2 nuclei")
-    assert "Open a slide first" in dock.reason.text()
+    assert dock.progress.line.text().startswith("2 nuclei")
+    assert "Open a slide first" in dock.problem.text()
 
 
 @pytest.fixture
@@ -179,7 +178,7 @@ def test_closing_the_dock_stops_the_run(running, viewer, dark_discs, qtbot):
     dark_discs.gate.set()
     qtbot.waitUntil(lambda: dark_discs.closed, timeout=20_000)
     finish(dock, qtbot)
-    assert dock.status.text().startswith("Cancelled")
+    assert dock.progress.line.text().startswith("Cancelled")
     viewer.add_image(np.zeros((8, 8)))  # nobody listens any more
 
 

@@ -1,102 +1,96 @@
-import gc
-import logging
-
+import numpy as np
 import pytest
 
-from napari_pathprune.plugin.jobs.segment_job import (
-    Cancelled,
-    Failed,
-    Finished,
-    Loaded,
-    Progress,
-    SegmentJob,
-    SegmentRequest,
-    Started,
-    duration,
-)
+from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobFailed, JobFinished
+from napari_pathprune.plugin.jobs.segment_job import ModelLoaded, SegmentRequest, load_and_segment, paint_tiles
+from napari_pathprune.plugin.layers.nuclei_layer import NucleiCanvas
 from napari_pathprune.slides.reader import slide_from_arrays
+from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
 REGION = (20, 20, 100, 130)
 
 
 @pytest.fixture
 def request_(tissue):
-    return SegmentRequest(slide_from_arrays([tissue], 0.5, "discs"), "none", REGION)
+    return SegmentRequest(slide_from_arrays([tissue], 0.5, "discs"), "models/none.safetensors", REGION)
 
 
 @pytest.fixture
-def job(request_, dark_discs):
+def canvas():
+    return NucleiCanvas(REGION)
+
+
+@pytest.fixture
+def job(request_, canvas, dark_discs):
     dark_discs.gate.set()
-    return SegmentJob(request_, dark_discs)
+    return Job("segmentation of discs", lambda: paint_tiles(dark_discs(request_), canvas))
 
 
-def test_a_run_tells_how_far_it_is_and_paints_as_it_goes(job):
-    events, seen = [], []
+def test_tiles_are_painted_before_their_events_arrive(job, canvas):
+    events, found = [], []
     for event in job.events():
         events.append(event)
-        seen.append(len(job.canvas.table()))
-    assert isinstance(events[0], Loaded)
-    assert events[1] == Started(6, None)
-    progress = events[2:-1]
-    assert [event.done for event in progress] == [1, 2, 3, 4, 5, 6]
-    assert [event.nuclei for event in progress] == seen[2:-1] == [1, 1, 1, 1, 1, 2]
-    assert progress[0].seconds_left >= progress[-1].seconds_left == 0
-    assert events[-1] == Finished(2, 2.0, 0.5)
-    assert job.canvas.data[40 - 20, 40 - 20] == 1
-    assert job.canvas.data[80 - 20, 110 - 20] == 2
+        found.append(len(canvas.table()))
+    assert [type(event) for event in events] == [
+        ModelLoaded,
+        SegmentStarted,
+        *[TileDone] * 6,
+        SegmentFinished,
+        JobFinished,
+    ]
+    assert found[2:8] == [1, 1, 1, 1, 1, 2]
+    assert canvas.data[40 - 20, 40 - 20] == 1
+    assert canvas.data[80 - 20, 110 - 20] == 2
 
 
-def test_stop_ends_after_the_tile_in_work_and_keeps_what_was_found(job, dark_discs):
-    events = []
+def test_a_stopped_job_keeps_its_nuclei(job, canvas, dark_discs):
     for event in job.events():
-        events.append(event)
-        if isinstance(event, Progress) and event.done == 2:
+        if isinstance(event, TileDone) and event.done == 2:
             job.stop()
-    assert events[-1] == Cancelled(2, 6, 1)
-    assert len(job.canvas.table()) == 1
+    assert isinstance(event, JobCancelled)
+    assert (event.done, event.total) == (2, 6)
+    assert len(canvas.table()) == 1
     assert dark_discs.closed
 
 
-def test_stop_before_the_model_is_there(job):
-    job.stop()
-    assert [type(event) for event in job.events()] == [Loaded, Cancelled]
+def test_a_failed_job_keeps_its_nuclei(job, canvas, dark_discs):
+    dark_discs.error, dark_discs.error_at = ValueError("the slide is damaged"), 3
+    *_, end = job.events()
+    assert isinstance(end, JobFailed)
+    assert len(canvas.table()) == 1
 
 
-def test_a_worker_that_is_thrown_away_closes_the_workflow(job, dark_discs):
-    events = job.events()
-    for _ in range(3):
-        next(events)
-    del events
-    gc.collect()
-    assert dark_discs.closed
+def test_a_request_knows_its_area_and_the_name_of_its_model(request_):
+    assert request_.model_name == "none"
+    assert SegmentRequest(request_.slide, r"C:\models\a.tar", REGION).model_name == "a.tar"
+    assert request_.area_mm2 == pytest.approx(80 * 110 * 0.25e-6)
 
 
-@pytest.mark.parametrize(
-    ("error", "message", "logged"),
-    [
-        (ValueError("the slide is damaged\nmore"), "the slide is damaged", False),
-        (FileNotFoundError("gone.svs: there is no such file"), "gone.svs: there is no such file", False),
-        (RuntimeError("CUDA error"), "RuntimeError: CUDA error", True),
-        (MemoryError(), "there is not enough memory; choose a smaller region or a more compact model", False),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_errors_become_one_line(job, dark_discs, caplog, error, message, logged):
-    dark_discs.error, dark_discs.error_at = error, 3
-    with caplog.at_level(logging.ERROR):
-        events = list(job.events())
-    assert events[-1] == Failed(message)
-    assert bool(caplog.records) == logged
-    assert len(job.canvas.table()) == 1
+@pytest.fixture
+def model(tmp_path, tiny_hovernet):
+    from napari_pathprune.workflows.checkpoint import Checkpoint, save
+
+    def save_model(**fields):
+        path = tmp_path / "tiny.safetensors"
+        config = {"mode": "fast", "num_types": 4, "width": 0.0625}
+        names = ("background", "neoplastic", "inflammatory", "connective")
+        save(Checkpoint("hovernet", config, tiny_hovernet.state_dict(), type_names=names, **fields), path)
+        return str(path)
+
+    return save_model
 
 
-def test_the_job_has_a_name_for_the_question_whether_to_close(job):
-    assert repr(job) == "segmentation of discs"
+def test_a_real_model_is_loaded_and_segments(request_, canvas, model):
+    request = SegmentRequest(request_.slide, model(mpp=0.5), REGION)
+    loaded, started, *_, finished = paint_tiles(load_and_segment(request), canvas)
+    assert loaded.type_names[1:] == ("neoplastic", "inflammatory", "connective")
+    assert loaded.line.startswith("tiny: ")
+    assert loaded.line.endswith("0.5 um/px")
+    assert started.region == REGION
+    assert finished.nuclei == len(np.unique(canvas.data)) - 1
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "1 s"), (59.4, "59 s"), (59.7, "1 min"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h 0 min")],
-)
-def test_durations_are_said_as_people_do(seconds, text):
-    assert duration(seconds) == text
+def test_a_model_without_pixel_size_is_refused(request_, model):
+    request = SegmentRequest(request_.slide, model(mpp=None), REGION)
+    with pytest.raises(ValueError, match="tiny has no pixel size"):
+        next(load_and_segment(request))

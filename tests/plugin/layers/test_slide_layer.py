@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pathprune.plugin.layers.sample_data import SLIDE, packaged
+from napari_pathprune.base.packaged_file import packaged_file
+from napari_pathprune.plugin.layers.sample_data import SLIDE
 from napari_pathprune.plugin.layers.slide_layer import get_reader, is_slide, read_slide
 
 
@@ -23,7 +24,7 @@ def picture():
 
 
 def test_aperio_slide_is_a_lazy_rgb_layer_in_microns():
-    path = str(packaged(SLIDE))
+    path = str(packaged_file(SLIDE))
     [(data, attributes, kind)] = get_reader(path)(path)
     assert kind == "image"
     assert isinstance(data, da.Array)
@@ -92,13 +93,13 @@ def test_what_is_no_file_or_no_tiff_or_several_is_declined(tmp_path):
     assert get_reader(str(tmp_path / "text.tif")) is None
     assert get_reader(str(tmp_path / "missing.svs")) is None
     assert get_reader(str(tmp_path / "photo.png")) is None
-    path = str(packaged(SLIDE))
+    path = str(packaged_file(SLIDE))
     assert get_reader([path, path]) is None
 
 
 def test_a_damaged_svs_is_taken_and_explained(tmp_path):
     path = tmp_path / "half.svs"
-    path.write_bytes(packaged(SLIDE).read_bytes()[:1000])
+    path.write_bytes(packaged_file(SLIDE).read_bytes()[:1000])
     assert is_slide(path)
     with pytest.raises(ValueError, match=r"half\.svs"):
         get_reader(str(path))(str(path))

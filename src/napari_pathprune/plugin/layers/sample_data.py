@@ -11,7 +11,6 @@ import numpy as np
 
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.plugin.jobs.segment_job import Failed, Loaded, SegmentJob, SegmentRequest, Workflow, segment_with
 from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
 from napari_pathprune.plugin.layers.slide_layer import LayerData, slide_layer
 from napari_pathprune.slides.reader import open_slide
@@ -51,28 +50,6 @@ def cmu_nuclei() -> list[LayerData]:
         "metadata": {"model": MODEL, "type_names": type_names, "region": (0, 0, *labels.shape)},
     }
     return [slide_layer(slide), (labels, attributes, "labels")]
-
-
-def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: Workflow = segment_with) -> Path:
-    """Find the nuclei of the packaged slide and write them: how the packaged ones were made. Takes minutes.
-
-    Raises
-    ------
-    ValueError
-        If the model cannot be run.
-    """
-    path = path or packaged_file(NUCLEI)
-    type_names: tuple[str, ...] = ()
-    with open_slide(packaged_file(SLIDE)) as slide:
-        job = SegmentJob(SegmentRequest(slide, model, (0, 0, *slide.shape)), workflow)
-        for event in job.events():
-            match event:
-                case Loaded():
-                    type_names = event.type_names
-                case Failed():
-                    raise ValueError(event.message)
-    save_nuclei(path, job.canvas.data, job.canvas.table(), type_names)
-    return path
 
 
 def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names: Sequence[str]) -> None:

@@ -1,0 +1,95 @@
+"""Run jobs in a worker's thread and report their events as Qt signals."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd
+
+if TYPE_CHECKING:
+    from napari_pathprune.base.event import Event
+
+
+class JobRunner(QObject):  # type: ignore[misc]
+    """Run one job at a time.
+
+    All signals are emitted in the thread of the window. A job is stopped when its runner is destroyed, so a dock makes
+    its runner a child of itself.
+
+    Parameters
+    ----------
+    parent
+        Owner of the runner.
+
+    Attributes
+    ----------
+    started
+        Signal with the `Job`, before its first event.
+    received
+        Signal with each `Event` of the workflow.
+    stopping
+        Signal without arguments: the job was asked to stop, and completes its current step.
+    ended
+        Signal with the `JobEnd`.
+    """
+
+    started = Signal(object)
+    received = Signal(object)
+    stopping = Signal()
+    ended = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._running: list[Job] = []  # one job at most; a list, because it outlives the runner
+        self._last: Event | None = None
+        self._end: JobEnd | None = None
+        self.destroyed.connect(partial(_stop_all, self._running))
+
+    @property
+    def job(self) -> Job | None:
+        """The running job, or None."""
+        return self._running[0] if self._running else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job is running."""
+        return bool(self._running)
+
+    def run(self, job: Job) -> None:
+        """Run a job in the background."""
+        assert not self.is_running, f"{self.job} is still running"
+        self._running.append(job)
+        self._last = self._end = None
+        self.started.emit(job)
+        worker = create_worker(job.events)
+        worker.yielded.connect(self._receive)
+        worker.finished.connect(self._finish)
+        worker.aborted.connect(job.close, type=Qt.ConnectionType.DirectConnection)  # in the worker's own thread
+        worker.start()
+
+    def stop(self) -> None:
+        """Request the end of the running job, if there is one."""
+        if self.is_running:
+            _stop_all(self._running)
+            self.stopping.emit()
+
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, JobEnd):
+            self._end = event
+        else:
+            self._last = event
+            self.received.emit(event)
+
+    def _finish(self) -> None:
+        """Report the end of the job once its thread has finished."""
+        self._running.clear()
+        self.ended.emit(self._end or JobCancelled(last=self._last))  # no end: napari has quit the worker
+
+
+def _stop_all(jobs: list[Job], _: object = None) -> None:
+    for job in jobs:
+        job.stop()
