@@ -45,7 +45,9 @@ def test_the_last_tile_to_see_a_box():
 
 
 def test_the_slides_edge_cuts_nothing_and_the_maps_edge_does():
-    territory = Territory.of(tile_region((0, 0, *BOUNDS), (100, 65), 5), BOUNDS, 0)  # side by side, maps 0-70 and 60-130
+    territory = Territory.of(
+        tile_region((0, 0, *BOUNDS), (100, 65), 5), BOUNDS, 0
+    )  # side by side, maps 0-70 and 60-130
     boxes = np.array([[0, 0, 10, 10], [90, 50, 100, 69], [50, 50, 60, 70], [50, 61, 60, 130]])
     assert territory._whole(np.array([0, 1]), boxes).tolist() == [
         [True, True, False, False],

@@ -9,7 +9,7 @@ from pruning_nets import random_plan, shaken
 from torch import Tensor, nn
 
 from napari_pathprune.pruning import compact, mask, trace
-from napari_pathprune.pruning.modules.replica import tensors_in
+from napari_pathprune.pruning.modules.replica import find_tensors
 
 IMAGE = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -64,7 +64,7 @@ def cut(model: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
 
 def assert_same(first: nn.Module, second: nn.Module, x: Tensor, tolerance: float = 1e-4) -> None:
     with torch.no_grad():
-        ours, theirs = (list(tensors_in(model.eval()(x))) for model in (first, second))
+        ours, theirs = (list(find_tensors(model.eval()(x))) for model in (first, second))
     assert len(ours) == len(theirs) > 0
     for a, b in zip(ours, theirs, strict=True):
         assert (a - b).abs().max() <= tolerance * a.abs().max()

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from zoo_cases import CASES, LARGE, Case, built
 
 from napari_pathprune.pruning import ChannelGraph, compact, cost_after, cost_of, mask, reshape, trace
-from napari_pathprune.pruning.modules.replica import tensors_in
+from napari_pathprune.pruning.modules.replica import find_tensors
 
 REASONS = (
     "for which there is no rule",
@@ -38,7 +38,7 @@ EXPORTED = ["stardist", "cellvit", "mha", "resnet18", "vit", "swin", "vit_tiny",
 def outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
     model.eval()
     with torch.no_grad():
-        return [tensor.clone() for tensor in tensors_in(model(x))]
+        return [tensor.clone() for tensor in find_tensors(model(x))]
 
 
 def furthest(first: list[Tensor], second: list[Tensor]) -> float:
@@ -117,7 +117,7 @@ def trained_one_step(model: nn.Module, x: Tensor) -> None:
         if isinstance(module, _NormBase):  # one pixel in a batch of two has no statistics to speak of
             module.eval()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
-    loss = sum(tensor.square().mean() for tensor in tensors_in(model(x)) if tensor.requires_grad)
+    loss = sum(tensor.square().mean() for tensor in find_tensors(model(x)) if tensor.requires_grad)
     loss.backward()
     assert all(p.grad is None or p.grad.shape == p.shape for p in model.parameters())
     assert any(p.grad is not None and bool(p.grad.any()) for p in model.parameters())
@@ -136,7 +136,7 @@ def test_a_compact_model_exports(name: str):
     with warnings.catch_warnings(action="ignore"):  # of the exporter
         exported = torch.export.export(small, (x,)).module()
     with torch.no_grad():
-        assert furthest(wanted, list(tensors_in(exported(x)))) <= 1e-4
+        assert furthest(wanted, list(find_tensors(exported(x)))) <= 1e-4
 
 
 @pytest.mark.zoo

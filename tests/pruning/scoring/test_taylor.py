@@ -5,7 +5,7 @@ import torch
 from pruning_nets import Grouped
 from torch import Tensor, nn
 
-from napari_pathprune.pruning import gradual, taylor, trace
+from napari_pathprune.pruning import Target, gradual, linear_steps, taylor, trace
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -61,7 +61,7 @@ def test_it_drives_a_schedule():
     def by_data(now, now_graph):
         return taylor(now, now_graph, batches(1), loss, decider="convolved")
 
-    steps = list(gradual(model, graph, (0.25, 0.5), criterion=by_data))
+    steps = list(gradual(model, graph, linear_steps(Target.from_ratio(0.5), 2), criterion=by_data))
     assert [len(step.plan.keep["first.0"]) for step in steps] == [8, 4]  # a multiple of its four splits
     assert steps[-1].plan.criterion == "by_data"
 

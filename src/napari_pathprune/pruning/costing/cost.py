@@ -13,12 +13,13 @@ from torch._ops import OpOverload
 
 from napari_pathprune.pruning.cutting.verify import outputs_of
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.example import Arguments, arguments, mapped
-from napari_pathprune.pruning.modules.replica import copied, emptied, empty_like, state_of, tensors_in
+from napari_pathprune.pruning.modules.example import Arguments, map_tensors, read_arguments
+from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
 from napari_pathprune.pruning.plan import PrunePlan
+from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.macs import macs_of_call
-from napari_pathprune.pruning.tracing.rules.all_rules import RULES
-from napari_pathprune.pruning.tracing.tracer import Call, Executed, step_by_step
+from napari_pathprune.pruning.tracing.operation_watcher import OperationWatcher, disable_fused_layers
+from napari_pathprune.pruning.tracing.rules.rule_table import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
         try:
             macs = _macs(model, example_input, empty=False)
         except Exception as error:
-            shapes = ", ".join(str(tuple(t.shape)) for t in tensors_in(arguments(example_input)))
+            shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(read_arguments(example_input)))
             raise ValueError(
                 f"the model does not run on the example input ({shapes}): {error}; give an input that it takes"
             ) from error
@@ -79,24 +80,24 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
 
 
 def _macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
-    with torch.inference_mode(), step_by_step():
-        copy = (emptied if empty else copied)(model).eval()
-        args, kwargs = mapped(empty_like if empty else torch.clone, arguments(example_input))
+    with torch.inference_mode(), disable_fused_layers():
+        copy = (copy_empty if empty else copy_model)(model).eval()
+        args, kwargs = map_tensors(empty_like if empty else torch.clone, read_arguments(example_input))
         with _Counter(copy, empty=empty) as counter:
             copy(*args, **kwargs)
     return int(counter.macs)
 
 
-class _Counter(Executed):  # type: ignore[no-untyped-call]
+class _Counter(OperationWatcher):  # type: ignore[no-untyped-call]
     """Adds up the MACs of a run."""
 
     macs = 0
 
-    def wants(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
+    def takes_whole(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
         del inputs
         return name in RULES or torch.Tag.pointwise in func.tags
 
-    def executed(self, call: Call) -> None:
+    def on_operation(self, call: Call) -> None:
         self.macs += macs_of_call(call.name, call.args, call.outputs)
 
 
@@ -124,7 +125,7 @@ def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, war
     ValueError
         If there is nothing to repeat.
     """
-    return seconds_of((model,), arguments(example_input), repeats=repeats, warmup=warmup)[0]
+    return seconds_of((model,), read_arguments(example_input), repeats=repeats, warmup=warmup)[0]
 
 
 def seconds_of(

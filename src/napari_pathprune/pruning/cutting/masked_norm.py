@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
-def kept_weight(weight: Tensor, gone: NDArray[np.int64], requires_grad: bool) -> nn.Parameter:  # noqa: FBT001
+def make_kept_weight(weight: Tensor, gone: NDArray[np.int64], requires_grad: bool) -> nn.Parameter:  # noqa: FBT001
     """Give a norm's weight that makes the norm run over the channels that stay.
 
     Parameters
@@ -51,7 +51,7 @@ class KeptWeight(nn.Parameter):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 (functions of torch return anything)
         del types
-        norm = STATISTICS.get(getattr(func, "__name__", ""))
+        norm = MASKED_NORMS.get(getattr(func, "__name__", ""))
         with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (what torch's documentation tells to use)
             return (norm or func)(*args, **(kwargs or {}))
 
@@ -90,7 +90,7 @@ def _rows(bias: Tensor | None, kept: Tensor) -> Tensor | None:
     return None if bias is None else bias[kept]
 
 
-STATISTICS: Final[dict[str, Callable[..., Tensor]]] = {
+MASKED_NORMS: Final[dict[str, Callable[..., Tensor]]] = {
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from napari_pathprune.pruning.modules.example import arguments, mapped
-from napari_pathprune.pruning.modules.replica import copied
+from napari_pathprune.pruning.modules.example import map_tensors, read_arguments
+from napari_pathprune.pruning.modules.replica import copy_model
 
 
 def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
@@ -45,7 +45,7 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     >>> bool(fresh(torch.rand(8, 3, 16, 16)).mean().abs() < 0.1)
     True
     """
-    work = copied(model)
+    work = copy_model(model)
     norms = {
         name: module
         for name, module in work.named_modules()
@@ -64,7 +64,7 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     seen = False
     with torch.no_grad():
         for batch in images:
-            args, kwargs = mapped(lambda tensor: tensor.to(device), arguments(batch))
+            args, kwargs = map_tensors(lambda tensor: tensor.to(device), read_arguments(batch))
             work(*args, **kwargs)
             seen = True
     if not seen:

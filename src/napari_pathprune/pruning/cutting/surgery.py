@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pathprune.pruning.cutting.masked_norm import kept_weight
+from napari_pathprune.pruning.cutting.masked_norm import make_kept_weight
 from napari_pathprune.pruning.cutting.verify import verify_equal
 from napari_pathprune.pruning.graph import ChannelGraph, Indices, positions_to_cut
-from napari_pathprune.pruning.modules.checked_state import checked_state
 from napari_pathprune.pruning.modules.follow import follow_shapes
-from napari_pathprune.pruning.modules.replica import replica
+from napari_pathprune.pruning.modules.match_state import match_state
+from napari_pathprune.pruning.modules.replica import replicate
 from napari_pathprune.pruning.plan import PrunePlan
 
 _Cuts = dict[str, list[tuple[int, int, Indices]]]
@@ -48,10 +48,10 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
             for axis, splits, gone in cuts.get(name, ()):
                 _silence(copy, axis, splits, gone)
         if name in graph.norms and name in cuts:
-            return kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
+            return make_kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
         return copy
 
-    return replica(model, silenced)
+    return replicate(model, silenced)
 
 
 def compact(
@@ -110,7 +110,7 @@ def compact(
         return narrow
 
     factors = _factors(graph, plan)
-    small = replica(model, narrowed)
+    small = replicate(model, narrowed)
     follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
     if verify:
         verify_equal(mask(model, graph, plan), small, graph, example_input)
@@ -155,14 +155,14 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
         same = shape == tuple(tensor.shape)
         return tensor.detach().clone() if same else torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
 
-    skeleton = replica(model, resized)
+    skeleton = replicate(model, resized)
     follow_shapes(model, skeleton)
     return skeleton
 
 
 def _checked_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
     plan.check(graph)
-    checked_state(model, graph)
+    match_state(model, graph)
     cuts: _Cuts = {}
     for (name, axis, splits), gone in positions_to_cut(graph, plan.keep).items():
         cuts.setdefault(name, []).append((axis, splits, gone))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.example import Arguments, arguments, mapped, random_example
-from napari_pathprune.pruning.modules.replica import tensors_in
+from napari_pathprune.pruning.modules.example import Arguments, make_random_example, map_tensors, read_arguments
+from napari_pathprune.pruning.modules.replica import find_tensors
 
 TOLERANCE: Final = 1e-4
 """Of the largest value of the masked model's output."""
@@ -37,7 +37,7 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
             "or cut with verify=False"
         )
     like = next((p for p in masked.parameters() if p.dtype.is_floating_point), None)
-    given = random_example(graph.example, like) if example_input is None else arguments(example_input)
+    given = make_random_example(graph.example, like) if example_input is None else read_arguments(example_input)
     wanted = outputs_of(masked, given)
     try:
         found = outputs_of(small, given)
@@ -71,8 +71,8 @@ def outputs_of(model: nn.Module, given: Arguments) -> list[Tensor]:
     model.eval()
     try:
         with torch.no_grad():
-            args, kwargs = mapped(torch.clone, given)
-            return [tensor.clone() for tensor in tensors_in(model(*args, **kwargs))]
+            args, kwargs = map_tensors(torch.clone, given)
+            return [tensor.clone() for tensor in find_tensors(model(*args, **kwargs))]
     finally:
         for module, training in modes:
             module.training = training

@@ -1,4 +1,4 @@
-"""The example input of a trace: what the model is called with, and what is remembered of it."""
+"""The example input of a trace: what the model is called with, and what is describe_arguments of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TensorSpec:
     dtype: torch.dtype
 
 
-def arguments(example_input: object) -> Arguments:
+def read_arguments(example_input: object) -> Arguments:
     """Read an example: a tensor, a tuple of positional or a mapping of keyword arguments."""
     if isinstance(example_input, Mapping):
         return (), dict(example_input)
@@ -29,31 +29,31 @@ def arguments(example_input: object) -> Arguments:
     return (example_input,), {}
 
 
-def mapped(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 (arguments are anything)
+def map_tensors(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 (arguments are anything)
     """Apply a function to every tensor (or `TensorSpec`) in nested tuples, lists and dictionaries."""
     if isinstance(value, (Tensor, TensorSpec)):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: mapped(change, item) for key, item in value.items()}
+        return {key: map_tensors(change, item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        items = [mapped(change, item) for item in value]
+        items = [map_tensors(change, item) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
     return value
 
 
-def remembered(given: Arguments) -> tuple[Any, Any]:
+def describe_arguments(given: Arguments) -> tuple[Any, Any]:
     """Keep shapes and types of the example, not its contents."""
-    args, kwargs = mapped(lambda tensor: TensorSpec(tuple(tensor.shape), tensor.dtype), given)
+    args, kwargs = map_tensors(lambda tensor: TensorSpec(tuple(tensor.shape), tensor.dtype), given)
     return args, kwargs
 
 
-def random_example(example: tuple[Any, Any], like: torch.Tensor | None, seed: int = 0) -> Arguments:
-    """Make an input of remembered shapes: normal noise, or zeros and ones where the type is an integer.
+def make_random_example(example: tuple[Any, Any], like: torch.Tensor | None, seed: int = 0) -> Arguments:
+    """Make an input of describe_arguments shapes: normal noise, or zeros and ones where the type is an integer.
 
     Parameters
     ----------
     example
-        What `remembered` gave.
+        What `describe_arguments` gave.
     like
         A parameter of the model, for device and floating type.
     seed
@@ -68,5 +68,5 @@ def random_example(example: tuple[Any, Any], like: torch.Tensor | None, seed: in
         dtype = like.dtype if like is not None and like.dtype.is_floating_point else spec.dtype
         return torch.randn(spec.shape, generator=generator).to(device, dtype)
 
-    args, kwargs = mapped(make, example)
+    args, kwargs = map_tensors(make, example)
     return args, kwargs

@@ -30,7 +30,7 @@ def split_name(name: str) -> tuple[str, str]:
     return module, parameter
 
 
-def replica(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Module:
+def replicate(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Module:
     """Copy a module with ``change(name, tensor)`` in place of each parameter and buffer.
 
     Structure, settings and hooks are copied as `copy.deepcopy` would, only faster; gradients are not. Tied
@@ -53,14 +53,14 @@ def replica(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Mod
     return copied
 
 
-def copied(model: nn.Module) -> nn.Module:
+def copy_model(model: nn.Module) -> nn.Module:
     """Copy a model with its weights, without gradients."""
-    return replica(model, lambda _, tensor: tensor.detach().clone())
+    return replicate(model, lambda _, tensor: tensor.detach().clone())
 
 
-def emptied(model: nn.Module) -> nn.Module:
+def copy_empty(model: nn.Module) -> nn.Module:
     """Copy a model without the contents of its parameters and buffers."""
-    return replica(model, lambda _, tensor: empty_like(tensor))
+    return replicate(model, lambda _, tensor: empty_like(tensor))
 
 
 def empty_like(tensor: Tensor) -> Tensor:
@@ -99,17 +99,17 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attribute
     return copy.deepcopy(value, memo)
 
 
-def tensors_in(value: object) -> Iterator[Tensor]:
+def find_tensors(value: object) -> Iterator[Tensor]:
     """Find the tensors in what a model returns: tensors, mappings, sequences, dataclasses, objects with fields."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from tensors_in(item)
+            yield from find_tensors(item)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
-            yield from tensors_in(item)
+            yield from find_tensors(item)
     elif hasattr(value, "__dict__") and not isinstance(value, (type, nn.Module)):
-        yield from tensors_in(vars(value))
+        yield from find_tensors(vars(value))
     elif hasattr(type(value), "__slots__"):
-        yield from tensors_in([getattr(value, name, None) for name in getattr(type(value), "__slots__", ())])
+        yield from find_tensors([getattr(value, name, None) for name in getattr(type(value), "__slots__", ())])

@@ -22,7 +22,7 @@ def check_decider(decider: str) -> None:
         raise ValueError(f"got decider {decider!r}; the deciders are {', '.join(get_args(Decider))}")
 
 
-def deciding(graph: ChannelGraph, decider: Decider = "producers") -> dict[str, tuple[Member, ...]]:
+def select_deciders(graph: ChannelGraph, decider: Decider = "producers") -> dict[str, tuple[Member, ...]]:
     """Give the filters that speak for each group that can be cut.
 
     Parameters
@@ -67,7 +67,7 @@ _MERGED: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType(
 )
 
 
-def merged(votes: Tensor, decider: Decider) -> Tensor:
+def merge_votes(votes: Tensor, decider: Decider) -> Tensor:
     """Make one score of what several say: (voices, width) to (width,); their mean unless the decider says else."""
     merge = _MERGED.get(decider)
     return votes.mean(dim=0) if merge is None else merge(votes)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
-from napari_pathprune.pruning.modules.checked_state import checked_state
+from napari_pathprune.pruning.modules.match_state import match_state
+from napari_pathprune.pruning.scoring.channel_weights import weights_per_channel
 from napari_pathprune.pruning.scoring.criteria import CRITERIA, Criterion, Evidence, bn_scale
-from napari_pathprune.pruning.scoring.deciders import SIDES, Decider, deciding, merged, norms_of
-from napari_pathprune.pruning.scoring.rows import rows
+from napari_pathprune.pruning.scoring.deciders import SIDES, Decider, merge_votes, norms_of, select_deciders
 
 Scores = dict[str, Tensor]
 
@@ -73,18 +73,18 @@ def importance(
             f"got decider {decider!r} for bn_scale, but norms act on the sum of convolved channels and shortcut; "
             "use 'mean', 'sum' or 'max'"
         )
-    state = checked_state(model, graph)
-    said = deciding(graph, decider)
+    state = match_state(model, graph)
+    said = select_deciders(graph, decider)
     with torch.no_grad():
         return {
-            group.name: merged(
-                votes(group, said[group.name], norms_of(model, group), state, measure, seed=seed), decider
+            group.name: merge_votes(
+                collect_votes(group, said[group.name], norms_of(model, group), state, measure, seed=seed), decider
             ).float()
             for group in graph.prunable
         }
 
 
-def votes(
+def collect_votes(
     group: ChannelGroup,
     filters: tuple[Member, ...],
     norms: tuple[Member, ...],
@@ -96,8 +96,8 @@ def votes(
     """Let each of some members speak: (voices, width)."""
     evidence = Evidence(
         group,
-        tuple(rows(state[member.tensor], member, group.width) for member in filters),
-        tuple(rows(state[member.tensor], member, group.width) for member in norms),
+        tuple(weights_per_channel(state[member.tensor], member, group.width) for member in filters),
+        tuple(weights_per_channel(state[member.tensor], member, group.width) for member in norms),
         seed,
     )
     return criterion(evidence)

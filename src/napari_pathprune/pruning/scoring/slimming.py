@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.checked_state import checked_state
+from napari_pathprune.pruning.modules.match_state import match_state
+from napari_pathprune.pruning.scoring.channel_weights import weights_per_channel
 from napari_pathprune.pruning.scoring.deciders import norms_of
-from napari_pathprune.pruning.scoring.rows import rows
 
 
 def slimming_penalty(model: nn.Module, graph: ChannelGraph) -> Tensor:
@@ -44,9 +44,9 @@ def slimming_penalty(model: nn.Module, graph: ChannelGraph) -> Tensor:
     >>> penalty.item()
     8.0
     """
-    state = checked_state(model, graph)
+    state = match_state(model, graph)
     parts = [
-        rows(state[member.tensor], member, group.width).abs().sum()
+        weights_per_channel(state[member.tensor], member, group.width).abs().sum()
         for group in graph.prunable
         for member in norms_of(model, group)
     ]

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.checked_state import checked_state
-from napari_pathprune.pruning.modules.replica import copied, state_of
+from napari_pathprune.pruning.modules.match_state import match_state
+from napari_pathprune.pruning.modules.replica import copy_model, state_of
 from napari_pathprune.pruning.scoring.criteria import first_order
-from napari_pathprune.pruning.scoring.deciders import Decider, deciding, merged
-from napari_pathprune.pruning.scoring.importance import Scores, votes
+from napari_pathprune.pruning.scoring.deciders import Decider, merge_votes, select_deciders
+from napari_pathprune.pruning.scoring.importance import Scores, collect_votes
 
 
 def taylor(
@@ -64,9 +64,9 @@ def taylor(
     >>> len(choose(graph, scores, ratio=0.5, criterion="taylor").keep["0"])
     4
     """
-    checked_state(model, graph)
-    said = deciding(graph, decider)
-    work = copied(model).eval()
+    match_state(model, graph)
+    said = select_deciders(graph, decider)
+    work = copy_model(model).eval()
     for parameter in work.parameters():
         parameter.requires_grad_(parameter.dtype.is_floating_point)
     wanted = {member.tensor for members in said.values() for member in members}
@@ -78,14 +78,14 @@ def taylor(
         products = _products(work, weights, batch, loss, count)
         reached |= {name for name, tensor in weights.items() if tensor.grad is not None}
         for group in graph.prunable:
-            own = votes(group, said[group.name], (), products, first_order)
+            own = collect_votes(group, said[group.name], (), products, first_order)
             totals[group.name] = own + totals[group.name] if group.name in totals else own
     if count == 0:
         raise ValueError("got no batches to score the channels on; give at least one")
     for name, members in said.items():
         if not any(member.tensor in reached for member in members):
             raise ValueError(f"got a loss that does not reach channel group {name!r}; include its output in the loss")
-    return {name: merged(total / count, decider).float() for name, total in totals.items()}
+    return {name: merge_votes(total / count, decider).float() for name, total in totals.items()}
 
 
 def _products(

@@ -1,4 +1,4 @@
-"""From united identities to channel groups."""
+"""Channel groups from united identities."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ROLES: dict[int, Role] = {MADE: "out", READ: "in"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouping:
-    """Groups, and how identities belong to them.
+    """Channel groups, and the group and index of each identity.
 
     Attributes
     ----------
     groups
         In the order of execution.
     labels
-        (identities,): class of each.
+        (identities,): class of each identity.
     group_of
         (identities,): number of the group of a class, or -1; look up with ``group_of[labels[ids]]``.
     index_of
@@ -40,20 +40,20 @@ class Grouping:
     index_of: Ids
 
     def length(self, ids: Ids) -> Length:
-        """Write the length of an axis as a sum over groups."""
+        """Return the length of an axis as a sum over groups."""
         numbers = self.group_of[self.labels[ids]]
         first = int(numbers[0])
         if bool((numbers == first).all()):
             return (len(ids), ()) if first < 0 else (0, ((first, len(ids) // self.groups[first].width),))
-        counts = np.bincount(numbers + 1)  # groups from 1 on; 0 counts positions of no group
+        counts = np.bincount(numbers + 1)  # entry 0 counts positions of no group
         found = (np.flatnonzero(counts[1:]) + 1).tolist()
         return int(counts[0]), tuple((n - 1, int(counts[n]) // self.groups[n - 1].width) for n in found)
 
 
-def grouped(ids: Identities) -> Grouping:
-    """Sort classes of identities into groups: those that live in the same axes, equally often."""
+def group_channels(ids: Identities) -> Grouping:
+    """Sort classes of identities into groups: those that lie on the same axes, equally often, form a group."""
     labels = ids.classes()
-    reasons = _reasons(ids, labels)
+    reasons = _frozen_classes(ids, labels)
     signature, first_made = _signatures(ids, labels)
     made = np.zeros(ids.count, bool)
     made[labels[first_made >= 0]] = True
@@ -75,10 +75,10 @@ def grouped(ids: Identities) -> Grouping:
         group_of[members] = number
         units.append(members)
         frozen.append(reason_names[reason] if reason else None)
-    splits, units = _even_parts(ids, labels, group_of, units, frozen)
+    splits, units = _order_splits(ids, labels, group_of, units, frozen)
     for members in units:
         index_of[members] = np.arange(len(members))
-    found = _members(ids, labels, group_of, index_of, [len(members) for members in units])
+    found = _find_members(ids, labels, group_of, index_of, [len(members) for members in units])
     skips = np.zeros(len(units), bool)
     for joined in ids.joined:
         touched = group_of[labels[joined]]
@@ -89,10 +89,11 @@ def grouped(ids: Identities) -> Grouping:
         single = SINGLE_CHANNEL if len(members) == splits[number] else None
         reason_text = frozen[number] or single
         groups.append(ChannelGroup("", len(members), tuple(found[number]), splits[number], kind, reason_text))
-    return Grouping(tuple(_named(groups)), labels, group_of, index_of)
+    return Grouping(tuple(_name_groups(groups)), labels, group_of, index_of)
 
 
-def _reasons(ids: Identities, labels: Ids) -> dict[int, str]:
+def _frozen_classes(ids: Identities, labels: Ids) -> dict[int, str]:
+    """Return why each class that must not be cut is frozen; the first reason counts."""
     reasons: dict[int, str] = {}
     for frozen, reason in ids.frozen:
         for root in np.unique(labels[frozen]).tolist():
@@ -101,22 +102,22 @@ def _reasons(ids: Identities, labels: Ids) -> dict[int, str]:
 
 
 def _signatures(ids: Identities, labels: Ids) -> tuple[NDArray[np.uint64], Ids]:
-    """Hash for each class the axes it lives in; and find its first identity with a filter (-1: none)."""
+    """Return a hash of the axes that each class lies on, and its first identity with a filter (-1 if none)."""
     signature = np.zeros(ids.count, np.uint64)
     axes = np.concatenate([axis.ids for axis in ids.axes] or [np.zeros(0, np.int64)])
-    hashes = np.array([_scrambled(number + 1) for number in range(len(ids.axes))], np.uint64)
+    hashes = np.array([_scramble(number + 1) for number in range(len(ids.axes))], np.uint64)
     np.add.at(signature, labels[axes], np.repeat(hashes, [len(axis.ids) for axis in ids.axes]))
     roles = ids.roles[: ids.count]
     first = np.full(ids.count, np.iinfo(np.int64).max, np.int64)
-    for role, penalty in ((MADE, 0), (READ, ids.count)):  # made ones first: they name and order the group
+    for role, penalty in ((MADE, 0), (READ, ids.count)):  # made ones come first: they name and order the group
         of_role = np.flatnonzero(roles == role)
         np.minimum.at(first, labels[of_role], of_role + penalty)
     first[first == np.iinfo(np.int64).max] = -1
     return signature, first
 
 
-def _scrambled(number: int) -> np.uint64:
-    """Spread a small number over 64 bits (splitmix64), so that sums of them tell sets apart."""
+def _scramble(number: int) -> np.uint64:
+    """Spread a small number over 64 bits (splitmix64), so that sums of them identify sets."""
     mask = (1 << 64) - 1
     z = (number * 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
@@ -124,10 +125,10 @@ def _scrambled(number: int) -> np.uint64:
     return np.uint64(z ^ (z >> 31))
 
 
-def _even_parts(
+def _order_splits(
     ids: Identities, labels: Ids, group_of: Ids, units: list[Ids], frozen: list[str | None]
 ) -> tuple[list[int], list[Ids]]:
-    """Find for every group the parts that have to stay equally large, and put its channels in their order."""
+    """Return the number of equal parts of every group, and its channels in the order of these parts."""
     parts: dict[int, list[Ids]] = {}
     for even in ids.even:
         roots = labels[even.ids]
@@ -155,7 +156,7 @@ def _even_parts(
 
 
 def _part_labels(roots: Ids, units: Ids) -> Ids | None:
-    """Give the conv group of each channel; all 0 where each is in every one alike; None where neither holds."""
+    """Return the conv group of each channel, all 0 if each is in every one alike, or None if neither holds."""
     column = {int(root): number for number, root in enumerate(units)}
     counts = np.zeros((len(units), len(roots)), np.int64)
     for split, row in enumerate(roots):
@@ -168,10 +169,12 @@ def _part_labels(roots: Ids, units: Ids) -> Ids | None:
     return labels if one_each and equal else None
 
 
-def _members(ids: Identities, labels: Ids, group_of: Ids, index_of: Ids, widths: Sequence[int]) -> list[list[Member]]:
+def _find_members(
+    ids: Identities, labels: Ids, group_of: Ids, index_of: Ids, widths: Sequence[int]
+) -> list[list[Member]]:
     found: list[list[Member]] = [[] for _ in widths]
     numbers, indices = group_of[labels], index_of[labels]
-    for axis, runs in zip(ids.axes, _runs(ids, numbers, indices), strict=True):
+    for axis, runs in zip(ids.axes, _split_axes(ids, numbers, indices), strict=True):
         module, parameter = split_name(axis.name)
         start = int(axis.ids[0])
         own = [int(numbers[first]) for first, _ in runs]
@@ -190,14 +193,14 @@ def _members(ids: Identities, labels: Ids, group_of: Ids, index_of: Ids, widths:
             where = np.flatnonzero(on_axis == number)
             by_channel = where[np.argsort(indices[start + where], kind="stable")]
             role = _ROLES.get(int(ids.roles[start + where[0]]), "scale")
-            for positions, block in _stretches(by_channel.reshape(widths[number], -1)):
+            for positions, block in _split_stretches(by_channel.reshape(widths[number], -1)):
                 offset, order = stretch(positions)
                 found[number].append(Member(module, parameter, axis.axis, offset, role, block, axis.splits, order))
     return found
 
 
-def _runs(ids: Identities, numbers: Ids, indices: Ids) -> Iterable[list[tuple[int, int]]]:
-    """Divide each axis where the group changes or the index does not go on by one."""
+def _split_axes(ids: Identities, numbers: Ids, indices: Ids) -> Iterable[list[tuple[int, int]]]:
+    """Yield the runs of each axis; a new one starts where the group changes or the index does not rise by one."""
     breaks = (np.flatnonzero((np.diff(numbers) != 0) | (np.diff(indices) != 1)) + 1).tolist()
     for axis in ids.axes:  # the identities of an axis are consecutive
         start, stop = int(axis.ids[0]), int(axis.ids[0]) + len(axis.ids)
@@ -205,8 +208,8 @@ def _runs(ids: Identities, numbers: Ids, indices: Ids) -> Iterable[list[tuple[in
         yield list(pairwise([start, *inner, stop]))
 
 
-def _stretches(positions: Ids) -> Iterable[tuple[Ids, int]]:
-    """Divide (width, block) positions into stretches that are simple where that is possible."""
+def _split_stretches(positions: Ids) -> Iterable[tuple[Ids, int]]:
+    """Split (width, block) positions into one stretch for each column if these are consecutive."""
     block = positions.shape[1]
     flat = positions.ravel()
     columns = positions.T
@@ -215,16 +218,17 @@ def _stretches(positions: Ids) -> Iterable[tuple[Ids, int]]:
     return [(flat, block)]
 
 
-def _named(groups: list[ChannelGroup]) -> Iterable[ChannelGroup]:
-    wanted = []
+def _name_groups(groups: list[ChannelGroup]) -> Iterable[ChannelGroup]:
+    """Yield the groups under unique names: that of the first module that makes, or else reads, their channels."""
+    places = []
     for group in groups:
         makers = group.producers or tuple(m for m in group.members if m.role == "in") or group.members
         first = makers[0]
         path = (first.module if first.parameter in {"weight", "bias"} else "") or first.tensor
-        wanted.append((path if first.role == "out" else f"{path} (input)", first.offset, group.width * first.block))
-    names = [path for path, _, _ in wanted]
+        places.append((path if first.role == "out" else f"{path} (input)", first.offset, group.width * first.block))
+    names = [path for path, _, _ in places]
     taken: set[str] = set()
-    for group, (path, offset, length) in zip(groups, wanted, strict=True):
+    for group, (path, offset, length) in zip(groups, places, strict=True):
         name = path if names.count(path) == 1 else f"{path}[{offset}:{offset + length}]"
         number = 2
         while name in taken:  # scattered channels of one layer

@@ -1,9 +1,9 @@
-"""The ledger of channel identities: who they are, which are the same, which must not be cut.
+"""The ledger of channel identities: which exist, which are cut together, and which must not be cut.
 
-Every position of every axis of every parameter and buffer gets a number, its identity, when it is first used.
-While the model runs, identities that have to be cut together are united; at the end `classes` gives each
-identity its class. An array of identities that broadcasts to a tensor's shape says which channel an entry of
-the tensor belongs to: a *factor*. A tensor can have several factors on different axes, as a weight has.
+Every position of every axis of every parameter and buffer gets a number, its identity, when it is first used. While
+the model runs, identities that have to be cut together are united. At the end `classes` returns the class of each
+identity. An array of identities that broadcasts to the shape of a tensor states which channel each entry of the
+tensor belongs to: a *factor*. A tensor can have several factors on different axes, as a weight does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ Ids = NDArray[np.int64]
 Factors = tuple[Ids, ...]
 
 MADE: Final = 1
+"""Role of identities whose channels a filter makes."""
 READ: Final = 2
+"""Role of identities whose channels a filter reads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +34,8 @@ class StateAxis:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evenness:
-    """Conv groups: (splits, n) identities of which every row has to keep the same number."""
+class EvenSplits:
+    """Conv groups: (splits, n) identities, of which every row has to keep the same number."""
 
     ids: Ids
     module: str
@@ -41,7 +43,31 @@ class Evenness:
 
 @dataclass(slots=True, eq=False)
 class Identities:
-    """What one trace writes down. Nothing here is looked up before the end but ``roles``."""
+    """The identities of one trace. Until the end only ``roles`` is read; everything else is collected.
+
+    Attributes
+    ----------
+    count
+        Number of identities.
+    roles
+        (at least ``count``,): `MADE`, `READ` or 0 for each identity.
+    axes
+        Axes of parameters and buffers, in the order of first use.
+    same
+        Pairs of arrays that are united.
+    frozen
+        Identities that must not be cut, and why.
+    joined
+        Identities that an addition of two producers' outputs joined: they make skip groups.
+    even
+        Conv groups.
+    macs
+        MACs of each operation, divided by the lengths of some axes, and the identities on these axes.
+    norms
+        Names of the weights of norms that run over channels.
+    rescaled
+        Rows of weights, identities of an axis, and the power of its length that the rows compensate for.
+    """
 
     count: int = 0
     roles: NDArray[np.int8] = field(default_factory=lambda: np.zeros(4096, np.int8))
@@ -49,19 +75,19 @@ class Identities:
     same: list[tuple[Ids, Ids]] = field(default_factory=list)
     frozen: list[tuple[Ids, str]] = field(default_factory=list)
     joined: list[Ids] = field(default_factory=list)
-    even: list[Evenness] = field(default_factory=list)
+    even: list[EvenSplits] = field(default_factory=list)
     macs: list[tuple[float, tuple[Ids, ...]]] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
     rescaled: list[tuple[tuple[tuple[str, Ids], ...], Ids, float]] = field(default_factory=list)
 
-    def fresh(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:
-        """Give numbers to the positions of an axis of a parameter or buffer."""
-        ids = self.anonymous(length)
+    def number_axis(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:
+        """Make identities for the positions of an axis of a parameter or buffer."""
+        ids = self.number_positions(length)
         self.axes.append(StateAxis(name, axis, splits, ids))
         return ids
 
-    def anonymous(self, length: int) -> Ids:
-        """Give numbers to positions of no parameter: what stands beside channels in a concatenation."""
+    def number_positions(self, length: int) -> Ids:
+        """Make identities for positions of no parameter, such as those beside channels in a concatenation."""
         ids = np.arange(self.count, self.count + length, dtype=np.int64)
         self.count += length
         if self.count > len(self.roles):
@@ -69,26 +95,26 @@ class Identities:
         return ids
 
     def unite(self, first: Ids, second: Ids) -> None:
-        """Write down that identities at the same place of two equally shaped arrays are cut together."""
+        """Unite the identities at the same place of two arrays of equal shape: they are cut together."""
         assert first.shape == second.shape, (first.shape, second.shape)
         if first is not second and not np.array_equal(first, second):
             self.same.append((first.ravel(), second.ravel()))
 
     def freeze(self, ids: Ids, reason: str) -> None:
-        """Write down that identities must not be cut."""
+        """Exclude identities from the cut."""
         self.frozen.append((ids.ravel(), reason))
 
     def mark(self, ids: Ids, role: int) -> None:
-        """Give identities that have no role yet the role of being made or read by a filter."""
+        """Set the role of identities that have none yet."""
         flat = ids.ravel()
         self.roles[flat[self.roles[flat] == 0]] = role
 
-    def made(self, ids: Ids) -> bool:
-        """Tell whether these identities come from the filters of a layer."""
+    def is_made(self, ids: Ids) -> bool:
+        """Return whether these identities come from the filters of a layer."""
         return bool(self.roles[ids.flat[0]] == MADE)
 
     def classes(self) -> Ids:
-        """Give every identity the smallest identity that it is united with, directly or through others."""
+        """Return, for every identity, the smallest one that it is united with, directly or through others."""
         labels = np.arange(self.count, dtype=np.int64)
         if not self.same:
             return labels

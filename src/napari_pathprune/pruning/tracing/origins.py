@@ -1,88 +1,83 @@
-"""Which rows of which weights an activation came from, as long as it only was moved around since.
+"""The rows of weights that an activation was made by, as long as it has only been moved around since.
 
-Channel identities are merged where heads are split, because the same index goes from each. Here every row keeps its
-own number, so that a factor can be put into the rows of the queries and not into those of the values.
+Channel identities are merged where heads are split, because the same index is cut from each head. Here every row
+keeps its own number, so that a factor can be put into the rows of the queries and not into those of the values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 from torch import Tensor
 
+from napari_pathprune.pruning.tracing.axes import permuted_axes, place_on_axis, view_factor
+from napari_pathprune.pruning.tracing.call import Call
+from napari_pathprune.pruning.tracing.facts import FactsTable, Rows
 from napari_pathprune.pruning.tracing.identities import Ids
-from napari_pathprune.pruning.tracing.rules.layout_rules import order_of, reshaped
-
-if TYPE_CHECKING:
-    from napari_pathprune.pruning.tracing.tracer import Call, Tracer
-
-Rows = tuple[tuple[str, Ids], ...]
-"""Names of parameters, and positions on their axis 0 that broadcast to the tensor's shape."""
-_MARK: Final = "_pathprune_rows"
 
 
-def rows_of(tracer: Tracer, tensor: Tensor) -> Rows:
-    """Give the rows that an activation was made by; of a parameter, its own."""
-    known: Rows | None = getattr(tensor, _MARK, None)
-    if known is None:
-        name = tracer.name_of(tensor)
-        own = [(name, np.arange(len(tensor)).reshape((-1,) + (1,) * (tensor.ndim - 1)))] if name and tensor.ndim else []
-        known = tuple(own)
-    return known
+def rows_of(facts: FactsTable, tensor: Tensor) -> Rows:
+    """Return the rows that an activation was made by; for a parameter, its own."""
+    known = facts.of(tensor).rows
+    if known is not None:
+        return known
+    name = facts.name_of(tensor)
+    return ((name, place_on_axis(np.arange(len(tensor)), 0, tensor.ndim)),) if name and tensor.ndim else ()
 
 
-def carry_rows(tracer: Tracer, call: Call) -> None:
-    """Write down the rows of an operation's results."""
-    made = _MAKES.get(call.name)
-    if made is not None:
-        axis = made % call.outputs[0].ndim
-        rows: list[tuple[str, Ids]] = []
-        for tensor in call.inputs[1:]:
-            for name, positions in rows_of(tracer, tensor):
-                if positions.size == len(tensor):
-                    shape = [1] * call.outputs[0].ndim
-                    shape[axis] = len(tensor)
-                    if len(tensor) == call.outputs[0].shape[axis]:
-                        rows.append((name, positions.reshape(shape)))
-        setattr(call.outputs[0], _MARK, tuple(rows))
+def carry_rows(facts: FactsTable, call: Call) -> None:
+    """Note the rows that the results of an operation were made by."""
+    if call.name in _MAKING_AXIS:
+        facts.note(call.outputs[0], rows=_make_rows(facts, call))
         return
-    moves = _MOVES.get(call.name)
-    if moves is None or (call.name in _SCALES and len(call.inputs) > 1):
+    move = _MOVES.get(call.name)
+    if move is None or (call.name in _SCALES and len(call.inputs) > 1):
         return
-    known = rows_of(tracer, call.inputs[0])
-    moved = [(name, moves(call, positions)) for name, positions in known]
+    moved = [(name, move(call, positions)) for name, positions in rows_of(facts, call.inputs[0])]
     for number, output in enumerate(call.outputs):
-        setattr(output, _MARK, tuple((name, parts[number]) for name, parts in moved))
+        facts.note(output, rows=tuple((name, parts[number]) for name, parts in moved))
 
 
-def _same(call: Call, rows: Ids) -> Sequence[Ids]:
+def _make_rows(facts: FactsTable, call: Call) -> Rows:
+    """Return the rows of the weight and the bias of a layer, on the axis of the channels that it makes."""
+    output = call.outputs[0]
+    axis = _MAKING_AXIS[call.name] % output.ndim
+    return tuple(
+        (name, place_on_axis(positions.ravel(), axis, output.ndim))
+        for tensor in call.inputs[1:]
+        for name, positions in rows_of(facts, tensor)
+        if positions.size == len(tensor) == output.shape[axis]
+    )
+
+
+def _keep_rows(call: Call, rows: Ids) -> Sequence[Ids]:
     del call
     return (rows,)
 
 
-def _viewed(call: Call, rows: Ids) -> Sequence[Ids]:
+def _view_rows(call: Call, rows: Ids) -> Sequence[Ids]:
     old, new = tuple(call.inputs[0].shape), tuple(call.outputs[0].shape)
-    return (rows if 0 in old else reshaped(rows, old, new)[0],)
+    return (rows if 0 in old else view_factor(rows, old, new)[0],)
 
 
-def _permuted(call: Call, rows: Ids) -> Sequence[Ids]:
-    return (rows.transpose(order_of(call)),)
+def _permute_rows(call: Call, rows: Ids) -> Sequence[Ids]:
+    return (rows.transpose(permuted_axes(call)),)
 
 
-def _expanded(call: Call, rows: Ids) -> Sequence[Ids]:
+def _expand_rows(call: Call, rows: Ids) -> Sequence[Ids]:
     return (rows.reshape((1,) * (call.outputs[0].ndim - rows.ndim) + rows.shape),)
 
 
-def _selected(call: Call, rows: Ids) -> Sequence[Ids]:
+def _select_rows(call: Call, rows: Ids) -> Sequence[Ids]:
     axis = int(call.get("dim", 0)) % rows.ndim
     numbers = [int(call.get("index"))] if call.name == "select" else range(len(call.outputs))
     return [rows.take([number if rows.shape[axis] > 1 else 0], axis).squeeze(axis) for number in numbers]
 
 
-def _divided(call: Call, rows: Ids) -> Sequence[Ids]:
+def _split_rows(call: Call, rows: Ids) -> Sequence[Ids]:
     axis = int(call.get("dim", 0)) % rows.ndim
     if rows.shape[axis] == 1:
         return [rows] * len(call.outputs)
@@ -96,13 +91,13 @@ def _divided(call: Call, rows: Ids) -> Sequence[Ids]:
     return [rows.take(np.arange(a, b), axis) for a, b in pairwise(ends)]
 
 
-_MAKES: Final[dict[str, int]] = {"linear": -1, "conv1d": 1, "conv2d": 1, "conv3d": 1}
+_MAKING_AXIS: Final[dict[str, int]] = {"linear": -1, "conv1d": 1, "conv2d": 1, "conv3d": 1}
 _SCALES: Final = frozenset({"mul", "div"})
-_MOVES: Final[dict[str, Callable[[Any, Ids], Sequence[Ids]]]] = {
-    **dict.fromkeys(("contiguous", "clone", "dropout", "to", "_to_copy", "alias", "detach", *_SCALES), _same),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten", "flatten", "squeeze", "unsqueeze"), _viewed),
-    **dict.fromkeys(("permute", "transpose", "t"), _permuted),
-    "expand": _expanded,
-    **dict.fromkeys(("select", "unbind"), _selected),
-    **dict.fromkeys(("slice", "split", "split_with_sizes", "chunk"), _divided),
+_MOVES: Final[dict[str, Callable[[Call, Ids], Sequence[Ids]]]] = {
+    **dict.fromkeys(("contiguous", "clone", "dropout", "to", "_to_copy", "alias", "detach", *_SCALES), _keep_rows),
+    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten", "flatten", "squeeze", "unsqueeze"), _view_rows),
+    **dict.fromkeys(("permute", "transpose", "t"), _permute_rows),
+    "expand": _expand_rows,
+    **dict.fromkeys(("select", "unbind"), _select_rows),
+    **dict.fromkeys(("slice", "split", "split_with_sizes", "chunk"), _split_rows),
 }

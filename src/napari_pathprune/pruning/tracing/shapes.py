@@ -1,7 +1,7 @@
-"""Results of common operations on empty tensors, known from the shapes alone.
+"""Results of common operations on tensors without values, from the shapes alone.
 
-Torch works the same out in Python, at a millisecond for some; a trace would spend most of its time there.
-Whatever is not plain is left to torch, which also finds the words for what does not fit.
+Torch computes the same in Python, and takes up to a millisecond for one operation; a trace would spend most of its
+time there. Uncommon cases are left to torch, which also words the errors for shapes that do not fit.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _LIKE_INPUT: Final = frozenset(
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "div"})
 
 
-def result_without_computing(
+def make_empty_result(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor], *, in_place: bool
 ) -> Tensor | None:
-    """Give an empty result for the plain cases of common operations, None for every other.
+    """Return the result of an operation as a tensor without values; None for uncommon cases.
 
     Parameters
     ----------
     name, in_place
-        Of the operation, without the underscore that says it is in place.
+        Of the operation; see `Call`.
     args, kwargs, inputs
         Its arguments, and the tensors among them.
     """
@@ -100,7 +100,7 @@ def _convolution(
 
 
 def _dense_like(x: Tensor) -> Tensor:
-    """Do what ``torch.empty_like`` does, which for empty tensors imports a computer algebra system."""
+    """Do what ``torch.empty_like`` does; on tensors without values, that imports a computer algebra system."""
     if x.is_contiguous():
         return torch.empty(x.shape, dtype=x.dtype, device="meta")
     strides, size = [1] * x.ndim, 1

@@ -1,4 +1,4 @@
-"""Find the channel groups of any module by watching one run of it."""
+"""Find the channel groups of any module from one run of it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ import torch
 from torch import nn
 
 from napari_pathprune.pruning.graph import ChannelGraph, Rescale
-from napari_pathprune.pruning.modules.example import Arguments, arguments, mapped, remembered
+from napari_pathprune.pruning.modules.example import Arguments, describe_arguments, map_tensors, read_arguments
 from napari_pathprune.pruning.modules.kinds import check_kind
-from napari_pathprune.pruning.modules.replica import copied, emptied, empty_like, state_of, tensors_in
+from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
 from napari_pathprune.pruning.sizes import Sizes, polynomial
-from napari_pathprune.pruning.tracing.grouping import Grouping, grouped
-from napari_pathprune.pruning.tracing.probe import mended
-from napari_pathprune.pruning.tracing.rules.all_rules import RULES
-from napari_pathprune.pruning.tracing.tracer import Tracer, step_by_step
+from napari_pathprune.pruning.tracing.grouping import Grouping, group_channels
+from napari_pathprune.pruning.tracing.operation_watcher import disable_fused_layers
+from napari_pathprune.pruning.tracing.probe import Probe
+from napari_pathprune.pruning.tracing.rules.rule_table import RULES
+from napari_pathprune.pruning.tracing.tracer import Tracer
 
 
 def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     """Find which channels of a network have to be cut together.
 
     The model is copied without its weights, and the copy is run once in evaluation mode. Channel identities are
-    followed from every filter that makes them to every filter that reads them, through the operations that were
-    executed; they are united where tensors are added or multiplied. Channels that reach the model's outputs, or
-    an operation that mixes channels or is not known, are frozen, with the reason.
+    followed from every filter that makes them to every filter that reads them, through the operations that are
+    executed. They are united where tensors are added or multiplied. Channels that reach the outputs of the model, or
+    an operation that mixes channels or is unknown, are frozen, and the reason is recorded.
 
-    Layer norms do not freeze: they run over the channels that stay. Attention loses the same dimensions in every
-    head; where its code works the size of a head out from the width of its input (`torch.nn.MultiheadAttention`), the
-    input loses the same ones, and where it scales by that size, the weights of the queries make up for it.
+    Layer norms do not freeze channels: they run over those that stay. Attention loses the same dimensions in every
+    head. If its code computes the size of a head from the width of its input (`torch.nn.MultiheadAttention`), the
+    input loses the same dimensions. If it scales by that size, the weights of the queries compensate for it.
 
     Parameters
     ----------
     model
         Any module. It is not changed.
     example_input
-        A tensor, a tuple of positional or a mapping of keyword arguments. Only shapes and types are used; any
-        size that the model takes will do.
+        A tensor, a tuple of positional arguments or a mapping of keyword arguments. Only shapes and types are used,
+        so any size that the model accepts will do.
 
     Returns
     -------
@@ -67,47 +68,48 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
         in    0
     """
     check_kind(model)
-    given = arguments(example_input)
-    tracer = _traced(model, given)
-    grouping = grouped(tracer.ids)
-    graph = _graph(model, given, tracer, grouping)
-    while tracer.doubt and mended(model, graph, tracer, grouping):
-        grouping = grouped(tracer.ids)
-        graph = _graph(model, given, tracer, grouping)
+    given = read_arguments(example_input)
+    tracer = _run_model(model, given)
+    probe = Probe(model, tracer)
+    grouping = group_channels(tracer.ids)
+    graph = _build_graph(model, given, tracer, grouping)
+    while tracer.doubt and probe.correct(graph, grouping):
+        grouping = group_channels(tracer.ids)
+        graph = _build_graph(model, given, tracer, grouping)
     return graph
 
 
-def _traced(model: nn.Module, given: Arguments) -> Tracer:
-    # whatever stops a run without contents, only a real run can tell
+def _run_model(model: nn.Module, given: Arguments) -> Tracer:
+    # an error of a run without values may be due to their absence; only a real run can show
     with contextlib.suppress(Exception):
-        return _run(model, given, empty=True)
+        return _run_copy(model, given, empty=True)
     try:
-        return _run(model, given, empty=False)
+        return _run_copy(model, given, empty=False)
     except Exception as error:
-        shapes = ", ".join(str(tuple(t.shape)) for t in tensors_in(given)) or "no tensor"
+        shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(given)) or "no tensor"
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
             f"the model does not run on the example input ({shapes}): {first}; give an input that it takes"
         ) from error
 
 
-def _run(model: nn.Module, given: Arguments, *, empty: bool) -> Tracer:
-    with torch.inference_mode(), step_by_step():
-        copy = emptied(model) if empty else copied(model)
+def _run_copy(model: nn.Module, given: Arguments, *, empty: bool) -> Tracer:
+    with torch.inference_mode(), disable_fused_layers():
+        copy = copy_empty(model) if empty else copy_model(model)
         copy.eval()
-        args, kwargs = mapped(empty_like if empty else torch.clone, given)
+        args, kwargs = map_tensors(empty_like if empty else torch.clone, given)
         tracer = Tracer(copy, state_of(copy), RULES, empty=empty)
-        for tensor in tensors_in((args, kwargs)):
-            tracer.give(tensor, ())
+        for tensor in find_tensors((args, kwargs)):
+            tracer.facts.note(tensor, factors=())
         with tracer:
             outputs = copy(*args, **kwargs)
-    for tensor in tensors_in(outputs):
+    for tensor in find_tensors(outputs):
         for factor in tracer.of(tensor):
             tracer.ids.freeze(factor, "output of the model")
     return tracer
 
 
-def _graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Grouping) -> ChannelGraph:
+def _build_graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Grouping) -> ChannelGraph:
     state = state_of(model)
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     axes = {(axis.name, axis.axis, axis.splits): grouping.length(axis.ids) for axis in tracer.ids.axes}
@@ -132,11 +134,11 @@ def _graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Groupin
     )
     unreached = tuple(name for name, tensor in state.items() if isinstance(tensor, nn.Parameter) and name not in met)
     norms = tuple(dict.fromkeys(tracer.ids.norms))
-    rescales = tuple(_rescales(tracer, grouping))
-    return ChannelGraph(groups, shapes, remembered(given), sizes, unreached, norms, rescales)
+    rescales = tuple(_list_rescales(tracer, grouping))
+    return ChannelGraph(groups, shapes, describe_arguments(given), sizes, unreached, norms, rescales)
 
 
-def _rescales(tracer: Tracer, grouping: Grouping) -> Iterator[Rescale]:
+def _list_rescales(tracer: Tracer, grouping: Grouping) -> Iterator[Rescale]:
     for rows, ids, power in tracer.ids.rescaled:
         fixed, parts = grouping.length(ids)
         length = tuple((grouping.groups[number].name, block) for number, block in parts)

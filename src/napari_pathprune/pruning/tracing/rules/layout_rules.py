@@ -1,62 +1,45 @@
-"""Rules for operations that give a tensor another shape: channel identities move with its entries."""
+"""Rules for operations that change the shape of a tensor: channel identities move with its entries."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from napari_pathprune.pruning.tracing.axes import permuted_axes, view_factor
+from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors, Ids
-
-if TYPE_CHECKING:
-    from napari_pathprune.pruning.tracing.tracer import Call, Rule, Tracer
+from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 
-def free_view(tracer: Tracer, call: Call) -> Factors | None:
-    """Reshape in a way that follows the input's shape: flatten, squeeze, unsqueeze."""
+def trace_flatten(tracer: Tracer, call: Call) -> Factors | None:
+    """Reshape to sizes that follow those of the input: flatten, squeeze, unsqueeze."""
     out = tuple(call.outputs[0].shape)
     old = tuple(call.inputs[0].shape)
     if 0 in old:
         return None
-    moved = [_viewed(tracer, factor, old, out) for factor in tracer.of(call.inputs[0])]
+    moved = [_view(tracer, factor, old, out) for factor in tracer.of(call.inputs[0])]
     return tuple(factor for factor in moved if factor.size > 1)
 
 
-def view(tracer: Tracer, call: Call) -> Factors | None:
+def trace_view(tracer: Tracer, call: Call) -> Factors | None:
     """Reshape to sizes given as numbers, which may or may not follow when channels are cut."""
     tracer.doubt = True
-    return free_view(tracer, call)
+    return trace_flatten(tracer, call)
 
 
-def _viewed(tracer: Tracer, factor: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> Ids:
-    moved, cut = reshaped(factor, old, new)
-    for outs in cut:
-        moved = _tied(tracer, moved, outs)
+def _view(tracer: Tracer, factor: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> Ids:
+    moved, became = view_factor(factor, old, new)
+    for axes in became:
+        moved = _tie_rows(tracer, moved, axes)
     return moved
 
 
-def reshaped(factor: Ids, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Ids, list[tuple[int, ...]]]:
-    """Reshape an array that broadcasts to shape ``old``; give also the new axes that each of its axes became."""
-    before = list(factor.shape)
-    after = [1] * len(new)
-    cut: list[tuple[int, ...]] = []
-    for ins, outs in _segments(old, new):
-        if all(factor.shape[axis] == 1 for axis in ins):
-            continue
-        for axis in ins:
-            before[axis] = old[axis]
-        for axis in outs:
-            after[axis] = new[axis]
-        cut.append(outs)
-    return np.broadcast_to(factor, before).reshape(after), cut
+def _tie_rows(tracer: Tracer, factor: Ids, axes: tuple[int, ...]) -> Ids:
+    """Reduce a factor so that it varies on one of these axes only.
 
-
-def _tied(tracer: Tracer, factor: Ids, axes: tuple[int, ...]) -> Ids:
-    """Keep what varies on one axis only.
-
-    Where a view splits a channel axis (heads, shuffled parts), rows have to stay equally long and in order:
-    the same index is cut in every row, so the last axis stands for all.
+    Where a view splits a channel axis (heads, shuffled parts), the rows have to keep the same length and order. The
+    same index is therefore cut in every row, and the last axis stands for all.
     """
     if sum(factor.shape[axis] > 1 for axis in axes) < 2:
         return factor
@@ -77,54 +60,20 @@ def _tied(tracer: Tracer, factor: Ids, axes: tuple[int, ...]) -> Ids:
     return factor
 
 
-@lru_cache(maxsize=4096)
-def _segments(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
-    """Pair the axes of two shapes of equal size: the smallest runs of axes whose products agree."""
-    segments = []
-    i = j = 0
-    while i < len(old) and j < len(new):
-        ins, outs = [i], [j]
-        a, b = old[i], new[j]
-        i, j = i + 1, j + 1
-        while a != b:
-            if a < b:
-                a *= old[i]
-                ins.append(i)
-                i += 1
-            else:
-                b *= new[j]
-                outs.append(j)
-                j += 1
-        segments.append((tuple(ins), tuple(outs)))
-    return tuple(segments)
-
-
-def permute(tracer: Tracer, call: Call) -> Factors:
+def trace_permute(tracer: Tracer, call: Call) -> Factors:
     """Reorder axes."""
-    order = order_of(call)
+    order = permuted_axes(call)
     return tuple(factor.transpose(order) for factor in tracer.of(call.inputs[0]))
 
 
-def order_of(call: Call) -> list[int]:
-    """Give the order in which an operation puts the axes."""
-    x = call.inputs[0]
-    if call.name == "permute":
-        return [axis % x.ndim for axis in call.get("dims")]
-    order = list(range(x.ndim))
-    first, second = (0, 1) if call.name == "t" else (call.get("dim0"), call.get("dim1"))
-    if x.ndim > 1:
-        order[first], order[second] = order[second], order[first]
-    return order
-
-
-def expand(tracer: Tracer, call: Call) -> Factors:
-    """Repeat axes of length 1; sizes are numbers."""
+def trace_expand(tracer: Tracer, call: Call) -> Factors:
+    """Repeat axes of length 1; the sizes are numbers."""
     tracer.doubt = True
     missing = call.outputs[0].ndim - call.inputs[0].ndim
     return tuple(factor.reshape((1,) * missing + factor.shape) for factor in tracer.of(call.inputs[0]))
 
 
-def repeat(tracer: Tracer, call: Call) -> Factors:
+def trace_repeat(tracer: Tracer, call: Call) -> Factors:
     """Repeat the whole tensor along its axes."""
     counts = call.get("repeats")
     out: list[Ids] = []
@@ -134,23 +83,23 @@ def repeat(tracer: Tracer, call: Call) -> Factors:
     return tuple(out)
 
 
-def flip(tracer: Tracer, call: Call) -> Factors:
-    """Turn axes around."""
+def trace_flip(tracer: Tracer, call: Call) -> Factors:
+    """Reverse axes."""
     axes = tuple(axis % call.inputs[0].ndim for axis in call.get("dims"))
     return tuple(np.flip(factor, axes) for factor in tracer.of(call.inputs[0]))
 
 
-def as_strided(tracer: Tracer, call: Call) -> Factors | None:
-    """Only other strides for axes of length 1, as pooling to one pixel makes them."""
+def trace_as_strided(tracer: Tracer, call: Call) -> Factors | None:
+    """Accept new strides for axes of length 1 only, which pooling to one pixel makes."""
     x = call.inputs[0]
     same = tuple(call.get("size")) == tuple(x.shape)
     strides = [s for s, n in zip(x.stride(), x.shape, strict=True) if n > 1]
-    wanted = [s for s, n in zip(call.get("stride"), x.shape, strict=True) if n > 1] if same else None
-    return tracer.of(x) if same and (call.in_place or strides == wanted) else None
+    new = [s for s, n in zip(call.get("stride"), x.shape, strict=True) if n > 1] if same else None
+    return tracer.of(x) if same and (call.in_place or strides == new) else None
 
 
-def pixel_shuffle(tracer: Tracer, call: Call) -> Factors:
-    """Make pixels of channels: the channels of one block stay or go together."""
+def trace_pixel_shuffle(tracer: Tracer, call: Call) -> Factors:
+    """Turn channels into pixels: the channels of one block are cut together."""
     x = call.inputs[0]
     square = call.get("upscale_factor") ** 2
     ids = tracer.line(x, x.ndim - 3, "pixel shuffle")
@@ -163,12 +112,12 @@ def pixel_shuffle(tracer: Tracer, call: Call) -> Factors:
 
 
 LAYOUT_RULES: Final[dict[str, Rule]] = {
-    **dict.fromkeys(("flatten", "squeeze", "unsqueeze"), free_view),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten"), view),
-    **dict.fromkeys(("permute", "transpose", "t"), permute),
-    "expand": expand,
-    "repeat": repeat,
-    "flip": flip,
-    "as_strided": as_strided,
-    "pixel_shuffle": pixel_shuffle,
+    **dict.fromkeys(("flatten", "squeeze", "unsqueeze"), trace_flatten),
+    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten"), trace_view),
+    **dict.fromkeys(("permute", "transpose", "t"), trace_permute),
+    "expand": trace_expand,
+    "repeat": trace_repeat,
+    "flip": trace_flip,
+    "as_strided": trace_as_strided,
+    "pixel_shuffle": trace_pixel_shuffle,
 }

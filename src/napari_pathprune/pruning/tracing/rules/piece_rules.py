@@ -1,21 +1,21 @@
-"""Rules for operations that take tensors apart or put them together."""
+"""Rules for operations that split tensors or join them."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from napari_pathprune.pruning.tracing.axes import place_on_axis
+from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors, Ids
-from napari_pathprune.pruning.tracing.rules.pointwise_rules import meeting
-
-if TYPE_CHECKING:
-    from napari_pathprune.pruning.tracing.tracer import Call, Rule, Tracer
+from napari_pathprune.pruning.tracing.rules.pointwise_rules import unite_operands
+from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 
-def slicing(tracer: Tracer, call: Call) -> Factors:
-    """Take a stretch of an axis; of a channel axis only without steps, and its ends are numbers."""
+def trace_slice(tracer: Tracer, call: Call) -> Factors:
+    """Take a part of an axis; of a channel axis only without steps. Its ends are numbers."""
     x = call.inputs[0]
     axis = int(call.get("dim", 0)) % x.ndim
     length, taken = x.shape[axis], call.outputs[0].shape[axis]
@@ -33,8 +33,8 @@ def slicing(tracer: Tracer, call: Call) -> Factors:
     return tuple(out)
 
 
-def select(tracer: Tracer, call: Call) -> Factors | list[Factors]:
-    """Take one entry of an axis, or each by itself; that axis must not be one of channels."""
+def trace_select(tracer: Tracer, call: Call) -> Factors | list[Factors]:
+    """Take one entry of an axis, or each alone; freeze channels on that axis."""
     x = call.inputs[0]
     axis = int(call.get("dim", 0)) % x.ndim
     out: list[Ids] = []
@@ -46,8 +46,8 @@ def select(tracer: Tracer, call: Call) -> Factors | list[Factors]:
     return tuple(out)
 
 
-def pieces(tracer: Tracer, call: Call) -> list[Factors]:
-    """Split an axis. Equal pieces of a channel axis lose the same channels, so that a chunk stays a chunk."""
+def trace_split(tracer: Tracer, call: Call) -> list[Factors]:
+    """Split an axis. Equal pieces of a channel axis lose the same channels, so that chunks stay equally long."""
     x = call.inputs[0]
     axis = int(call.get("dim", 0)) % x.ndim
     lengths = [output.shape[axis] for output in call.outputs]
@@ -69,8 +69,8 @@ def pieces(tracer: Tracer, call: Call) -> list[Factors]:
     return [tuple(piece) for piece in out]
 
 
-def gated_halves(tracer: Tracer, call: Call) -> Factors:
-    """Multiply one half of an axis with the gate that the other is: both halves lose the same channels."""
+def trace_glu(tracer: Tracer, call: Call) -> Factors:
+    """Multiply one half of an axis by a gate made from the other: both halves lose the same channels."""
     x = call.inputs[0]
     axis = int(call.get("dim", -1)) % x.ndim
     half = x.shape[axis] // 2
@@ -85,8 +85,8 @@ def gated_halves(tracer: Tracer, call: Call) -> Factors:
     return tuple(out)
 
 
-def cat(tracer: Tracer, call: Call) -> Factors:
-    """Put tensors one after the other: channels keep who they are, others get a number and stay."""
+def trace_cat(tracer: Tracer, call: Call) -> Factors:
+    """Join tensors along an axis: channels keep their identities, other entries get frozen ones."""
     tensors = [tensor for tensor in call.inputs if tensor.ndim == call.outputs[0].ndim]
     ndim = call.outputs[0].ndim
     axis = int(call.get("dim", 0)) % ndim
@@ -95,29 +95,27 @@ def cat(tracer: Tracer, call: Call) -> Factors:
     for tensor in tensors:
         ids = tracer.line(tensor, axis, "a concatenation of axes that share channels")
         if ids is None:
-            ids = tracer.ids.anonymous(tensor.shape[axis])
+            ids = tracer.ids.number_positions(tensor.shape[axis])
             tracer.ids.freeze(ids, f"stands beside channels in {tracer.where}")
         lines.append(ids)
-        # what the tensors carry on the other axes meets as in an addition
+        # channels on the other axes meet as in an addition
         stub = [1 if n == axis else length for n, length in enumerate(tensor.shape)]
         stubs.append((stub, tuple(factor for factor in tracer.of(tensor) if factor.shape[axis] == 1)))
-    out = meeting(tracer, stubs, [1 if n == axis else s for n, s in enumerate(call.outputs[0].shape)])
+    out = unite_operands(tracer, stubs, [1 if n == axis else s for n, s in enumerate(call.outputs[0].shape)])
     if all(tracer.of(tensor) == () for tensor in tensors):
         return out
-    shape = [1] * ndim
-    shape[axis] = call.outputs[0].shape[axis]
-    return (*out, np.concatenate(lines).reshape(shape))
+    return (*out, place_on_axis(np.concatenate(lines), axis, ndim))
 
 
-def stack(tracer: Tracer, call: Call) -> Factors:
-    """Put tensors beside each other along a new axis."""
-    out = meeting(tracer, [(t.shape, tracer.of(t)) for t in call.inputs], call.inputs[0].shape)
+def trace_stack(tracer: Tracer, call: Call) -> Factors:
+    """Join tensors along a new axis."""
+    out = unite_operands(tracer, [(t.shape, tracer.of(t)) for t in call.inputs], call.inputs[0].shape)
     axis = int(call.get("dim", 0)) % call.outputs[0].ndim
     return tuple(np.expand_dims(factor, axis) for factor in out)
 
 
-def index(tracer: Tracer, call: Call) -> Factors:
-    """Pick entries by tensors of numbers, on axes that are no channel axes."""
+def trace_index(tracer: Tracer, call: Call) -> Factors:
+    """Pick entries by tensors of indices; freeze channels on the indexed axes."""
     x = call.inputs[0]
     picked = [n for n, entry in enumerate(call.get("indices")) if entry is not None]
     for tensor in call.inputs[1:]:
@@ -135,8 +133,8 @@ def index(tracer: Tracer, call: Call) -> Factors:
     return tuple(out)
 
 
-def index_select(tracer: Tracer, call: Call) -> Factors:
-    """Pick entries of one axis, which must not be one of channels."""
+def trace_index_select(tracer: Tracer, call: Call) -> Factors:
+    """Pick entries of one axis; freeze channels on that axis."""
     axis = int(call.get("dim")) % call.inputs[0].ndim
     tracer.freeze(tracer.of(call.inputs[1]), "used as numbers of entries")
     bad = tuple(factor for factor in tracer.of(call.inputs[0]) if factor.shape[axis] > 1)
@@ -145,12 +143,12 @@ def index_select(tracer: Tracer, call: Call) -> Factors:
 
 
 PIECE_RULES: Final[dict[str, Rule]] = {
-    "slice": slicing,
-    **dict.fromkeys(("select", "unbind"), select),
-    **dict.fromkeys(("split", "split_with_sizes", "chunk"), pieces),
-    "glu": gated_halves,
-    **dict.fromkeys(("cat", "concat"), cat),
-    "stack": stack,
-    "index": index,
-    "index_select": index_select,
+    "slice": trace_slice,
+    **dict.fromkeys(("select", "unbind"), trace_select),
+    **dict.fromkeys(("split", "split_with_sizes", "chunk"), trace_split),
+    "glu": trace_glu,
+    **dict.fromkeys(("cat", "concat"), trace_cat),
+    "stack": trace_stack,
+    "index": trace_index,
+    "index_select": trace_index_select,
 }

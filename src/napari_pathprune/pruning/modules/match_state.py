@@ -8,7 +8,7 @@ from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.modules.replica import state_of
 
 
-def checked_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
+def match_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
     """Give the parameters and buffers of a model that has the shapes of a graph.
 
     Raises

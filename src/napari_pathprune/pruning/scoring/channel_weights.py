@@ -8,7 +8,7 @@ from torch import Tensor
 from napari_pathprune.pruning.graph import Member
 
 
-def rows(tensor: Tensor, member: Member, width: int) -> Tensor:
+def weights_per_channel(tensor: Tensor, member: Member, width: int) -> Tensor:
     """Give the weights of each channel, (width, weights); a view of the parameter where that is possible.
 
     Half and integer types come as float32. Gradients flow.

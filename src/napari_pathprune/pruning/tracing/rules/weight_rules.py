@@ -1,25 +1,25 @@
-"""Rules for convolutions, linear layers, matrix products and attention: where channels end and new ones begin."""
+"""Rules for convolutions, linear layers, matrix products and attention, which read channels and make new ones."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from torch import Tensor
 
-from napari_pathprune.pruning.tracing.identities import MADE, READ, Evenness, Factors, Ids
+from napari_pathprune.pruning.tracing.axes import place_on_axis
+from napari_pathprune.pruning.tracing.call import Call
+from napari_pathprune.pruning.tracing.identities import MADE, READ, EvenSplits, Factors, Ids
 from napari_pathprune.pruning.tracing.macs import attention_macs
-from napari_pathprune.pruning.tracing.rules.pointwise_rules import LOUD, meeting
-from napari_pathprune.pruning.tracing.silence import is_loud
+from napari_pathprune.pruning.tracing.rules.pointwise_rules import unite_operands
+from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
-if TYPE_CHECKING:
-    from napari_pathprune.pruning.tracing.tracer import Call, Rule, Tracer
-
-NO_CHANNELS: Final = "reads the input or channels that are not cut"
+_NO_CHANNELS: Final = "reads the input or channels that are not cut"
+_LOUD: Final = "they are not zero where a filter makes zeros, and are summed over"
 
 
-def convolution(tracer: Tracer, call: Call) -> Factors:
-    """End the input's channels at the weight's input axis and begin new ones at its output axis."""
+def trace_convolution(tracer: Tracer, call: Call) -> Factors:
+    """Read the channels of the input with one axis of the weight, and make new ones with the other."""
     x, weight = call.inputs[:2]
     bias = call.inputs[2] if len(call.inputs) > 2 else None
     transposed = "transpose" in call.name or bool(call.get("transposed", False))
@@ -34,13 +34,13 @@ def convolution(tracer: Tracer, call: Call) -> Factors:
         into = tracer.line(weight, read_axis, "weights depend on channels")
         made = tracer.line(weight, made_axis, "weights depend on channels")
         if x.shape[channel_axis] > 1:
-            _end(tracer, read, into)
-        _count(tracer, call, made, into)
+            _read(tracer, read, into)
+        _count_macs(tracer, call, made, into)
     elif weight.shape[1] == 1 and splits == x.shape[channel_axis]:
-        made = _depthwise(tracer, weight, read, x.shape[channel_axis])
-        _count(tracer, call, made, None)
+        made = _trace_depthwise(tracer, weight, read, x.shape[channel_axis])
+        _count_macs(tracer, call, made, None)
     else:
-        made = _grouped(tracer, call, weight, read, splits, transposed=transposed)
+        made = _trace_grouped(tracer, call, weight, read, splits, transposed=transposed)
     if made is None:
         if bias is not None:
             tracer.freeze(tracer.of(bias), "makes channels that are not cut")
@@ -48,12 +48,10 @@ def convolution(tracer: Tracer, call: Call) -> Factors:
     tracer.ids.mark(made, MADE)
     if bias is not None:
         _unite_or_freeze(tracer, made, tracer.line(bias, 0, "bias"))
-    shape = [1] * call.outputs[0].ndim
-    shape[channel_axis] = len(made)
-    return (made.reshape(shape),)
+    return (place_on_axis(made, channel_axis, call.outputs[0].ndim),)
 
 
-def _end(tracer: Tracer, read: Ids | None, into: Ids | None) -> None:
+def _read(tracer: Tracer, read: Ids | None, into: Ids | None) -> None:
     if into is not None:
         tracer.ids.mark(into, READ)
     _unite_or_freeze(tracer, read, into)
@@ -63,14 +61,14 @@ def _unite_or_freeze(tracer: Tracer, first: Ids | None, second: Ids | None) -> N
     if first is not None and second is not None:
         tracer.ids.unite(first, second)
     else:
-        tracer.freeze(tuple(ids for ids in (first, second) if ids is not None), NO_CHANNELS)
+        tracer.freeze(tuple(ids for ids in (first, second) if ids is not None), _NO_CHANNELS)
 
 
-def _count(tracer: Tracer, call: Call, *lengths: Ids | None) -> None:
-    tracer.count(call, *(ids for ids in lengths if ids is not None))
+def _count_macs(tracer: Tracer, call: Call, *lengths: Ids | None) -> None:
+    tracer.count_macs(call, *(ids for ids in lengths if ids is not None))
 
 
-def _depthwise(tracer: Tracer, weight: Tensor, read: Ids | None, channels: int) -> Ids | None:
+def _trace_depthwise(tracer: Tracer, weight: Tensor, read: Ids | None, channels: int) -> Ids | None:
     made = tracer.line(weight, 0, "weights depend on channels")
     if made is not None and read is not None:
         tracer.ids.unite(np.repeat(read, len(made) // channels), made)
@@ -79,7 +77,7 @@ def _depthwise(tracer: Tracer, weight: Tensor, read: Ids | None, channels: int) 
     return made
 
 
-def _grouped(
+def _trace_grouped(
     tracer: Tracer, call: Call, weight: Tensor, read: Ids | None, splits: int, *, transposed: bool
 ) -> Ids | None:
     """Handle conv groups: the weight's axis 1 holds one split's share of all input (transposed: output) channels."""
@@ -88,46 +86,42 @@ def _grouped(
     if name is None or plain is None:
         tracer.freeze(tracer.of(weight), "grouped weights are no plain parameter")
         _unite_or_freeze(tracer, read, None)
-        _count(tracer, call)
+        _count_macs(tracer, call)
         return None
     shared = tracer.line(weight, 1, "weights depend on channels")
     if shared is not None:
         tracer.ids.freeze(shared, "one share stands for all splits")
     known = [axis for axis in tracer.ids.axes if axis.name == name and axis.splits == splits and splits > 1]
-    ids = known[0].ids if known else tracer.ids.fresh(name, 1, weight.shape[1] * splits, splits)
+    ids = known[0].ids if known else tracer.ids.number_axis(name, 1, weight.shape[1] * splits, splits)
     into, made = (plain, ids) if transposed else (ids, plain)
     tracer.ids.mark(made, MADE)
-    _end(tracer, read, into)
+    _read(tracer, read, into)
     for side in (into, made):
-        tracer.ids.even.append(Evenness(side.reshape(splits, -1), tracer.where))
-    _count(tracer, call, made, into)
+        tracer.ids.even.append(EvenSplits(side.reshape(splits, -1), tracer.where))
+    _count_macs(tracer, call, made, into)
     return made
 
 
-def linear(tracer: Tracer, call: Call) -> Factors:
+def trace_linear(tracer: Tracer, call: Call) -> Factors:
     """Multiply the last axis by a (out, in) weight."""
     x, weight = call.inputs[:2]
     into = tracer.line(weight, 1, "weights depend on channels") if weight.ndim > 1 else None
     made = tracer.line(weight, 0, "weights depend on channels")
     read = tracer.line(x, x.ndim - 1, "a linear layer mixes channels with another axis")
     if x.shape[-1] > 1:
-        _end(tracer, read, into)
-    _count(tracer, call, *((made, into) if weight.ndim > 1 else ()))
-    out = list(_elsewhere(tracer, x, x.ndim - 1))
+        _read(tracer, read, into)
+    _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()))
+    out = [factor for factor in tracer.of(x) if factor.shape[-1] == 1]
     if made is not None and weight.ndim > 1:
         tracer.ids.mark(made, MADE)
         if len(call.inputs) > 2:
             _unite_or_freeze(tracer, made, tracer.line(call.inputs[2], 0, "bias"))
-        out.append(made.reshape((1,) * (x.ndim - 1) + (len(made),)))
+        out.append(place_on_axis(made, x.ndim - 1, x.ndim))
     return tuple(out)
 
 
-def _elsewhere(tracer: Tracer, tensor: Tensor, axis: int) -> Factors:
-    return tuple(factor for factor in tracer.of(tensor) if factor.shape[axis] == 1)
-
-
-def product(tracer: Tracer, call: Call) -> Factors | None:
-    """Multiply matrices: the axis that is summed over ends, the batch axes unite, the others go on."""
+def trace_product(tracer: Tracer, call: Call) -> Factors | None:
+    """Multiply matrices: read the axis that is summed over, unite the batch axes, carry on the others."""
     first, second = call.inputs[-2:]
     if first.ndim < 2 or second.ndim < 2:
         return None
@@ -138,7 +132,7 @@ def product(tracer: Tracer, call: Call) -> Factors | None:
             if ids is not None:
                 tracer.ids.mark(ids, READ)
         _unite_or_freeze(tracer, read, into)
-        _silent(tracer, first, second, read)
+        _freeze_loud(tracer, first, second, read)
     rows = tracer.line(first, first.ndim - 2, "a product mixes channels with another axis")
     columns = tracer.line(second, second.ndim - 1, "a product mixes channels with another axis")
     ndim = call.outputs[0].ndim
@@ -146,26 +140,24 @@ def product(tracer: Tracer, call: Call) -> Factors | None:
     for ids, axis in ((rows, ndim - 2), (columns, ndim - 1)):
         if ids is not None:
             tracer.ids.mark(ids, MADE)
-            shape = [1] * ndim
-            shape[axis] = len(ids)
-            out.append(ids.reshape(shape))
-    _count(tracer, call, rows, columns, read if read is not None else into)
-    out.extend(_batch(tracer, (first, second), call.outputs[0], matrix=2))
+            out.append(place_on_axis(ids, axis, ndim))
+    _count_macs(tracer, call, rows, columns, read if read is not None else into)
+    out.extend(_unite_batch(tracer, (first, second), call.outputs[0], matrix=2))
     if len(call.inputs) > 2:  # the matrix that is added
         added = call.inputs[0]
         whole = call.outputs[0].shape
-        return meeting(tracer, [(whole, tuple(out)), (added.shape, tracer.of(added))], whole)
+        return unite_operands(tracer, [(whole, tuple(out)), (added.shape, tracer.of(added))], whole)
     return tuple(out)
 
 
-def _silent(tracer: Tracer, first: Tensor, second: Tensor, read: Ids | None) -> None:
-    """Let channels go only if their products vanish once they are silent in both tensors."""
-    if read is not None and is_loud(first) and is_loud(second):
-        tracer.ids.freeze(read, f"{LOUD} in {tracer.where}")
+def _freeze_loud(tracer: Tracer, first: Tensor, second: Tensor, read: Ids | None) -> None:
+    """Freeze channels whose products do not vanish once they are silenced in both tensors."""
+    if read is not None and tracer.facts.of(first).is_loud and tracer.facts.of(second).is_loud:
+        tracer.ids.freeze(read, f"{_LOUD} in {tracer.where}")
 
 
-def _batch(tracer: Tracer, tensors: tuple[Tensor, ...], out: Tensor, matrix: int) -> Factors:
-    """Unite the batch axes of the operands of a batched product."""
+def _unite_batch(tracer: Tracer, tensors: tuple[Tensor, ...], out: Tensor, matrix: int) -> Factors:
+    """Unite the channels on the batch axes of a batched product, and return the factor of the result."""
     parts: list[tuple[int, Ids]] = []
     for number, tensor in enumerate(tensors):
         for factor in tracer.of(tensor):
@@ -186,14 +178,14 @@ def _batch(tracer: Tracer, tensors: tuple[Tensor, ...], out: Tensor, matrix: int
     return (first,)
 
 
-def attention(tracer: Tracer, call: Call) -> Factors:
-    """Scaled dot product attention: queries and keys end in each other, values go on."""
+def trace_attention(tracer: Tracer, call: Call) -> Factors:
+    """Multiply queries with keys, which reads the channels of both, and carry on those of the values."""
     query, key, value = call.inputs[:3]
     last = query.ndim - 1
     read = tracer.line(query, last, "attention mixes channels with another axis")
     into = tracer.line(key, last, "attention mixes channels with another axis")
     _unite_or_freeze(tracer, read, into)
-    _silent(tracer, query, key, read)
+    _freeze_loud(tracer, query, key, read)
     if call.get("scale") is None and read is not None and not tracer.rescale(query, read, -0.5):
         tracer.ids.freeze(read, f"attention is scaled by their number in {tracer.where}")
     for tensor in call.inputs[:3]:
@@ -203,14 +195,14 @@ def attention(tracer: Tracer, call: Call) -> Factors:
     columns = tracer.line(value, last, "attention mixes channels with another axis")
     for macs, ids in zip(attention_macs(query, key, value), (read, columns), strict=True):
         tracer.ids.macs.append((macs / (1 if ids is None else len(ids)), () if ids is None else (ids,)))
-    out = list(_batch(tracer, (query, key, value), call.outputs[0], matrix=2))
+    out = list(_unite_batch(tracer, (query, key, value), call.outputs[0], matrix=2))
     if columns is not None:
-        out.append(columns.reshape((1,) * last + (len(columns),)))
+        out.append(place_on_axis(columns, last, last + 1))
     return tuple(out)
 
 
-def embedding(tracer: Tracer, call: Call) -> Factors:
-    """Look rows up: the rows cannot be cut, the channels of a row are new ones."""
+def trace_embedding(tracer: Tracer, call: Call) -> Factors:
+    """Look up rows: the rows cannot be cut, the channels of a row are new ones."""
     weight = call.inputs[0]
     rows = tuple(factor for factor in tracer.of(weight) if factor.shape[0] > 1)
     tracer.freeze((*rows, *tracer.of(call.inputs[1])), "rows are looked up")
@@ -218,14 +210,15 @@ def embedding(tracer: Tracer, call: Call) -> Factors:
     if made is None:
         return ()
     tracer.ids.mark(made, MADE)
-    return (made.reshape((1,) * (call.outputs[0].ndim - 1) + (len(made),)),)
+    ndim = call.outputs[0].ndim
+    return (place_on_axis(made, ndim - 1, ndim),)
 
 
 WEIGHT_RULES: Final[dict[str, Rule]] = {
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), convolution),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), convolution),
-    "linear": linear,
-    **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm", "matmul"), product),
-    "scaled_dot_product_attention": attention,
-    "embedding": embedding,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), trace_convolution),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), trace_convolution),
+    "linear": trace_linear,
+    **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm", "matmul"), trace_product),
+    "scaled_dot_product_attention": trace_attention,
+    "embedding": trace_embedding,
 }

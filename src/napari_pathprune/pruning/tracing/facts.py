@@ -1,0 +1,64 @@
+"""What a trace knows of the tensors that it has seen, kept in a table beside them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from torch import Tensor
+
+from napari_pathprune.pruning.tracing.identities import Factors, Ids
+
+Rows = tuple[tuple[str, Ids], ...]
+"""Names of parameters, and positions on their axis 0 that broadcast to the shape of a tensor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What a trace knows of one tensor.
+
+    Attributes
+    ----------
+    factors
+        The channels that it carries; None if the tensor has not been seen yet.
+    rows
+        The rows of weights that it was made by; None if unknown. See `origins`.
+    is_loud
+        Whether it may hold values other than zero in channels that were removed. See `silence`.
+    shape_before
+        Its shape before it was expanded, with 1 on the repeated axes; None if it was not.
+    """
+
+    factors: Factors | None = None
+    rows: Rows | None = None
+    is_loud: bool = False
+    shape_before: tuple[int, ...] | None = None
+
+
+NOTHING_KNOWN: Final = Facts()
+
+
+class FactsTable:
+    """The facts of all tensors of one run, and the names of the parameters and buffers among them.
+
+    Tensors are held by weak references, so that activations of a real run are freed as usual.
+    """
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        self._names = {id(tensor): name for name, tensor in state.items()}
+        self._facts: dict[int, tuple[weakref.ref[Tensor], Facts]] = {}
+
+    def of(self, tensor: Tensor) -> Facts:
+        """Return what is known of a tensor."""
+        entry = self._facts.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else NOTHING_KNOWN
+
+    def note(self, tensor: Tensor, **changes: Any) -> None:  # noqa: ANN401 (fields of Facts)
+        """Change some facts of a tensor."""
+        self._facts[id(tensor)] = (weakref.ref(tensor), replace(self.of(tensor), **changes))
+
+    def name_of(self, tensor: Tensor) -> str | None:
+        """Return the name of a parameter or buffer; None for any other tensor."""
+        return self._names.get(id(tensor))

@@ -1,0 +1,116 @@
+"""Watch every operation that a model executes, one by one.
+
+The model runs on tensors without values (device "meta"), so nothing is computed. A model whose forward looks at
+values runs on real ones. Under inference mode the operations arrive as they were written (``conv2d``, ``linear``,
+``chunk``), not as the smaller operations they consist of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from napari_pathprune.pruning.modules.replica import find_tensors
+from napari_pathprune.pruning.tracing.call import Call, find_inputs, name_operation
+from napari_pathprune.pruning.tracing.shapes import make_empty_result
+
+_Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
+
+
+class OperationWatcher(TorchDispatchMode):
+    """Passes each executed operation to `on_operation`; composite ones that `takes_whole` declines are decomposed."""
+
+    def __init__(self, model: nn.Module, *, empty: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.empty = empty
+        self.stack: list[tuple[str, type]] = [("", type(model))]
+        for path, module in model.named_modules():
+            if path:
+                module.register_forward_pre_hook(self._make_enter_hook(path, type(module)))
+                module.register_forward_hook(self._leave)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # otherwise torch wraps every operation, and imports its compiler (seconds) at the first one
+        return False
+
+    @property
+    def where(self) -> str:
+        """The module that is running, for messages."""
+        return f"'{self.stack[-1][0]}'" if self.stack[-1][0] else "the model's own forward"
+
+    def takes_whole(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
+        """Return whether an operation is passed on as a whole."""
+        raise NotImplementedError
+
+    def on_operation(self, call: Call) -> None:
+        """Handle an executed operation."""
+        raise NotImplementedError
+
+    def on_module(self, path: str, given: tuple[Any, ...]) -> None:
+        """Handle the positional arguments that a module is called with."""
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401 (operations return anything)
+        kwargs = kwargs or {}
+        name, in_place = name_operation(func)
+        inputs = _find_all_inputs((args, kwargs))
+        if not self.takes_whole(name, func, inputs):
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if self.empty and len(inputs) > 1 and len({tensor.device for tensor in inputs}) > 1:
+            args, kwargs = _move_to_meta(args), {key: _move_to_meta(value) for key, value in kwargs.items()}
+            inputs = _find_all_inputs((args, kwargs))
+        result = make_empty_result(name, args, kwargs, inputs, in_place=in_place) if self.empty else None
+        if result is None:
+            result = func(*args, **kwargs)
+        outputs = (result,) if isinstance(result, Tensor) else tuple(find_tensors(result))
+        self.on_operation(Call(name, in_place, func, args, kwargs, inputs, outputs))
+        return result
+
+    def _make_enter_hook(self, path: str, kind: type) -> Callable[..., None]:
+        def enter(_: nn.Module, given: tuple[Any, ...]) -> None:
+            self.stack.append((path, kind))
+            self.on_module(path, given)
+
+        return enter
+
+    def _leave(self, *_: object) -> None:
+        self.stack.pop()
+
+
+def _find_all_inputs(given: _Arguments) -> tuple[Tensor, ...]:
+    args, kwargs = given
+    found = tuple(find_inputs(args))
+    return found + tuple(find_inputs(tuple(kwargs.values()))) if kwargs else found
+
+
+def _move_to_meta(value: Any) -> Any:  # noqa: ANN401 (arguments of operations are anything)
+    """Replace tensors with values by empty ones, for operations that mix the two; numbers stay."""
+    if isinstance(value, Tensor):
+        if value.device.type == "meta" or value.ndim == 0:
+            return value
+        return torch.empty_like(value, device="meta")
+    if isinstance(value, (list, tuple)):
+        return type(value)(_move_to_meta(item) for item in value)
+    return value
+
+
+@contextlib.contextmanager
+def disable_fused_layers() -> Iterator[None]:
+    """Prevent torch's transformer layers from running as one fused operation."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
