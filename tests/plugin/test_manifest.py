@@ -54,7 +54,7 @@ def test_the_dock_is_in_the_layers_menu(manifest):
 
 def test_opening_the_plugin_does_not_import_torch():
     code = (
-        "import sys, napari_pathprune.plugin.docks.segment_dock, napari_pathprune.plugin.layers.slide_layer, "
+        "import sys, napari_pathprune.plugin.docks.segment_dock, napari_pathprune.plugin.layers.napari_reader, "
         "napari_pathprune.plugin.layers.sample_data; print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import notification_manager
 
-from napari_pathprune.plugin.layers.regions import Target
+from napari_pathprune.plugin.layers.region_kind import Target
 
 pytestmark = [
     pytest.mark.gui,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pathprune.plugin.layers.regions import Target
+from napari_pathprune.plugin.layers.region_kind import Target
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
 
 pytestmark = pytest.mark.gui

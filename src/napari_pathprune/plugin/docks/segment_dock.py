@@ -20,7 +20,6 @@ from napari_pathprune.plugin.jobs.segment_job import (
     load_and_segment,
     paint_tiles,
 )
-from napari_pathprune.plugin.layers.layer_slides import placed
 from napari_pathprune.plugin.layers.nuclei_layer import (
     FILLED,
     OUTLINED,
@@ -29,6 +28,7 @@ from napari_pathprune.plugin.layers.nuclei_layer import (
     nuclei_attributes,
     outline_of,
 )
+from napari_pathprune.plugin.layers.slide_from_layer import placed
 from napari_pathprune.plugin.widgets.choosers import Legend
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm

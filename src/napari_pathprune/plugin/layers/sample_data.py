@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.plugin.layers.napari_reader import LayerData, slide_layer
 from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
-from napari_pathprune.plugin.layers.slide_layer import LayerData, slide_layer
 from napari_pathprune.slides.reader import open_slide
 
 MODEL: Final = "hovernet-s"

@@ -12,8 +12,8 @@ import zarr
 from napari.experimental import link_layers
 
 from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.plugin.layers.napari_reader import slide_layer
 from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
-from napari_pathprune.plugin.layers.slide_layer import slide_layer
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
 

@@ -20,8 +20,8 @@ from qtpy.QtWidgets import (
 
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
-from napari_pathprune.plugin.layers.layer_slides import mpp_of, placed, slide_of
-from napari_pathprune.plugin.layers.regions import Region, Target, region_of
+from napari_pathprune.plugin.layers.region_kind import Region, Target, region_of
+from napari_pathprune.plugin.layers.slide_from_layer import mpp_of, placed, slide_of
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_pathprune.base.box import Box, clip_box
-from napari_pathprune.plugin.layers.layer_slides import shape_of
+from napari_pathprune.plugin.layers.slide_from_layer import shape_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

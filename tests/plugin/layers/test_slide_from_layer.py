@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels
 
-from napari_pathprune.plugin.layers.layer_slides import is_slide_layer, mpp_of, placed, shape_of, slide_of
+from napari_pathprune.plugin.layers.slide_from_layer import is_slide_layer, mpp_of, placed, shape_of, slide_of
 
 RGB = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
 

@@ -4,8 +4,8 @@ import pytest
 import tifffile
 
 from napari_pathprune.base.packaged_file import packaged_file
+from napari_pathprune.plugin.layers.napari_reader import get_reader, is_slide, read_slide
 from napari_pathprune.plugin.layers.sample_data import SLIDE
-from napari_pathprune.plugin.layers.slide_layer import get_reader, is_slide, read_slide
 
 
 def pyramid(path, image, levels=3, *, ome=True, mpp=0.25):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pathprune.plugin.layers.layer_slides import placed
-from napari_pathprune.plugin.layers.regions import Region, Target, region_of, viewport_box
+from napari_pathprune.plugin.layers.region_kind import Region, Target, region_of, viewport_box
+from napari_pathprune.plugin.layers.slide_from_layer import placed
 
 
 @pytest.fixture
