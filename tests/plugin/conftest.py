@@ -1,4 +1,4 @@
-"""A viewer with the plugin in it, a small slide, and a workflow that needs no network."""
+"""The registered plugin, a small slide, and a workflow without a network."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ if importlib.util.find_spec("napari") is None:
 
 @pytest.fixture
 def plugin(npe2pm):
-    """The plugin, registered from the manifest in this tree, and no other plugin."""
+    """The only registered plugin, from the manifest in this tree."""
     with npe2pm.tmp_plugin(manifest=ROOT / "napari.yaml") as registered:
         yield registered
 
@@ -37,7 +37,10 @@ def tissue():
 
 @dataclass
 class DarkDiscs:
-    """A workflow: dark pixels are nuclei, small tiles, types take turns. Waits for `gate`, once for `pause`."""
+    """A workflow in which dark pixels are nuclei, with small tiles and alternating types.
+
+    Before each tile it waits for `gate`, and before tile `pause_at` for `pause`.
+    """
 
     gate: threading.Event = field(default_factory=threading.Event)
     pause: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +92,7 @@ class DarkDiscs:
 
 @pytest.fixture
 def dark_discs():
-    """The workflow above, its gate closed; opened at the end so that no thread outlives its test."""
+    """A workflow with a closed gate; it is opened at the end, so that no thread outlives its test."""
     workflow = DarkDiscs()
     yield workflow
     workflow.gate.set()

@@ -1,4 +1,4 @@
-"""From the menu entry to nuclei on the slide, with a real network (of random weights) and nothing replaced."""
+"""From the menu entry to nuclei on the slide, with a real network (of random weights) and no stand-ins."""
 
 import sys
 
@@ -21,7 +21,7 @@ def model(tmp_path, tiny_hovernet):
 
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning")
-def test_open_the_sample_and_segment_what_is_in_view(make_napari_viewer, model, qtbot):
+def test_the_sample_slide_opens_and_its_current_view_is_segmented(make_napari_viewer, model, qtbot):
     viewer = make_napari_viewer(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-pathprune", "Segment nuclei")
     [slide] = viewer.open_sample("napari-pathprune", "cmu_region")

@@ -1,4 +1,4 @@
-"""The dock as a person uses it, in a real viewer on a (virtual) display."""
+"""The dock in a real viewer, on a (virtual) display."""
 
 import threading
 
@@ -7,11 +7,11 @@ import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import notification_manager
 
-from napari_pathprune.plugin.layers.region_kind import Target
+from napari_pathprune.plugin.layers.region_kind import RegionKind
 
 pytestmark = [
     pytest.mark.gui,
-    pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning"),  # napari's random colours of labels
+    pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning"),  # from napari's random label colours
 ]
 
 
@@ -24,13 +24,13 @@ def viewer(make_napari_viewer, tissue):
 
 @pytest.fixture
 def dock(viewer, dark_discs, tmp_path, qtbot):
-    """The dock, docked, with a model chosen and a workflow that waits for its gate."""
+    """A dock in the window, with a model chosen and a workflow that waits for its gate."""
     from napari_pathprune.plugin.docks.segment_dock import SegmentDock
 
     dock = SegmentDock(viewer, dark_discs)
     viewer.window.add_dock_widget(dock, name="Segment nuclei")
     dock.form.model.add_file(tmp_path / "tiny.safetensors")
-    choose(dock, Target.SLIDE)
+    choose(dock, RegionKind.SLIDE)
     qtbot.waitUntil(dock.run.isEnabled)
     yield dock
     dark_discs.gate.set()
@@ -38,24 +38,24 @@ def dock(viewer, dark_discs, tmp_path, qtbot):
     qtbot.waitUntil(lambda: not dock.is_running, timeout=20_000)
 
 
-def choose(dock, target):
-    dock.form.target.setCurrentIndex(dock.form.target.findData(target))
+def choose(dock, kind):
+    dock.form.region_kind.setCurrentIndex(dock.form.region_kind.findData(kind))
 
 
-def finish(dock, qtbot):
+def wait_for_end(dock, qtbot):
     qtbot.waitUntil(lambda: not dock.is_running, timeout=20_000)
 
 
-def started(dock, viewer, qtbot):
+def start(dock, viewer, qtbot):
     dock.run.click()
     qtbot.waitUntil(lambda: "nuclei (tiny)" in viewer.layers, timeout=20_000)
     return viewer.layers["nuclei (tiny)"]
 
 
-def test_a_run_leaves_one_labels_layer_where_the_slide_is(dock, viewer, dark_discs, qtbot):
+def test_a_run_adds_one_labels_layer_aligned_with_the_slide(dock, viewer, dark_discs, qtbot):
     dark_discs.gate.set()
-    layer = started(dock, viewer, qtbot)
-    finish(dock, qtbot)
+    layer = start(dock, viewer, qtbot)
+    wait_for_end(dock, qtbot)
     slide = viewer.layers["discs"]
     assert len(viewer.layers) == 2
     np.testing.assert_array_equal(layer.scale, slide.scale)
@@ -73,42 +73,42 @@ def test_a_run_leaves_one_labels_layer_where_the_slide_is(dock, viewer, dark_dis
     assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]
     assert dock.run.isEnabled()
     assert not dock.progress.cancel.isEnabled()
-    qtbot.waitUntil(lambda: "as fast as the last run" in dock.form.extent.text())
+    qtbot.waitUntil(lambda: "at the pace of the last run" in dock.form.extent.text())
 
 
-def test_the_window_lives_while_a_tile_is_in_work_and_nuclei_appear_one_by_one(dock, viewer, dark_discs, qtbot):
-    layer = started(dock, viewer, qtbot)
+def test_the_window_responds_during_a_tile_and_nuclei_appear_one_by_one(dock, viewer, dark_discs, qtbot):
+    layer = start(dock, viewer, qtbot)
     assert dark_discs.thread != threading.main_thread().name
     assert not dock.run.isEnabled()
     assert dock.run.toolTip() == "A segmentation is running"
     assert dock.progress.cancel.isEnabled()
     assert not dock.form.isEnabled()
     assert dock.progress.bar.format() == "0 of 12 tiles"
-    viewer.scene.camera.zoom *= 2  # nothing waits for the worker
+    viewer.scene.camera.zoom *= 2  # does not wait for the worker
     dark_discs.gate.set()
     qtbot.waitUntil(lambda: dock.progress.bar.value() > 0)
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert (layer.data > 0).any()
 
 
 def test_the_bar_shows_tiles_and_the_line_shows_the_note(dock, viewer, dark_discs, qtbot):
     dark_discs.note, dark_discs.pause_at = "slide 0.5 um/px is read at 0.25 um/px", 4
     dark_discs.gate.set()
-    started(dock, viewer, qtbot)
+    start(dock, viewer, qtbot)
     qtbot.waitUntil(lambda: dock.progress.bar.value() == 3)
     assert dock.progress.bar.format().startswith("3 of 12 tiles, about ")
     assert dock.progress.line.text() == "slide 0.5 um/px is read at 0.25 um/px"
     assert dock.progress.detail.text() == "0 nuclei in this tile"
 
 
-def test_cancel_keeps_what_was_found(dock, viewer, dark_discs, qtbot):
+def test_cancel_keeps_the_nuclei_so_far(dock, viewer, dark_discs, qtbot):
     dark_discs.pause_at = 7
     dark_discs.gate.set()
-    layer = started(dock, viewer, qtbot)
+    layer = start(dock, viewer, qtbot)
     qtbot.waitUntil(lambda: dock.progress.bar.value() == 6)
     dock.progress.cancel.click()
     dark_discs.pause.set()
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert dock.progress.line.text() == "Cancelled: kept 1 nucleus from 7 of 12 tiles."
     assert layer in viewer.layers
     assert set(np.unique(layer.data)) == {0, 1}
@@ -116,22 +116,22 @@ def test_cancel_keeps_what_was_found(dock, viewer, dark_discs, qtbot):
     assert dock.run.isEnabled()
 
 
-def test_cancel_before_the_first_tile_leaves_nothing(dock, viewer, dark_discs, qtbot):
-    layer = started(dock, viewer, qtbot)
+def test_cancel_before_the_first_tile_leaves_no_layer(dock, viewer, dark_discs, qtbot):
+    layer = start(dock, viewer, qtbot)
     dock.progress.cancel.click()
     assert dock.progress.line.text() == "Stopping after the current tile ..."
     dark_discs.gate.set()
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert dock.progress.line.text().startswith("Cancelled: ")
     assert layer not in viewer.layers
 
 
 @pytest.mark.parametrize("error", [ValueError("the slide is damaged"), RuntimeError("no kernel image")], ids=type)
-def test_an_error_is_one_line_in_the_dock_and_one_notification(dock, viewer, dark_discs, qtbot, error):
+def test_an_error_is_one_line_in_the_dock_and_a_notification(dock, viewer, dark_discs, qtbot, error):
     dark_discs.error, dark_discs.error_at = error, 8
     dark_discs.gate.set()
-    layer = started(dock, viewer, qtbot)
-    finish(dock, qtbot)
+    layer = start(dock, viewer, qtbot)
+    wait_for_end(dock, qtbot)
     assert str(error) in dock.progress.line.text()
     assert "(kept 1 nucleus)" in dock.progress.line.text()
     assert "\n" not in dock.progress.line.text()
@@ -141,34 +141,34 @@ def test_an_error_is_one_line_in_the_dock_and_one_notification(dock, viewer, dar
     assert dock.run.isEnabled()
 
 
-def test_taking_the_result_away_stops_the_run(dock, viewer, dark_discs, qtbot):
-    layer = started(dock, viewer, qtbot)
+def test_removing_the_result_stops_the_run(dock, viewer, dark_discs, qtbot):
+    layer = start(dock, viewer, qtbot)
     viewer.layers.remove(layer)
     dark_discs.gate.set()
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert dock.progress.line.text().startswith("Cancelled")
     assert len(viewer.layers) == 1
 
 
-def test_taking_the_slide_away_does_not_disturb_the_run(dock, viewer, dark_discs, qtbot):
-    started(dock, viewer, qtbot)
+def test_removing_the_slide_does_not_disturb_the_run(dock, viewer, dark_discs, qtbot):
+    start(dock, viewer, qtbot)
     viewer.layers.remove("discs")
     dark_discs.gate.set()
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert dock.progress.line.text().startswith("2 nuclei")
     assert "Open a slide first" in dock.problem.text()
 
 
 @pytest.fixture
 def running(viewer, dark_discs, tmp_path, qtbot):
-    """A dock whose run waits for the gate, and the panel that it is in."""
+    """A dock whose job waits for the gate, and its panel in the window."""
     from napari_pathprune.plugin.docks.segment_dock import SegmentDock
 
     dock = SegmentDock(viewer, dark_discs)
     panel = viewer.window.add_dock_widget(dock, name="Segment nuclei")
     dock.form.model.add_file(tmp_path / "tiny.safetensors")
-    choose(dock, Target.SLIDE)
-    started(dock, viewer, qtbot)
+    choose(dock, RegionKind.SLIDE)
+    start(dock, viewer, qtbot)
     return dock, panel
 
 
@@ -177,9 +177,9 @@ def test_closing_the_dock_stops_the_run(running, viewer, dark_discs, qtbot):
     panel.destroyOnClose()
     dark_discs.gate.set()
     qtbot.waitUntil(lambda: dark_discs.closed, timeout=20_000)
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert dock.progress.line.text().startswith("Cancelled")
-    viewer.add_image(np.zeros((8, 8)))  # nobody listens any more
+    viewer.add_image(np.zeros((8, 8)))  # the dock no longer follows the viewer
 
 
 @pytest.mark.usefixtures("running")
@@ -190,12 +190,12 @@ def test_closing_the_viewer_stops_the_run(viewer, dark_discs, qtbot):
     WorkerBase.await_workers(msecs=20_000)
 
 
-def test_running_again_hides_the_older_result_of_the_same_place(dock, viewer, dark_discs, qtbot):
+def test_a_second_run_hides_the_older_result_for_the_same_region(dock, viewer, dark_discs, qtbot):
     dark_discs.gate.set()
-    first = started(dock, viewer, qtbot)
-    finish(dock, qtbot)
+    first = start(dock, viewer, qtbot)
+    wait_for_end(dock, qtbot)
     dock.run.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=20_000)
-    finish(dock, qtbot)
+    wait_for_end(dock, qtbot)
     assert not first.visible
     assert viewer.layers[-1].visible

@@ -3,7 +3,7 @@ import pytest
 
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.segment_job import ModelLoaded, SegmentRequest, load_and_segment, paint_tiles
-from napari_pathprune.plugin.layers.nuclei_layer import NucleiCanvas
+from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 

@@ -8,7 +8,7 @@ from napari_pathprune.plugin.layers.napari_reader import get_reader, is_slide, r
 from napari_pathprune.plugin.layers.sample_data import SLIDE
 
 
-def pyramid(path, image, levels=3, *, ome=True, mpp=0.25):
+def write_pyramid(path, image, levels=3, *, ome=True, mpp=0.25):
     """Write a tiled RGB pyramid."""
     size = {"PhysicalSizeX": mpp, "PhysicalSizeY": mpp, "axes": "YXS"}
     options = {"tile": (64, 64), "photometric": "rgb"}
@@ -23,7 +23,7 @@ def picture():
     return np.random.default_rng(0).integers(0, 255, (400, 600, 3), np.uint8)
 
 
-def test_aperio_slide_is_a_lazy_rgb_layer_in_microns():
+def test_an_aperio_slide_is_a_lazy_rgb_layer_in_microns():
     path = str(packaged_file(SLIDE))
     [(data, attributes, kind)] = get_reader(path)(path)
     assert kind == "image"
@@ -40,9 +40,9 @@ def test_aperio_slide_is_a_lazy_rgb_layer_in_microns():
     np.testing.assert_array_equal(data[500:900, 700:1300].compute(), expected[500:900, 700:1300])
 
 
-def test_pyramid_is_multiscale_and_read_only_where_looked_at(tmp_path, picture, monkeypatch):
+def test_a_pyramid_is_multiscale_and_only_sliced_pixels_are_read(tmp_path, picture, monkeypatch):
     path = tmp_path / "slide.ome.tif"
-    pyramid(path, picture)
+    write_pyramid(path, picture)
     [(levels, attributes, _)] = read_slide(str(path))
     assert attributes["multiscale"]
     assert attributes["name"] == "slide"
@@ -57,9 +57,9 @@ def test_pyramid_is_multiscale_and_read_only_where_looked_at(tmp_path, picture, 
     assert boxes == [(10, 30, 20, 40)]
 
 
-def test_a_slide_without_pixel_size_stays_in_pixels(tmp_path, picture):
+def test_a_slide_without_pixel_size_has_no_scale(tmp_path, picture):
     path = tmp_path / "plain.tif"
-    pyramid(path, picture, ome=False)
+    write_pyramid(path, picture, ome=False)
     [(_, attributes, _)] = read_slide(str(path))
     assert "scale" not in attributes
     assert "units" not in attributes
@@ -88,7 +88,7 @@ def test_sixteen_bit_colour_is_left_to_other_readers(tmp_path):
     assert get_reader(str(path)) is None
 
 
-def test_what_is_no_file_or_no_tiff_or_several_is_declined(tmp_path):
+def test_missing_files_other_formats_and_lists_are_declined(tmp_path):
     (tmp_path / "text.tif").write_text("not a TIFF")
     assert get_reader(str(tmp_path / "text.tif")) is None
     assert get_reader(str(tmp_path / "missing.svs")) is None
@@ -97,7 +97,7 @@ def test_what_is_no_file_or_no_tiff_or_several_is_declined(tmp_path):
     assert get_reader([path, path]) is None
 
 
-def test_a_damaged_svs_is_taken_and_explained(tmp_path):
+def test_a_damaged_svs_is_accepted_and_its_error_names_the_file(tmp_path):
     path = tmp_path / "half.svs"
     path.write_bytes(packaged_file(SLIDE).read_bytes()[:1000])
     assert is_slide(path)
@@ -110,7 +110,7 @@ def test_npe2_finds_the_reader(tmp_path, picture):
     import npe2
 
     path = tmp_path / "slide.tif"
-    pyramid(path, picture)
+    write_pyramid(path, picture)
     [(levels, attributes, kind)] = npe2.read([str(path)], stack=False, plugin_name="napari-pathprune")
     assert kind == "image"
     assert len(levels) == 3

@@ -9,15 +9,15 @@ from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers import sample_data
 from napari_pathprune.plugin.layers.sample_data import (
     NUCLEI,
-    cmu_nuclei,
-    cmu_region,
     load_nuclei,
+    open_cmu_region,
+    open_cmu_region_with_nuclei,
     save_nuclei,
 )
 
 
 def test_the_packaged_slide_opens():
-    [(data, attributes, kind)] = cmu_region()
+    [(data, attributes, kind)] = open_cmu_region()
     layer = Layer.create(data, attributes, kind)
     assert layer.rgb
     assert layer.data.shape == (2967, 2220, 3)
@@ -36,7 +36,7 @@ def saved(tmp_path):
     return path, labels
 
 
-def test_nuclei_survive_the_file(saved):
+def test_saved_nuclei_are_loaded_unchanged(saved):
     path, labels = saved
     again, table, names = load_nuclei(path)
     np.testing.assert_array_equal(again, labels)
@@ -49,21 +49,21 @@ def test_nuclei_survive_the_file(saved):
     assert [file.name for file in path.parent.iterdir()] == ["some.npz"]
 
 
-def test_missing_nuclei_are_explained(monkeypatch):
+def test_a_missing_file_of_nuclei_is_an_error(monkeypatch):
     monkeypatch.setattr(sample_data, "NUCLEI", "nowhere.npz")
     with pytest.raises(ValueError, match=r"nowhere\.npz is missing; open the sample slide"):
-        cmu_nuclei()
+        open_cmu_region_with_nuclei()
 
 
 @pytest.mark.skipif(
     not packaged_file(NUCLEI).exists(), reason="the packaged nuclei are made when the models are trained"
 )
-def test_the_packaged_nuclei_lie_on_the_slide():
-    slide, nuclei = (Layer.create(*layer) for layer in cmu_nuclei())
+def test_the_packaged_nuclei_are_aligned_with_the_slide():
+    slide, nuclei = (Layer.create(*layer) for layer in open_cmu_region_with_nuclei())
     assert nuclei.data.shape == slide.data.shape[:2]
     np.testing.assert_allclose(nuclei.scale, slide.scale)
     assert nuclei.units == slide.units
     inside = np.asarray(slide.data)[nuclei.data > 0].mean()
-    assert inside < np.asarray(slide.data)[nuclei.data == 0].mean() - 40  # nuclei are the dark things
+    assert inside < np.asarray(slide.data)[nuclei.data == 0].mean() - 40  # nuclei are dark
     assert len(nuclei.features) > 500
     assert set(nuclei.features["index"]) == set(np.unique(nuclei.data)) - {0}

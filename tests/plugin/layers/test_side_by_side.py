@@ -1,4 +1,4 @@
-"""Two results of one region side by side: where they lie, how they look, that they move together."""
+"""Two results for one region side by side: placement, appearance and links."""
 
 import json
 
@@ -14,7 +14,7 @@ from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
 
 pytestmark = [
     pytest.mark.gui,
-    pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning"),  # napari's random colours of labels
+    pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB:UserWarning"),  # from napari's random label colours
 ]
 NAMES = ("background", "neoplastic")
 
@@ -39,7 +39,7 @@ def folder(tmp_path, tissue):
     return tmp_path
 
 
-def test_dense_and_compact_lie_side_by_side(make_napari_viewer, slide, folder):
+def test_dense_and_compact_are_side_by_side(make_napari_viewer, slide, folder):
     viewer = make_napari_viewer()
     add_side_by_side(viewer, slide, folder)
     assert [layer.name for layer in viewer.layers] == [
@@ -56,10 +56,10 @@ def test_dense_and_compact_lie_side_by_side(make_napari_viewer, slide, folder):
     grid = viewer.canvas.grid
     assert grid.enabled
     assert (grid.shape, grid.stride) == ((1, 2), 2)
-    np.testing.assert_allclose(viewer.scene.camera.center[1:], (30.0, 40.0))  # um: the middle of the region
+    np.testing.assert_allclose(viewer.scene.camera.center[1:], (30.0, 40.0))  # the centre of the region in um
 
 
-def test_what_is_done_to_one_side_is_done_to_the_other(make_napari_viewer, slide, folder):
+def test_opacity_and_contour_are_linked(make_napari_viewer, slide, folder):
     viewer = make_napari_viewer()
     add_side_by_side(viewer, slide, folder)
     _, dense, _, compact = viewer.layers

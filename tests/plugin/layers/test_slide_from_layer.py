@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels
 
-from napari_pathprune.plugin.layers.slide_from_layer import is_slide_layer, mpp_of, placed, shape_of, slide_of
+from napari_pathprune.plugin.layers.slide_from_layer import (
+    copy_placement,
+    find_mpp,
+    get_shape,
+    is_slide_layer,
+    slide_from_layer,
+)
 
 RGB = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
 
@@ -31,8 +37,8 @@ RGB = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
     ],
     ids=str,
 )
-def test_pixel_size_comes_from_scale_and_units_else_from_metadata(attributes, mpp):
-    found = mpp_of(Image(RGB, rgb=True, **attributes))
+def test_the_pixel_size_comes_from_the_scale_or_else_from_the_metadata(attributes, mpp):
+    found = find_mpp(Image(RGB, rgb=True, **attributes))
     assert found == (None if mpp is None else pytest.approx(mpp))
 
 
@@ -49,45 +55,45 @@ def test_pixel_size_comes_from_scale_and_units_else_from_metadata(attributes, mp
 )
 def test_layers_of_any_reader_are_slides(levels):
     layer = Image(levels, rgb=True, multiscale=isinstance(levels, list), scale=(0.5, 0.5), units=("um", "um"), name="s")
-    slide = slide_of(layer)
+    slide = slide_from_layer(layer)
     assert slide.name == "s"
     assert slide.mpp == (0.5, 0.5)
-    assert slide.shape == shape_of(layer) == (40, 60)
+    assert slide.shape == get_shape(layer) == (40, 60)
     assert len(slide.levels) == 1 + isinstance(levels, list)
     np.testing.assert_array_equal(slide.read((5, 10, 25, 50)), RGB[5:25, 10:50])
 
 
-def test_transparent_pixels_are_white():
+def test_transparent_pixels_become_white():
     pixels = np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)])
     pixels[:20, :, 3] = 0
-    slide = slide_of(Image(pixels, rgb=True))
+    slide = slide_from_layer(Image(pixels, rgb=True))
     assert (slide.read((0, 0, 20, 60)) == 255).all()
     np.testing.assert_array_equal(slide.read((20, 0, 40, 60)), RGB[20:])
 
 
 def test_a_grey_layer_becomes_rgb():
-    assert slide_of(Image(RGB[..., 0])).read((0, 0, 2, 2)).shape == (2, 2, 3)
+    assert slide_from_layer(Image(RGB[..., 0])).read((0, 0, 2, 2)).shape == (2, 2, 3)
 
 
-def test_a_given_pixel_size_wins():
-    assert slide_of(Image(RGB, rgb=True), (0.3, 0.3)).mpp == (0.3, 0.3)
+def test_an_explicit_pixel_size_overrides_the_layer():
+    assert slide_from_layer(Image(RGB, rgb=True), (0.3, 0.3)).mpp == (0.3, 0.3)
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (Image(np.zeros((3, 8, 8), np.uint8), name="stack"), "'stack' is not a flat image"),
-        (Labels(np.zeros((8, 8), int), name="cells"), "'cells' is not a flat image"),
+        (Image(np.zeros((3, 8, 8), np.uint8), name="stack"), "got layer 'stack', expected a two-dimensional image"),
+        (Labels(np.zeros((8, 8), int), name="cells"), "got layer 'cells', expected a two-dimensional image"),
         (Image(np.zeros((8, 8, 3), np.uint16), rgb=True, name="deep"), "deep: got uint16 pixels"),
     ],
     ids=["stack", "labels", "16 bit"],
 )
-def test_what_is_no_slide_is_refused_by_name(layer, message):
+def test_other_layers_are_rejected_by_name(layer, message):
     with pytest.raises(ValueError, match=message):
-        slide_of(layer)
+        slide_from_layer(layer)
 
 
-def test_only_flat_images_are_offered():
+def test_only_two_dimensional_images_can_be_slides():
     assert is_slide_layer(Image(RGB, rgb=True))
     assert not is_slide_layer(Image(np.zeros((3, 8, 8))))
     assert not is_slide_layer(Labels(np.zeros((8, 8), int)))
@@ -105,13 +111,13 @@ number = st.floats(0.1, 3.0)
     origin=st.tuples(st.integers(0, 500), st.integers(0, 500)),
     point=st.tuples(st.integers(0, 50), st.integers(0, 50)),
 )
-def test_a_result_lies_on_the_pixels_it_came_from(scale, translate, rotate, shear, origin, point):
+def test_a_result_is_aligned_with_the_pixels_of_its_region(scale, translate, rotate, shear, origin, point):
     affine = [[0.9, 0.2, 5], [-0.1, 1.1, -3], [0, 0, 1]]
     units = ("um", "um")
     slide = Image(
         RGB, rgb=True, scale=scale, translate=translate, rotate=rotate, shear=[shear], affine=affine, units=units
     )
-    result = Labels(np.zeros((8, 8), int), **placed(slide, origin))
+    result = Labels(np.zeros((8, 8), int), **copy_placement(slide, origin))
     on_slide = slide.data_to_world(np.add(origin, point))
     np.testing.assert_allclose(result.data_to_world(point), on_slide, rtol=1e-6, atol=1e-6)
     assert result.units == slide.units

@@ -3,7 +3,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_pathprune.plugin.widgets.choosers import LayerChooser, Legend, ModelChooser
+from napari_pathprune.plugin.widgets.choosers import LayerChooser, ModelChooser
 
 pytestmark = pytest.mark.gui
 
@@ -28,13 +28,13 @@ def image(name):
     return Image(np.zeros((4, 4)), name=name)
 
 
-def test_without_layers_the_chooser_says_so(chooser):
+def test_without_layers_the_placeholder_is_shown(chooser):
     assert shown(chooser) == ["no image"]
     assert chooser.layer is None
     assert not chooser.isEnabled()
 
 
-def test_the_chooser_follows_the_layers_and_keeps_its_choice(chooser, layers):
+def test_the_chooser_follows_the_layer_list_and_keeps_its_choice(chooser, layers):
     first, second = image("first"), image("second")
     layers.append(first)
     layers.append(second)
@@ -49,15 +49,15 @@ def test_the_chooser_follows_the_layers_and_keeps_its_choice(chooser, layers):
     assert chooser.layer is None
 
 
-def test_the_chooser_tells_of_each_change_once(chooser, layers):
-    told = []
-    chooser.chosen.connect(lambda: told.append(chooser.layer))
+def test_each_change_is_signalled_once(chooser, layers):
+    changes = []
+    chooser.chosen.connect(lambda: changes.append(chooser.layer))
     layer = image("first")
     layers.append(layer)
-    assert told == [layer]
+    assert changes == [layer]
 
 
-def test_a_disconnected_chooser_listens_no_more(chooser, layers):
+def test_a_disconnected_chooser_does_not_change(chooser, layers):
     chooser.disconnect_viewer()
     layers.append(image("late"))
     assert shown(chooser) == ["no image"]
@@ -65,20 +65,20 @@ def test_a_disconnected_chooser_listens_no_more(chooser, layers):
 
 @pytest.fixture
 def models(qtbot, monkeypatch, tmp_path):
-    from napari_pathprune.plugin.widgets import choosers as forms
+    from napari_pathprune.plugin.widgets import choosers
 
-    monkeypatch.setattr(forms, "packaged_models", lambda: {name: tmp_path / f"{name}.safetensors" for name in "ab"})
+    monkeypatch.setattr(choosers, "packaged_models", lambda: {name: tmp_path / f"{name}.safetensors" for name in "ab"})
     widget = ModelChooser()
     qtbot.addWidget(widget)
     return widget
 
 
-def test_packaged_models_are_known_by_name(models):
-    assert shown(models) == ["a", "b", "Choose a file ..."]
+def test_packaged_models_are_listed_by_name(models):
+    assert shown(models) == ["a", "b", "Open file..."]
     assert models.model == "a"
 
 
-def test_a_model_from_the_disk_joins_the_list_once(models, tmp_path, monkeypatch):
+def test_a_model_file_is_added_once(models, tmp_path, monkeypatch):
     from qtpy.QtWidgets import QFileDialog
 
     path = str(tmp_path / "mine.tar")
@@ -86,11 +86,11 @@ def test_a_model_from_the_disk_joins_the_list_once(models, tmp_path, monkeypatch
     for _ in range(2):
         models.setCurrentIndex(models.count() - 1)
         models.activated.emit(models.count() - 1)
-    assert shown(models) == ["a", "b", "mine.tar", "Choose a file ..."]
+    assert shown(models) == ["a", "b", "mine.tar", "Open file..."]
     assert models.model == path
 
 
-def test_an_abandoned_file_dialog_leaves_the_choice_as_it_was(models, monkeypatch):
+def test_a_cancelled_file_dialog_keeps_the_choice(models, monkeypatch):
     from qtpy.QtWidgets import QFileDialog
 
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
@@ -102,22 +102,9 @@ def test_an_abandoned_file_dialog_leaves_the_choice_as_it_was(models, monkeypatc
 
 
 def test_without_packaged_models_none_is_chosen(qtbot, monkeypatch):
-    from napari_pathprune.plugin.widgets import choosers as forms
+    from napari_pathprune.plugin.widgets import choosers
 
-    monkeypatch.setattr(forms, "packaged_models", dict)
+    monkeypatch.setattr(choosers, "packaged_models", dict)
     widget = ModelChooser()
     qtbot.addWidget(widget)
     assert widget.model is None
-
-
-def test_the_legend_shows_types_that_count(qtbot):
-    legend = Legend()
-    qtbot.addWidget(legend)
-    legend.show_types(("background", "neoplastic", "dead"), (0, 1234, 0))
-    assert legend.rows == [("neoplastic", "1,234"), ("dead", "0")]
-    legend.show_types(("background", "neoplastic"), (3, 1))
-    assert legend.rows == [("no type", "3"), ("neoplastic", "1")]
-    legend.show_types((), (7,))
-    assert legend.rows == [("nucleus", "7")]
-    legend.show_types((), ())
-    assert legend.rows == []

@@ -1,4 +1,4 @@
-"""Segment nuclei: the dock."""
+"""The dock that segments nuclei."""
 
 from __future__ import annotations
 
@@ -20,16 +20,10 @@ from napari_pathprune.plugin.jobs.segment_job import (
     load_and_segment,
     paint_tiles,
 )
-from napari_pathprune.plugin.layers.nuclei_layer import (
-    FILLED,
-    OUTLINED,
-    NucleiCanvas,
-    count_types,
-    nuclei_attributes,
-    outline_of,
-)
-from napari_pathprune.plugin.layers.slide_from_layer import placed
-from napari_pathprune.plugin.widgets.choosers import Legend
+from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
+from napari_pathprune.plugin.layers.nuclei_layer import FILLED, OUTLINED, count_types, make_attributes, outline_width
+from napari_pathprune.plugin.layers.slide_from_layer import copy_placement
+from napari_pathprune.plugin.widgets.legend import Legend
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
 
@@ -104,7 +98,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         except (ValueError, MemoryError) as error:
             self.progress.show_error(error_line(error))
             return
-        self._placement = placed(self.form.slide.layer, request.region[:2])
+        self._placement = copy_placement(self.form.slide.layer, request.region[:2])
         self._request, self._canvas, self._layer, self._type_names = request, canvas, None, ()
         self._redrawn, self._redraw_gap = 0.0, REDRAW_S
         self.legend.show_types((), ())
@@ -171,7 +165,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         assert self._canvas is not None
         request, data, mpp = self._request, self._canvas.data, self._request.slide.mpp
         assert mpp is not None
-        outline_px = outline_of(request.region, mpp)
+        outline_px = outline_width(request.region, mpp)
         for layer in self._viewer.layers:  # an older result for the same region would show through
             if (layer.metadata.get("slide"), layer.metadata.get("region")) == (request.slide.name, request.region):
                 layer.visible = False
@@ -204,7 +198,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         start = time.perf_counter()
         table, mpp = self._canvas.table(), self._request.slide.mpp
         assert mpp is not None
-        attributes = nuclei_attributes(table, mpp, self._type_names)
+        attributes = make_attributes(table, mpp, self._type_names)
         self._layer.features = attributes["features"]
         self._layer.colormap = attributes["colormap"]  # also redraws the labels
         self.legend.show_types(self._type_names, count_types(table, self._type_names))

@@ -12,7 +12,7 @@ from napari_pathprune.plugin.jobs.segment_job import (
     load_and_segment,
     paint_tiles,
 )
-from napari_pathprune.plugin.layers.nuclei_layer import NucleiCanvas
+from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.plugin.layers.sample_data import MODEL, NUCLEI, SLIDE, save_nuclei
 from napari_pathprune.slides.reader import open_slide
 

@@ -10,7 +10,7 @@ from napari_pathprune.base.event import Event
 
 if TYPE_CHECKING:
     from napari_pathprune.base.box import Box
-    from napari_pathprune.plugin.layers.nuclei_layer import NucleiCanvas
+    from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
     from napari_pathprune.slides.reader import Slide
 
 TILE_PX: Final = 512

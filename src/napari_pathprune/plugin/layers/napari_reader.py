@@ -1,4 +1,4 @@
-"""Slides as napari layers: lazy, with microns."""
+"""napari's reader for slides: lazy image layers with a scale in microns."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ COLOURS: Final = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Give the reader of a slide, or None for what is better left to others (napari's entry point).
+    """Return a reader for a slide, or None for files that other readers should open.
+
+    This is the reader hook of the manifest.
 
     Parameters
     ----------
     path
-        One file. Lists (napari's "open as stack") and everything that `is_slide` declines give None.
+        One file. Lists of files (napari's "Open Files as Stack") are declined, as are all files that `is_slide`
+        declines.
 
     Examples
     --------
@@ -40,9 +43,9 @@ def get_reader(path: str | list[str]) -> Reader | None:
 
 
 def is_slide(path: str | Path) -> bool:
-    """Say whether a file is a slide: Aperio SVS, or a TIFF in colour that is tiled or a pyramid.
+    """Return whether a file is a slide: Aperio SVS, or a colour TIFF that is tiled or has several levels.
 
-    Grey images, stacks and small plain TIFFs are not: napari's own reader serves them better.
+    Greyscale images, stacks and small plain TIFFs are left to napari's own reader.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
@@ -53,27 +56,27 @@ def is_slide(path: str | Path) -> bool:
                 return True
             series = tif.series[0]
             page = series.keyframe
-            planar = series.axes in {"YXS", "SYX"} and page.bitspersample == 8
-            return planar and page.photometric in COLOURS and (page.is_tiled or len(series.levels) > 1)
+            is_planar = series.axes in {"YXS", "SYX"} and page.bitspersample == 8
+            return is_planar and page.photometric in COLOURS and (page.is_tiled or len(series.levels) > 1)
     except (tifffile.TiffFileError, IndexError, OSError, ValueError):
-        return path.suffix.lower() == ".svs"  # let `read_slide` say what is wrong with it
+        return path.suffix.lower() == ".svs"  # `read_slide` then reports what is wrong with the file
 
 
 def read_slide(path: str) -> list[LayerData]:
-    """Read a slide as one image layer, whose pixels are read when they are looked at.
+    """Read a slide as one image layer, whose pixels are loaded on demand.
 
     Raises
     ------
     ValueError
-        If it is damaged or not a slide.
+        If the file is damaged or not a slide.
     """
-    return [slide_layer(open_slide(path))]
+    return [make_slide_layer(open_slide(path))]
 
 
-def slide_layer(slide: Slide) -> LayerData:
-    """Give the layer of a slide: RGB, multiscale where it has levels, scale and units in um where they are known."""
-    levels = [_lazy(level) for level in slide.levels]
-    if slide.handle is not None:  # napari tells nobody when a layer is gone, so the file closes with its finest level
+def make_slide_layer(slide: Slide) -> LayerData:
+    """Return the layer data of a slide: RGB, multiscale if it has several levels, scale in um if its mpp is known."""
+    levels = [_wrap_in_dask(level) for level in slide.levels]
+    if slide.handle is not None:  # readers are not notified when a layer is removed: the file closes with its level 0
         weakref.finalize(slide.levels[0], slide.handle.close)
     spatial = {} if slide.mpp is None else {"scale": slide.mpp, "units": ("um", "um")}
     attributes = {
@@ -86,6 +89,6 @@ def slide_layer(slide: Slide) -> LayerData:
     return (levels if len(levels) > 1 else levels[0], attributes, "image")
 
 
-def _lazy(level: Pixels) -> Any:  # noqa: ANN401 - dask has no types
-    """Wrap a level in dask: what napari, and every other plugin, can slice."""
+def _wrap_in_dask(level: Pixels) -> Any:  # noqa: ANN401 - dask has no types
+    """Return a level as a dask array, which napari and other plugins can slice."""
     return da.from_array(level, chunks=(CHUNK_PX, CHUNK_PX, 3), name=False, meta=level[:0, :0])

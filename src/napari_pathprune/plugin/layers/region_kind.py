@@ -1,4 +1,4 @@
-"""The part of a slide that a person means: what is seen, what was drawn, or all of it."""
+"""The part of a slide to work on: the current view, a drawn region, or the whole slide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from napari_pathprune.base.box import Box, clip_box
-from napari_pathprune.plugin.layers.slide_from_layer import shape_of
+from napari_pathprune.plugin.layers.slide_from_layer import get_shape
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 FUZZ_PX: Final = 1e-3
-"""What float rounding may add to a whole number of pixels."""
+"""Tolerance for float rounding around whole numbers of pixels."""
 
 
-class Target(Enum):
-    """What to segment."""
+class RegionKind(Enum):
+    """How the user chooses a region; the values are the labels of the choice."""
 
-    VIEWPORT = "What is in view"
-    DRAWN = "A drawn region"
-    SLIDE = "The whole slide"
+    VIEWPORT = "Current view"
+    DRAWN = "Drawn region"
+    SLIDE = "Whole slide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Region:
     box
         (y0, x0, y1, x1) in level-0 pixels, within the slide.
     note
-        What a person should know about it; empty if nothing.
+        A hint for the user; may be empty.
     """
 
     box: Box
@@ -51,30 +51,41 @@ class Region:
         return y1 - y0, x1 - x0
 
 
-def region_of(target: Target, viewer: ViewerModel, layer: Layer, shapes: Shapes | None = None) -> Region:
-    """Find the region on a slide's layer.
+def find_region(kind: RegionKind, viewer: ViewerModel, layer: Layer, shapes: Shapes | None = None) -> Region:
+    """Return the region of a slide that the user has chosen.
+
+    Parameters
+    ----------
+    kind
+        How it is chosen.
+    viewer
+        Shows the slide.
+    layer
+        The layer of the slide.
+    shapes
+        The layer with the drawn region.
 
     Raises
     ------
     ValueError
-        If there is none: the slide is out of view, nothing is drawn on it, or the view is three-dimensional.
+        If the slide is out of view, nothing is drawn on it, or the view is three-dimensional.
     """
-    if target is Target.VIEWPORT:
-        region = Region(viewport_box(viewer, layer))
+    if kind is RegionKind.VIEWPORT:
+        region = Region(find_viewport(viewer, layer))
         outside = "the slide is out of view; zoom to it (the home button shows everything)"
-    elif target is Target.DRAWN:
-        region = drawn_region(shapes, layer)
+    elif kind is RegionKind.DRAWN:
+        region = find_drawn_region(shapes, layer)
         outside = "the drawn region lies outside the slide; draw it on the slide"
     else:
-        region = Region((0, 0, *shape_of(layer)))
+        region = Region((0, 0, *get_shape(layer)))
         outside = "the slide is empty"
     if 0 in region.shape:
         raise ValueError(outside)
     return region
 
 
-def viewport_box(viewer: ViewerModel, layer: Layer) -> Box:
-    """Give the box of a layer's level-0 pixels that the canvas (in grid mode: one cell of it) shows.
+def find_viewport(viewer: ViewerModel, layer: Layer) -> Box:
+    """Return the box of level-0 pixels of a layer that the canvas shows (in grid mode: one cell of it).
 
     Raises
     ------
@@ -90,11 +101,11 @@ def viewport_box(viewer: ViewerModel, layer: Layer) -> Box:
     corners = np.asarray(viewer.scene.camera.center)[-2:] + half * [[-1, -1], [-1, 1], [1, -1], [1, 1]]
     world = np.tile(np.asarray(viewer.dims.point, float), (4, 1))
     world[:, list(viewer.dims.displayed)] = corners
-    return _box_of(world, layer)
+    return _bound(world, layer)
 
 
-def drawn_region(shapes: Shapes | None, layer: Layer) -> Region:
-    """Give the bounding box of the selected shapes, or of the last one drawn if none is selected.
+def find_drawn_region(shapes: Shapes | None, layer: Layer) -> Region:
+    """Return the bounding box of the selected shapes, or of the last shape if none is selected.
 
     Raises
     ------
@@ -106,16 +117,16 @@ def drawn_region(shapes: Shapes | None, layer: Layer) -> Region:
     chosen = sorted(shapes.selected_data) or [shapes.nshapes - 1]
     points = np.concatenate([np.asarray(shapes.data[i]) for i in chosen])
     world = np.array([shapes.data_to_world(point) for point in points])
-    upright = len(chosen) == 1 and shapes.shape_type[chosen[0]] == "rectangle" and _is_upright(world[:, -2:])
+    is_box = len(chosen) == 1 and shapes.shape_type[chosen[0]] == "rectangle" and _is_upright(world[:, -2:])
     what = "the last shape" if not shapes.selected_data else "the selected shape" + "s" * (len(chosen) > 1)
-    return Region(_box_of(world, layer), "" if upright else f"the bounding box of {what}")
+    return Region(_bound(world, layer), "" if is_box else f"the bounding box of {what}")
 
 
-def _box_of(world: NDArray[np.float64], layer: Layer) -> Box:
-    """Give the pixels between points of the world, (N, D). A pixel's centre lies at whole numbers."""
+def _bound(world: NDArray[np.float64], layer: Layer) -> Box:
+    """Return the box of pixels between world points (N, D), clipped to the layer. Pixel centres are whole numbers."""
     points = np.array([layer.world_to_data(point) for point in world])[:, -2:] + 0.5
     (y0, x0), (y1, x1) = np.floor(points.min(axis=0) + FUZZ_PX), np.ceil(points.max(axis=0) - FUZZ_PX)
-    return clip_box((int(y0), int(x0), int(y1), int(x1)), shape_of(layer))
+    return clip_box((int(y0), int(x0), int(y1), int(x1)), get_shape(layer))
 
 
 def _is_upright(corners: NDArray[np.float64]) -> bool:

@@ -1,4 +1,4 @@
-"""The packaged slide, and what the dense model finds on it."""
+"""The packaged slide, and the nuclei that the packaged dense model finds on it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.plugin.layers.napari_reader import LayerData, slide_layer
-from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
+from napari_pathprune.plugin.layers.napari_reader import LayerData, make_slide_layer
+from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.slides.reader import open_slide
 
 MODEL: Final = "hovernet-s"
@@ -21,39 +21,49 @@ NUCLEI: Final = "CMU-1-Small-Region.nuclei.npz"
 """Arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,); type_names (T,)."""
 
 
-def cmu_region() -> list[LayerData]:
-    """Give the packaged slide: a region of CMU-1 (Carnegie Mellon University, CC0), H&E at 20x."""
-    return [slide_layer(open_slide(packaged_file(SLIDE)))]
+def open_cmu_region() -> list[LayerData]:
+    """Return the layer of the packaged slide: a region of CMU-1 (Carnegie Mellon University, CC0), H&E at 20x."""
+    return [make_slide_layer(open_slide(packaged_file(SLIDE)))]
 
 
-def cmu_nuclei() -> list[LayerData]:
-    """Give the packaged slide with the nuclei that the packaged dense model finds on it.
+def open_cmu_region_with_nuclei() -> list[LayerData]:
+    """Return the layers of the packaged slide and of the nuclei that the packaged dense model finds on it.
 
     Raises
     ------
     ValueError
-        If this installation lacks them.
+        If the file of the nuclei is missing.
     """
     path = packaged_file(NUCLEI)
     if not path.exists():
-        raise ValueError(
-            f"{path.name} is missing; open the sample slide alone and press Run in the dock Segment nuclei"
-        )
+        raise ValueError(f"{path.name} is missing; open the sample slide without nuclei and run Segment nuclei on it")
     slide = open_slide(packaged_file(SLIDE))
     assert slide.mpp is not None
     labels, table, type_names = load_nuclei(path)
     attributes = {
-        **nuclei_attributes(table, slide.mpp, type_names),
+        **make_attributes(table, slide.mpp, type_names),
         "name": f"nuclei ({MODEL})",
         "scale": slide.mpp,
         "units": ("um", "um"),
         "metadata": {"model": MODEL, "type_names": type_names, "region": (0, 0, *labels.shape)},
     }
-    return [slide_layer(slide), (labels, attributes, "labels")]
+    return [make_slide_layer(slide), (labels, attributes, "labels")]
 
 
 def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names: Sequence[str]) -> None:
-    """Write the nuclei of a slide small: labels (H, W), and for each id its type and the type's probability."""
+    """Write the nuclei of a slide to a small file: their labels, types and type probabilities.
+
+    Parameters
+    ----------
+    path
+        The file to write, with suffix .npz.
+    labels
+        (H, W) int32, 0 for the background.
+    table
+        The same nuclei.
+    type_names
+        Names of the types, background first.
+    """
     part = path.with_name(path.name + ".part.npz")
     np.savez_compressed(
         part,
@@ -67,7 +77,7 @@ def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names
 
 
 def load_nuclei(path: Path) -> tuple[np.ndarray, InstanceTable, tuple[str, ...]]:
-    """Read what `save_nuclei` wrote: labels (H, W) int32, their table, and the names of the types."""
+    """Read a file of `save_nuclei`: labels (H, W) int32, their table, and the names of the types."""
     with np.load(path, allow_pickle=False) as file:
         labels = file["labels"].astype(np.int32)
         order = np.argsort(file["id"])

@@ -1,10 +1,10 @@
-"""Open the folder of a demo in napari: dense on the left, compact on the right, cameras linked."""
+"""Two results for the same region, side by side: dense on the left, compact on the right."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import napari
 import numpy as np
@@ -12,23 +12,23 @@ import zarr
 from napari.experimental import link_layers
 
 from napari_pathprune.instances.export import read_parquet
-from napari_pathprune.plugin.layers.napari_reader import slide_layer
-from napari_pathprune.plugin.layers.nuclei_layer import nuclei_attributes
+from napari_pathprune.plugin.layers.napari_reader import make_slide_layer
+from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
 
-SIDES = ("dense", "compact")
+SIDES: Final = ("dense", "compact")
 
 
 def show_results(slide: Path, folder: Path) -> None:
-    """Show two results of the same region side by side and wait until the window is closed.
+    """Show two results for the same region side by side, and block until the window is closed.
 
     Parameters
     ----------
     slide
-        What was segmented.
+        The slide that was segmented.
     folder
-        Holds a result of `workflows.results.segment_to_folder` for each of `SIDES`.
+        Holds one result folder of `segment_to_folder` for each of `SIDES`.
     """
     viewer = napari.Viewer(title="pathprune: dense and compact")
     add_side_by_side(viewer, slide, folder)
@@ -36,10 +36,18 @@ def show_results(slide: Path, folder: Path) -> None:
 
 
 def add_side_by_side(viewer: Any, slide: Path, folder: Path) -> None:  # noqa: ANN401 - Viewer or ViewerModel
-    """Add slide and nuclei twice, in two cells of the grid, and look at the region that was segmented."""
+    """Add slide and nuclei to two cells of the grid, link them, and centre the view on the segmented region.
+
+    Parameters
+    ----------
+    viewer
+        The viewer to add the layers to.
+    slide, folder
+        See `show_results`.
+    """
     pairs = []
     for side in SIDES:
-        data, attributes, _ = slide_layer(open_slide(slide))
+        data, attributes, _ = make_slide_layer(open_slide(slide))
         image = viewer.add_image(data, **{**attributes, "name": f"slide ({side})"})
         pairs.append((image, _add_nuclei(viewer, folder / side, side, image)))
     (left_slide, left), (right_slide, right) = pairs
@@ -66,7 +74,7 @@ def _add_nuclei(viewer: Any, folder: Path, side: str, image: Any) -> Any:  # noq
         name=f"nuclei ({side})",
         scale=image.scale,
         units=image.units,
-        **nuclei_attributes(table, mpp or (1.0, 1.0), type_names),
+        **make_attributes(table, mpp or (1.0, 1.0), type_names),
     )
     layer.contour = 2
     return layer

@@ -1,24 +1,21 @@
-"""The parts of the docks: choosers of layers and models, and the legend."""
+"""Drop-down lists of layers and models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QPixmap
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
 from napari_pathprune.base.packaged_file import packaged_models
-from napari_pathprune.instances.palette import names_by_number, type_colours
 
 if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-SWATCH_PX = 12
-MODEL_FILES = "Models (*.safetensors *.tar *.pth *.pt);;All files (*)"
+MODEL_FILES: Final = "Models (*.safetensors *.tar *.pth *.pt);;All files (*)"
 
 
 class Chooser(QComboBox):  # type: ignore[misc]
@@ -32,23 +29,28 @@ class Chooser(QComboBox):  # type: ignore[misc]
 
 
 class LayerChooser(Chooser):
-    """The layers of a kind, kept up to date.
+    """The layers of one kind, kept up to date with the layer list.
 
     Parameters
     ----------
     layers
-        Of the viewer.
+        The layer list of the viewer.
     accepts
-        Says of a layer whether it may be chosen.
-    nothing
+        Returns whether a layer may be chosen.
+    placeholder
         Shown while there is no such layer.
+
+    Attributes
+    ----------
+    chosen
+        Signal without arguments: the chosen layer, its name or the list has changed.
     """
 
     chosen = Signal()
 
-    def __init__(self, layers: LayerList, accepts: Callable[[Layer], bool], nothing: str) -> None:
+    def __init__(self, layers: LayerList, accepts: Callable[[Layer], bool], placeholder: str) -> None:
         super().__init__()
-        self._layers, self._accepts, self._nothing = layers, accepts, nothing
+        self._layers, self._accepts, self._placeholder = layers, accepts, placeholder
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
         for event in self._events():
             event.connect(self.refresh)
@@ -64,7 +66,7 @@ class LayerChooser(Chooser):
         self.setCurrentIndex(self._shown.index(layer))
 
     def refresh(self, event: object = None) -> None:
-        """Show what is there now; the choice stays if its layer does."""
+        """Show the current layers; the choice is kept if its layer still exists."""
         del event
         before = self.layer
         self._shown = [layer for layer in self._layers if self._accepts(layer)]
@@ -74,7 +76,7 @@ class LayerChooser(Chooser):
             self.addItem(layer.name, layer)
             self.setItemData(self.count() - 1, layer.name, Qt.ItemDataRole.ToolTipRole)
         if not self._shown:
-            self.addItem(self._nothing, None)
+            self.addItem(self._placeholder, None)
         self.setEnabled(bool(self._shown))
         if before in self._shown:
             self.setCurrentIndex(self._shown.index(before))
@@ -82,7 +84,7 @@ class LayerChooser(Chooser):
         self.chosen.emit()
 
     def disconnect_viewer(self) -> None:
-        """Listen no more."""
+        """Stop following the layer list."""
         for event in self._events():
             event.disconnect(self.refresh)
 
@@ -92,7 +94,13 @@ class LayerChooser(Chooser):
 
 
 class ModelChooser(Chooser):
-    """The packaged models, and those that were picked from the disk."""
+    """The packaged models, and model files that the user has opened.
+
+    Attributes
+    ----------
+    chosen
+        Signal without arguments: another model is chosen.
+    """
 
     chosen = Signal()
 
@@ -100,22 +108,22 @@ class ModelChooser(Chooser):
         super().__init__()
         for path in packaged_models().values():
             self.addItem(path.stem, path.stem)
-            self.setItemData(self.count() - 1, f"packaged with the plugin: {path}", Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, f"Packaged with the plugin: {path}", Qt.ItemDataRole.ToolTipRole)
         if not self.count():
-            self.addItem("no model yet", None)
-        self.addItem("Choose a file ...", None)
+            self.addItem("No model", None)
+        self.addItem("Open file...", None)
         self._last = self.currentIndex()
         self.activated.connect(self._activate)
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
 
     @property
     def model(self) -> str | None:
-        """A packaged model's name or a path; None if nothing is chosen."""
+        """The name of a packaged model or the path of a file; None if no model is chosen."""
         data = self.currentData()
         return None if data is None else str(data)
 
     def add_file(self, path: str | Path) -> None:
-        """Choose a file."""
+        """Add a model file, unless it is listed already, and choose it."""
         index = self.findData(str(path))
         if index < 0:
             index = self.count() - 1
@@ -128,40 +136,8 @@ class ModelChooser(Chooser):
         if index < self.count() - 1:
             self._last = index
             return
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", MODEL_FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
         if path:
             self.add_file(path)
         else:
             self.setCurrentIndex(self._last)
-
-
-class Legend(QWidget):  # type: ignore[misc]
-    """Colours, names and numbers of the types."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setColumnStretch(1, 1)
-        self._numbers: list[QLabel] = []
-        self.rows: list[tuple[str, str]] = []
-
-    def show_types(self, type_names: Sequence[str], counts: Sequence[int]) -> None:
-        """Show a row a type; nuclei without one only where there are some, or where no model types."""
-        names = names_by_number(type_names)
-        rows = [
-            (name, colour, count)
-            for i, (name, colour, count) in enumerate(zip(names, type_colours(names), counts, strict=False))
-            if i or count or len(names) == 1
-        ]
-        while self._grid.count():
-            self._grid.takeAt(0).widget().deleteLater()
-        for row, (name, colour, count) in enumerate(rows):
-            swatch, pixmap = QLabel(), QPixmap(SWATCH_PX, SWATCH_PX)
-            pixmap.fill(QColor(*colour))
-            swatch.setPixmap(pixmap)
-            number = QLabel(f"{count:,}")
-            number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            for column, widget in enumerate((swatch, QLabel(name), number)):
-                self._grid.addWidget(widget, row, column)
-        self.rows = [(name, f"{count:,}") for name, _, count in rows]

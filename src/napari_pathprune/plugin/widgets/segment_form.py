@@ -1,4 +1,4 @@
-"""What to segment, with which model: the questions of the Segment dock."""
+"""The form of the Segment dock: slide, pixel size, model and region."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from qtpy.QtWidgets import (
 
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
-from napari_pathprune.plugin.layers.region_kind import Region, Target, region_of
-from napari_pathprune.plugin.layers.slide_from_layer import mpp_of, placed, slide_of
+from napari_pathprune.plugin.layers.region_kind import Region, RegionKind, find_region
+from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, find_mpp, slide_from_layer
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
 
 if TYPE_CHECKING:
@@ -29,22 +29,31 @@ if TYPE_CHECKING:
 
     from napari_pathprune.slides.reader import Mpp
 
-LOOK_MS: Final = 250
-"""How often the form looks at the view and the layers. Looking takes less than a millisecond, and needs no callbacks
-on the dozen things (camera, canvas, shapes, scales, ...) that the answer hangs on."""
+REFRESH_MS: Final = 250
+"""Interval at which the form is refreshed. A refresh takes less than a millisecond and replaces callbacks on everything
+that the answer depends on: camera, canvas, shapes, scales and more."""
 LARGE_MPX: Final = 20.0
-LARGE_ADVICE: Final = "large regions are safer in a shell: pathprune\nsegment writes its results as it goes"
-UNKNOWN: Final = "not known"
+LARGE_ADVICE: Final = "For large regions, use pathprune segment in a\nshell: it saves results while it runs"
+UNKNOWN: Final = "unknown"
 DRAWN_STYLE: Final = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 4}
 
 
 class SegmentForm(QWidget):  # type: ignore[misc]
-    """Slide, pixel size, model, region.
+    """Slide, pixel size, model and region of a segmentation.
 
     Parameters
     ----------
     viewer
-        Whose layers and view it is about.
+        The viewer whose layers can be chosen.
+
+    Attributes
+    ----------
+    changed
+        Signal without arguments: `problem` or the size of the region has changed.
+    problem
+        Why `request` would raise an error, as a sentence for the user; None if it would not.
+    pace
+        Seconds per square millimetre of each model in its last run.
     """
 
     changed = Signal()
@@ -53,32 +62,32 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         super().__init__()
         self._viewer = viewer
         self.pace: dict[str, float] = {}
-        """Seconds per square millimetre that each model took the last time."""
         self.problem: str | None = None
-        """Why `request` would refuse, in words for the user."""
 
-        self.slide = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Image), "no image is open")
-        self.slide.setToolTip("the image layer of the slide, whichever plugin opened it")
+        self.slide = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Image), "No image layer")
+        self.slide.setToolTip("Image layer of the slide, opened by any reader")
         self.mpp = QDoubleSpinBox(decimals=4, minimum=0.0, maximum=10.0, singleStep=0.01)
         self.mpp.setSuffix(" \u00b5m/px")
         self.mpp.setSpecialValueText(UNKNOWN)
         self.model = ModelChooser()
-        self.model.setToolTip("a packaged model, or a file: .safetensors, or a HoVer-Net checkpoint (.tar, .pth)")
-        self.target = Chooser()
-        for target in Target:
-            self.target.addItem(target.value, target)
-        self.shapes = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Shapes), "nothing drawn yet")
+        self.model.setToolTip("Packaged model or model file: .safetensors, or a HoVer-Net checkpoint (.tar, .pth)")
+        self.region_kind = Chooser()
+        for kind in RegionKind:
+            self.region_kind.addItem(kind.value, kind)
+        self.region_kind.setToolTip("Part of the slide to segment")
+        self.shapes = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Shapes), "No shapes layer")
+        self.shapes.setToolTip("Shapes layer with the region: the selected shapes, or the last one")
         self.draw = QPushButton("Draw")
-        self.draw.setToolTip("draw a rectangle on the slide")
+        self.draw.setToolTip("Draw a rectangle on the slide")
         self.drawn = QWidget()
         row = QHBoxLayout(self.drawn)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.shapes, 1)
         row.addWidget(self.draw)
-        self.tissue_only = QCheckBox("Skip bare glass")
-        self.tissue_only.setChecked(True)
-        self.tissue_only.setToolTip("leave out tiles without tissue")
         self.extent = QLabel()
+        self.tissue_only = QCheckBox("Skip tiles without tissue")
+        self.tissue_only.setChecked(True)
+        self.tissue_only.setToolTip("Saves time on slides with much bare glass")
 
         self._layout = QFormLayout()
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -88,8 +97,8 @@ class SegmentForm(QWidget):  # type: ignore[misc]
             ("Slide", self.slide),
             ("Pixel size", self.mpp),
             ("Model", self.model),
-            ("Region", self.target),
-            ("Drawn in", self.drawn),
+            ("Region", self.region_kind),
+            ("Shapes", self.drawn),
         ):
             self._layout.addRow(name, widget)
         layout = QVBoxLayout(self)
@@ -99,39 +108,44 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         layout.addWidget(self.tissue_only)
 
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
         self.draw.clicked.connect(self.start_drawing)
-        self.slide.chosen.connect(self._slide_chosen)
-        for signal in (self.mpp.valueChanged, self.model.chosen, self.shapes.chosen, self.target.currentIndexChanged):
-            signal.connect(self.look)
-        self._slide_chosen()
+        self.slide.chosen.connect(self._show_mpp)
+        for signal in (
+            self.mpp.valueChanged,
+            self.model.chosen,
+            self.shapes.chosen,
+            self.region_kind.currentIndexChanged,
+        ):
+            signal.connect(self.refresh)
+        self._show_mpp()
 
     def request(self) -> SegmentRequest:
-        """Give what the form asks for.
+        """Return what to segment, and with which model.
 
         Raises
         ------
         ValueError
-            If it cannot be done yet; the message says what is missing.
+            If something is missing; the message describes what to do.
         """
         layer = self.slide.layer
         if layer is None:
             raise ValueError("Open a slide first (File > Open, or File > Open Sample > Pathprune).")
         mpp = self._mpp()
-        slide = slide_of(layer, mpp)
+        slide = slide_from_layer(layer, mpp)
         if mpp is None:
-            raise ValueError("Say how large a pixel is: about 0.25 \u00b5m for a 40x scan, 0.5 \u00b5m for 20x.")
+            raise ValueError("Enter the pixel size: about 0.25 \u00b5m/px for a 40x scan, 0.5 \u00b5m/px for 20x.")
         if self.model.model is None:
             raise ValueError("Choose a model.")
         return SegmentRequest(slide, self.model.model, self._region().box, self.tissue_only.isChecked())
 
-    def look(self, _: object = None) -> None:
-        """Look at layers and view, and say what would be segmented, or why nothing can be."""
+    def refresh(self, _: object = None) -> None:
+        """Update `problem` and the size of the region to the current layers and view."""
         before = (self.problem, self.extent.text())
-        self._layout.setRowVisible(self.drawn, self.target.currentData() is Target.DRAWN)
+        self._layout.setRowVisible(self.drawn, self.region_kind.currentData() is RegionKind.DRAWN)
         try:
-            self.extent.setText(self._extent_text() if self.slide.layer is not None else "")
+            self.extent.setText(self._describe_extent() if self.slide.layer is not None else "")
         except ValueError:
             self.extent.setText("")
         try:
@@ -143,53 +157,56 @@ class SegmentForm(QWidget):  # type: ignore[misc]
             self.changed.emit()
 
     def start_drawing(self) -> None:
-        """Let the user draw a rectangle, on a layer that lies on the slide as it should."""
+        """Activate the rectangle tool on a Shapes layer that is aligned with the slide."""
         layer = self.slide.layer
         if layer is None:
             return
         if self.shapes.layer is None:
-            self.shapes.choose(self._viewer.add_shapes(ndim=2, name="region", **DRAWN_STYLE, **placed(layer)))
+            self.shapes.choose(self._viewer.add_shapes(ndim=2, name="region", **DRAWN_STYLE, **copy_placement(layer)))
         shapes = self.shapes.layer
         self._viewer.layers.selection.active = shapes
         shapes.mode = "add_rectangle"
 
     def disconnect_viewer(self) -> None:
-        """Look and listen no more."""
+        """Stop following the viewer."""
         self._timer.stop()
         self.slide.disconnect_viewer()
         self.shapes.disconnect_viewer()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Look while there is somebody to see it."""
+        """Refresh the form while it is visible."""
         super().showEvent(event)
-        self.look()
+        self.refresh()
         self._timer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
-        """Rest."""
+        """Stop refreshing the form."""
         self._timer.stop()
         super().hideEvent(event)
 
-    def _slide_chosen(self) -> None:
+    def _show_mpp(self) -> None:
+        """Show the pixel size of the chosen layer, or let the user enter it."""
         layer = self.slide.layer
-        known = None if layer is None else mpp_of(layer)
+        known = None if layer is None else find_mpp(layer)
         self.mpp.blockSignals(True)
         self.mpp.setValue(0.0 if known is None else known[0])
         self.mpp.blockSignals(False)
         self.mpp.setEnabled(layer is not None and known is None)
         self.mpp.setToolTip(
-            "from the layer" if known is not None else "nobody knows it; 40x is about 0.25, 20x about 0.5"
+            "Pixel size of the layer"
+            if known is not None
+            else "The layer has no pixel size; 40x is about 0.25, 20x about 0.5"
         )
-        self.look()
+        self.refresh()
 
     def _mpp(self) -> Mpp | None:
-        given = self.mpp.value()
-        return mpp_of(self.slide.layer) or ((given, given) if given > 0 else None)
+        entered = self.mpp.value()
+        return find_mpp(self.slide.layer) or ((entered, entered) if entered > 0 else None)
 
     def _region(self) -> Region:
-        return region_of(self.target.currentData(), self._viewer, self.slide.layer, self.shapes.layer)
+        return find_region(self.region_kind.currentData(), self._viewer, self.slide.layer, self.shapes.layer)
 
-    def _extent_text(self) -> str:
+    def _describe_extent(self) -> str:
         region, mpp = self._region(), self._mpp()
         height, width = region.shape
         megapixels = height * width / 1e6
@@ -201,8 +218,8 @@ class SegmentForm(QWidget):  # type: ignore[misc]
             text += f"\n{region.note}"
         pace = self.pace.get(self.model.model or "")
         if pace and area_mm2:
-            text += f"\nabout {format_duration(pace * area_mm2)}, as fast as the last run"
-        elif self.target.currentData() is Target.SLIDE or megapixels > LARGE_MPX:
+            text += f"\nabout {format_duration(pace * area_mm2)} at the pace of the last run"
+        elif self.region_kind.currentData() is RegionKind.SLIDE or megapixels > LARGE_MPX:
             text += f"\n{megapixels:,.1f} megapixels: this may take long"
         if megapixels > LARGE_MPX:
             text += f"\n{LARGE_ADVICE}"
