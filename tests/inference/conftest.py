@@ -1,4 +1,4 @@
-"""A network for the tests of this room."""
+"""A network for the tests of this folder."""
 
 import numpy as np
 import pytest
@@ -6,30 +6,31 @@ import torch
 from torch import nn
 
 
-class Colours(nn.Module):
-    """A network whose maps are the colours of the image, less a margin: what comes out can be told beforehand.
+class ColourNetwork(nn.Module):
+    """A network whose maps are the colours of the image without a margin, so that its output is known.
 
-    Red is the probability of a nucleus, green and blue the distances; two types, the second where blue is above green.
+    Red is the probability of a nucleus, green and blue are the distances. There are two types; the second is more
+    probable where blue is above green.
     """
 
     def __init__(self, margin_px=6, step_px=4, *, typed=True):
         super().__init__()
         self.margin_px, self.step_px, self.typed = margin_px, step_px, typed
         self.first = nn.Conv2d(3, 8, 1)
-        self.most_px = float("inf")
-        self.seen = []
+        self.largest_px = float("inf")
+        self.shapes = []
 
     def nearest_sizes(self, size_px):
-        least = 2 * self.margin_px // self.step_px + 1
-        below, above = max(size_px // self.step_px, least), max(-(-size_px // self.step_px), least)
+        smallest = 2 * self.margin_px // self.step_px + 1
+        below, above = max(size_px // self.step_px, smallest), max(-(-size_px // self.step_px), smallest)
         return below * self.step_px, above * self.step_px
 
     def forward(self, images):
         height, width = images.shape[2:]
-        self.seen.append((height, width))
+        self.shapes.append((height, width))
         if height % self.step_px or width % self.step_px:
             raise ValueError("does not fit")
-        if height * width > self.most_px:
+        if height * width > self.largest_px:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
         self.first(images)
         margin = self.margin_px
@@ -42,13 +43,13 @@ class Colours(nn.Module):
 
 
 @pytest.fixture
-def colours():
-    return Colours()
+def colour_network():
+    return ColourNetwork()
 
 
 @pytest.fixture
-def untyped_colours():
-    return Colours(typed=False)
+def untyped_colour_network():
+    return ColourNetwork(typed=False)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def image():
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small networks on several threads only wait for one another."""
+    """Use one thread: threads of small networks mostly wait for one another."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

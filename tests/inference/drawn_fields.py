@@ -1,10 +1,10 @@
-"""Fields of nuclei to test with."""
+"""Random fields of nuclei."""
 
 import numpy as np
 
 
 def draw_field(shape, seed, radius_px=12.0):
-    """Discs of up to a radius, apart from one another or touching, numbered from 1 in reading order."""
+    """Draw discs of up to a radius, separate or touching, with ascending ids from 1."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     instances = np.zeros(shape, np.int32)

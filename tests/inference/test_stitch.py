@@ -1,4 +1,4 @@
-"""Each nucleus of the slide from exactly one tile, whole."""
+"""Each nucleus of the slide comes from exactly one tile, and is whole."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ from napari_pathprune.slides.tiles import Tile, tile_region
 RADIUS_PX = 12
 
 
-def maps_of(slide, tiles, margin_px=0, jitter=None):
-    """What each tile sees of a slide of known nuclei: mirrored outside, cut at the maps' edge."""
+def make_maps(slide, tiles, margin_px=0, jitter=None):
+    """Yield the map of each tile of a slide with known nuclei, mirrored outside the slide and cut at the margin."""
     reach = 120
     mirrored = np.pad(slide, reach, mode="symmetric")
     for tile in tiles:
@@ -27,12 +27,12 @@ def maps_of(slide, tiles, margin_px=0, jitter=None):
         yield tile, seen, (y0, x0)
 
 
-def painted(shape, stitched):
+def paint(shape, stitched):
     target = np.zeros(shape, np.int32)
     for nuclei in stitched:
         y0, x0, y1, x1 = nuclei.box
         part = target[y0:y1, x0:x1]
-        assert not (part[nuclei.labels > 0] > 0).any(), "no tile paints over another one's nuclei"
+        assert not (part[nuclei.labels > 0] > 0).any(), "no tile paints over the nuclei of another"
         part[...] = np.where(part == 0, nuclei.labels, part)
     return target, InstanceTable.concatenate([nuclei.table for nuclei in stitched])
 
@@ -50,27 +50,27 @@ sizes = st.tuples(st.integers(30, 150), st.integers(30, 150))
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 999), sizes, st.integers(RADIUS_PX, 40), st.integers(0, 20))
-def test_each_disc_is_found_once_and_whole(seed, write_px, halo_px, margin_px):
+def test_each_nucleus_is_found_once_and_whole(seed, write_px, halo_px, margin_px):
     slide = draw_field((150, 190), seed)
     tiles = tile_region((0, 0, 150, 190), write_px, halo_px + margin_px)
     stitcher = Stitcher(tiles, slide.shape, margin_px)
-    target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, margin_px)])
+    target, table = paint(slide.shape, [stitcher.add(*seen) for seen in make_maps(slide, tiles, margin_px)])
     pairs = np.unique(np.stack([slide.ravel(), target.ravel()]), axis=1)
     discs = len(np.unique(slide)) - 1
-    assert pairs.shape[1] == discs + 1, "a bijection of discs and nuclei, background on background"
+    assert pairs.shape[1] == discs + 1, "discs and nuclei correspond one to one, and so does the background"
     assert stitcher.count == len(table) == discs
     assert_table_and_labels_agree(target, table)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 999), sizes)
-def test_tiles_that_disagree_a_little_double_nothing(seed, write_px):
+def test_tiles_that_disagree_slightly_duplicate_nothing(seed, write_px):
     slide = draw_field((150, 190), seed)
-    slide[np.isin(slide, np.flatnonzero(np.bincount(slide.ravel()) < 60))] = 0  # a pixel's shift is little
+    slide[np.isin(slide, np.flatnonzero(np.bincount(slide.ravel()) < 60))] = 0  # a shift of a pixel must be small
     tiles = tile_region((0, 0, 150, 190), write_px, 30)
     stitcher = Stitcher(tiles, slide.shape)
     jitter = np.random.default_rng(seed)
-    target, table = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles, jitter=jitter)])
+    target, table = paint(slide.shape, [stitcher.add(*seen) for seen in make_maps(slide, tiles, jitter=jitter)])
     assert_table_and_labels_agree(target, table)
     inner = slide.copy()
     edge = np.unique(
@@ -78,43 +78,43 @@ def test_tiles_that_disagree_a_little_double_nothing(seed, write_px):
     )
     inner[np.isin(slide, edge)] = 0
     score = panoptic_quality(inner, target)
-    assert score.fn == 0, "none is lost"
-    assert len(table) <= len(np.unique(slide)) - 1, "none is doubled"
+    assert score.fn == 0, "no nucleus is lost"
+    assert len(table) <= len(np.unique(slide)) - 1, "no nucleus is duplicated"
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 999), st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(70, 150)] * 2), sizes)
-def test_a_region_gives_the_nuclei_with_their_centre_in_it(seed, region, write_px):
+def test_region_has_the_nuclei_whose_centres_lie_in_it(seed, region, write_px):
     slide = draw_field((150, 150), seed)
     tiles = tile_region(region, write_px, 30)
     stitcher = Stitcher(tiles, slide.shape)
-    target, _ = painted(slide.shape, [stitcher.add(*seen) for seen in maps_of(slide, tiles)])
+    target, _ = paint(slide.shape, [stitcher.add(*seen) for seen in make_maps(slide, tiles)])
     everything = InstanceTable.from_instance_map(slide)
     y0, x0, y1, x1 = np.array(region) - 0.5
     inside = (everything.y >= y0) & (everything.y < y1) & (everything.x >= x0) & (everything.x < x1)
     np.testing.assert_array_equal(target > 0, np.isin(slide, everything.id[inside]))
 
 
-def two_tiles(width=80, halo_px=16):
+def make_two_tiles(width=80, halo_px=16):
     return tile_region((0, 0, 40, width), (40, width // 2), halo_px)
 
 
-def test_a_nucleus_that_only_the_later_tile_sees_is_not_lost():
-    tiles = two_tiles()
+def test_nucleus_that_only_a_later_tile_finds_is_not_lost():
+    tiles = make_two_tiles()
     right = np.zeros((72, 72), np.int32)
-    right[26:36, 11:19] = 1  # reaches from column 35 to 43, its centre on the left side of the seam
+    right[26:36, 11:19] = 1  # columns 35 to 43, with its centre left of the seam
     stitcher = Stitcher(tiles, (40, 80))
     assert len(stitcher.add(tiles[0], np.zeros((72, 72), np.int32), (-16, -16)).table) == 0
     nuclei = stitcher.add(tiles[1], right, (-16, 24))
     assert nuclei.table.box.tolist() == [[10, 35, 20, 43]]
 
 
-def test_a_merged_pair_is_not_added_to_its_parts():
-    tiles = two_tiles()
+def test_merged_nuclei_are_not_added_to_their_parts():
+    tiles = make_two_tiles()
     left, right = np.zeros((2, 72, 72), np.int32)
     left[26:36, 46:56] = 1  # columns 30 to 40: one of a pair
     left[26:36, 56:66] = 2
-    right[26:36, 6:26] = 1  # the later tile takes both for one
+    right[26:36, 6:26] = 1  # the later tile merges them
     stitcher = Stitcher(tiles, (40, 80))
     first = stitcher.add(tiles[0], left, (-16, -16))
     second = stitcher.add(tiles[1], right, (-16, 24))
@@ -122,8 +122,8 @@ def test_a_merged_pair_is_not_added_to_its_parts():
     assert len(second.table) == 0
 
 
-def test_a_speck_does_not_keep_a_nucleus_away():
-    tiles = two_tiles()
+def test_speck_does_not_suppress_a_nucleus():
+    tiles = make_two_tiles()
     left, right = np.zeros((2, 72, 72), np.int32)
     left[30:33, 50:54] = 1  # 12 px at columns 34 to 38
     right[24:38, 8:28] = 1  # 280 px, columns 32 to 52, around it
@@ -134,8 +134,8 @@ def test_a_speck_does_not_keep_a_nucleus_away():
     assert nuclei.table.id.tolist() == [2]
 
 
-def test_of_a_nucleus_torn_apart_by_earlier_ones_the_largest_part_stays():
-    tiles = two_tiles()
+def test_largest_part_of_a_split_nucleus_stays():
+    tiles = make_two_tiles()
     left, right = np.zeros((2, 72, 72), np.int32)
     left[20:45, 54:56] = 1  # a wall at columns 38, 39
     right[30:36, 8:38] = 1  # columns 32 to 62 across it
@@ -146,7 +146,7 @@ def test_of_a_nucleus_torn_apart_by_earlier_ones_the_largest_part_stays():
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole(mirrored):
+def test_nucleus_larger_than_the_halo_comes_from_the_tile_that_sees_it_whole(mirrored):
     slide = np.zeros((40, 120), np.int32)
     slide[15:25, 30:62] = 1  # its centre is in the left tile, whose maps end at column 61
     slide[16:24, 61:75] = 1
@@ -156,64 +156,64 @@ def test_a_nucleus_larger_than_the_halo_is_taken_by_who_sees_it_whole(mirrored):
     wide = [left, tiles[1]] if mirrored else [tiles[0], right]
     slide = slide[:, ::-1] if mirrored else slide
     stitcher = Stitcher(wide, slide.shape)
-    found = [stitcher.add(*seen).table.area.tolist() for seen in maps_of(slide, wide)]
+    found = [stitcher.add(*seen).table.area.tolist() for seen in make_maps(slide, wide)]
     whole = [float((slide > 0).sum())]
     assert found == ([whole, []] if mirrored else [[], whole])
 
 
-def test_types_follow_their_nuclei():
+def test_nuclei_keep_their_types():
     slide = draw_field((100, 120), seed=1)
     kinds = np.random.default_rng(0).integers(0, 3, slide.max() + 1)
     kinds[0] = 0
     tiles = tile_region((0, 0, 100, 120), 50, 20)
     stitcher = Stitcher(tiles, slide.shape)
     stitched = []
-    for tile, seen, origin in maps_of(slide, tiles):
+    for tile, seen, origin in make_maps(slide, tiles):
         types = (np.arange(3)[:, None, None] == kinds[seen]).astype(np.float32)
         stitched.append(stitcher.add(tile, seen, origin, types))
-    target, table = painted(slide.shape, stitched)
+    target, table = paint(slide.shape, stitched)
     assert len(table) > 10
     for row, id_ in enumerate(table.id):
         assert table.type[row] == kinds[slide[target == id_][0]]
 
 
-def test_memory_holds_nuclei_near_tiles_to_come_only():
+def test_only_nuclei_near_later_tiles_are_kept_in_memory():
     slide = draw_field((100, 600), seed=2)
     tiles = tile_region((0, 0, 100, 600), (100, 60), 15)
     stitcher = Stitcher(tiles, slide.shape)
-    for seen in maps_of(slide, tiles):
+    for seen in make_maps(slide, tiles):
         stitcher.add(*seen)
         assert len(stitcher._accepted) < 25
     assert stitcher._accepted == []
     assert stitcher.count > 40
 
 
-def test_an_interrupted_run_goes_on_where_it_was():
+def test_interrupted_run_is_resumed():
     slide = draw_field((150, 190), seed=5)
     tiles = tile_region((0, 0, 150, 190), 60, 20)
-    seen = list(maps_of(slide, tiles))
+    seen = list(make_maps(slide, tiles))
     whole = Stitcher(tiles, slide.shape)
     expected = [whole.add(*tile) for tile in seen]
     resumed = Stitcher(tiles, slide.shape)
     for tile, nuclei in zip(tiles[:5], expected[:5], strict=True):
-        resumed.recall(tile, nuclei)
+        resumed.restore(tile, nuclei)
     for tile, nuclei in zip(seen[5:], expected[5:], strict=True):
         np.testing.assert_array_equal(resumed.add(*tile).labels, nuclei.labels)
     assert resumed.count == whole.count
 
 
-def test_tiles_may_be_left_out_but_not_shuffled():
+def test_tiles_may_be_left_out_but_not_reordered():
     tiles = tile_region((0, 0, 40, 160), (40, 40), 8)
     nothing = np.zeros((56, 56), np.int32)
     stitcher = Stitcher(tiles, (40, 160))
     stitcher.add(tiles[0], nothing, (-8, -8))
     stitcher.add(tiles[2], nothing, (-8, 72))
     for tile in (tiles[1], tiles[2]):
-        with pytest.raises(ValueError, match="in their order, each once"):
+        with pytest.raises(ValueError, match="add the tiles in order, each once"):
             stitcher.add(tile, nothing, (-8, 32))
 
 
-def test_a_map_too_small_is_refused():
-    tiles = two_tiles()
-    with pytest.raises(ValueError, match="read box less the margin"):
+def test_map_that_is_too_small_is_rejected():
+    tiles = make_two_tiles()
+    with pytest.raises(ValueError, match="expected the read box without the margin"):
         Stitcher(tiles, (40, 80)).add(tiles[0], np.zeros((40, 40), np.int32), (0, 0))

@@ -1,4 +1,4 @@
-"""Instance maps for the tests of this room."""
+"""Instance maps for the tests of this folder."""
 
 import numpy as np
 import pytest

@@ -1,11 +1,11 @@
-"""Instance maps to test with."""
+"""Random instance maps."""
 
 import numpy as np
 from hypothesis import strategies as st
 
 
 def draw_discs(shape, count, seed, radius_px=(3, 8)):
-    """Discs at random places, numbered from 1; a later one lies under those before it."""
+    """Draw discs at random positions with ids from 1; earlier discs cover later ones."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     instances = np.zeros(shape, np.int32)
@@ -17,7 +17,7 @@ def draw_discs(shape, count, seed, radius_px=(3, 8)):
 
 
 def draw_blocks(seed):
-    """A small map of up to six instances that touch and overlap those of other seeds; one in eight is empty."""
+    """Draw a small map of up to six instances, which overlap those of other seeds; every eighth map is empty."""
     rng = np.random.default_rng(seed)
     ids = rng.choice(7, rng.integers(1, 6), replace=False) if seed % 8 else [0]
     return np.kron(rng.choice(ids, (4, 4)), np.ones((2, 2), int))[:7].astype(np.int32)

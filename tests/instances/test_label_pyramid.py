@@ -22,19 +22,19 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(label_pyramid, "OVERVIEW_PX", 64)
 
 
-def levels_of(path):
+def read_levels(path):
     pyramid = zarr.open_group(path, mode="r")
     return [np.asarray(pyramid[name]) for name in sorted(pyramid)]
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_tiles_become_a_pyramid(tmp_path, discs):
+def test_tiles_are_written_as_a_pyramid(tmp_path, discs):
     with LabelsWriter(tmp_path / "labels.ome.zarr", discs.shape, (0.25, 0.5)) as writer:
         for y0 in range(-10, 200, 70):
             for x0 in range(-20, 240, 90):  # boxes reach outside the slide
                 tile = np.pad(discs, 100)[y0 + 100 : y0 + 170, x0 + 100 : x0 + 190]
                 writer.paint((y0, x0, y0 + 70, x0 + 90), tile)
-    levels = levels_of(tmp_path / "labels.ome.zarr")
+    levels = read_levels(tmp_path / "labels.ome.zarr")
     assert [level.shape for level in levels] == [(200, 240), (100, 120), (50, 60)]
     for level, step in zip(levels, (1, 2, 4), strict=True):
         assert level.dtype == np.int32
@@ -44,7 +44,7 @@ def test_tiles_become_a_pyramid(tmp_path, discs):
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(*[st.integers(-20, 150)] * 2, *[st.integers(1, 120)] * 2), max_size=5))
-def test_the_first_nucleus_on_a_pixel_stays(tmp_path_factory, boxes):
+def test_first_nucleus_on_a_pixel_stays(tmp_path_factory, boxes):
     path = tmp_path_factory.mktemp("labels") / "labels.ome.zarr"
     expected = np.zeros((130, 140), np.int32)
     with LabelsWriter(path, (130, 140), None) as writer:
@@ -56,7 +56,7 @@ def test_the_first_nucleus_on_a_pixel_stays(tmp_path_factory, boxes):
             target = expected[rows, columns]
             inside = labels[max(-y, 0) :, max(-x, 0) :][: target.shape[0], : target.shape[1]]
             target[...] = np.where(target == 0, inside, target)
-    np.testing.assert_array_equal(levels_of(path)[0], expected)
+    np.testing.assert_array_equal(read_levels(path)[0], expected)
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -89,41 +89,41 @@ def test_ome_zarr_reads_labels_scale_and_types(tmp_path, discs, types_of_discs):
     assert len(colours) == len(table)
 
 
-def test_many_nuclei_are_not_listed_in_the_metadata(tmp_path, monkeypatch, discs):
+def test_metadata_do_not_list_many_nuclei(tmp_path, monkeypatch, discs):
     monkeypatch.setattr(label_pyramid, "_NUCLEI_IN_METADATA", 5)
     with LabelsWriter(tmp_path / "a.ome.zarr", discs.shape, None) as writer:
         writer.describe(InstanceTable.from_instance_map(discs), ("nucleus",))
     assert "properties" not in zarr.open_group(tmp_path / "a.ome.zarr", mode="r").attrs["ome"]["image-label"]
 
 
-def stop_after_painting(path):
+def interrupt_after_painting(path):
     with LabelsWriter(path, (40, 40), None) as writer:
         writer.paint((0, 0, 2, 2), np.full((2, 2), 3))
         raise KeyboardInterrupt
 
 
-def test_a_stopped_run_leaves_what_was_there_before_and_nothing_else(tmp_path):
+def test_interrupted_run_leaves_the_earlier_pyramid_alone(tmp_path):
     path = tmp_path / "a.ome.zarr"
     with pytest.raises(KeyboardInterrupt):
-        stop_after_painting(path)
+        interrupt_after_painting(path)
     assert list(tmp_path.iterdir()) == []
     with LabelsWriter(path, (40, 40), None) as writer:
         writer.paint((1, 1, 3, 3), np.full((2, 2), 4))
     with pytest.raises(KeyboardInterrupt):
-        stop_after_painting(path)
-    assert levels_of(path)[0][:3, :3].tolist() == [[0, 0, 0], [0, 4, 4], [0, 4, 4]]
+        interrupt_after_painting(path)
+    assert read_levels(path)[0][:3, :3].tolist() == [[0, 0, 0], [0, 4, 4], [0, 4, 4]]
     assert [p.name for p in tmp_path.iterdir()] == ["a.ome.zarr"]
 
 
-def test_something_else_is_not_replaced(tmp_path):
+def test_other_folder_is_not_replaced(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("mine")
-    with pytest.raises(ValueError, match="is no label pyramid"):
+    with pytest.raises(ValueError, match="is not a label pyramid"):
         LabelsWriter(tmp_path / "precious", (4, 4), None)
     assert (tmp_path / "precious" / "file").read_text() == "mine"
 
 
-def test_a_full_disk_is_said(tmp_path, monkeypatch):
+def test_full_disk_is_reported(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -134,9 +134,9 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     assert not (tmp_path / "a.ome.zarr").exists()
 
 
-def test_labels_of_another_size_than_their_box_are_refused(tmp_path):
+def test_labels_of_another_shape_than_their_box_are_rejected(tmp_path):
     writer = LabelsWriter(tmp_path / "a.ome.zarr", (40, 40), None)
-    with pytest.raises(ValueError, match="labels fill their box"):
+    with pytest.raises(ValueError, match="expected the shape of the box"):
         writer.paint((0, 0, 2, 3), np.ones((2, 2), int))
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="expected at least one"):
         LabelsWriter(tmp_path / "b.ome.zarr", (0, 40), None)

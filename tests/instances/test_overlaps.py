@@ -1,17 +1,17 @@
-"""The contingency table."""
+"""The contingency table of two maps."""
 
 import numpy as np
 import pytest
 from drawn_maps import small_maps
 from hypothesis import given, settings
 
-from napari_pathprune.instances.overlaps import overlaps_of
+from napari_pathprune.instances.overlaps import count_overlaps
 
 
 @settings(max_examples=60, deadline=None)
 @given(small_maps, small_maps)
-def test_entries_are_counted_pixels(a, b):
-    overlaps = overlaps_of(a, b)
+def test_entries_are_shared_pixels(a, b):
+    overlaps = count_overlaps(a, b)
     expected = {
         (i, j): int(((a == i) & (b == j)).sum())
         for i in np.unique(a[a > 0]).tolist()
@@ -27,6 +27,6 @@ def test_entries_are_counted_pixels(a, b):
         assert iou == pytest.approx(expected[i, j] / ((a == i) | (b == j)).sum())
 
 
-def test_maps_of_two_images_are_refused():
-    with pytest.raises(ValueError, match=r"one shape; got \(2, 3\) and \(3, 2\)"):
-        overlaps_of(np.zeros((2, 3), int), np.zeros((3, 2), int))
+def test_maps_of_different_shapes_are_rejected():
+    with pytest.raises(ValueError, match=r"got instance maps of shapes \(2, 3\) and \(3, 2\)"):
+        count_overlaps(np.zeros((2, 3), int), np.zeros((3, 2), int))

@@ -1,9 +1,11 @@
+"""Names and colours of types."""
+
 from napari_pathprune.instances.palette import names_by_number, type_colours
 
 NAMES = ("background", "neoplastic", "inflammatory", "connective")
 
 
-def test_the_usual_types_have_their_colours_whatever_their_order():
+def test_common_types_have_customary_colours_in_any_order():
     red, green, blue = type_colours(NAMES)[1:]
     assert red[0] > max(red[1:]) + 127
     assert green[1] > max(green[0], green[2]) + 127
@@ -11,13 +13,13 @@ def test_the_usual_types_have_their_colours_whatever_their_order():
     assert type_colours(("none", "Connective tissue", "Neoplastic"))[1:] == (blue, red)
 
 
-def test_unknown_types_get_colours_of_their_own():
+def test_other_types_have_different_colours():
     colours = type_colours(["background", *(f"kind {i}" for i in range(5))])
     assert len(set(colours)) == 6
     assert len(type_colours(["background", *"abcdefghijklmnop"])) == 17
 
 
-def test_every_number_has_a_name_and_a_colour():
+def test_every_type_has_a_name_and_a_colour():
     for names in (NAMES, ("background",), ()):
         assert len(names_by_number(names)) == len(type_colours(names))
     assert names_by_number(NAMES) == ("no type", *NAMES[1:])

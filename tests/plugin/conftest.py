@@ -82,7 +82,7 @@ class DarkDiscs:
                     type_probability=np.full(len(table), 0.75, np.float32),
                     points=table.points,
                     offsets=table.offsets,
-                ).transformed(offset=(y0, x0))
+                ).transform(offset=(y0, x0))
                 mine = np.where(np.isin(labels, table.id), labels, 0).astype(np.int32)
                 yield TileDone(done, len(tiles), request.region, mine, table)
             yield SegmentFinished(4, count, 2.0, 0.5)

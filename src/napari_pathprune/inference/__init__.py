@@ -1,1 +1,1 @@
-"""From tiles to network maps to instances of the slide."""
+"""Prediction of network maps, post-processing to instances, and stitching of tiles."""

@@ -1,4 +1,4 @@
-"""What a network says about a tile, free of torch."""
+"""The output of a network for one tile, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ class NetworkMaps:
     ------
     ValueError
         If the maps differ in height or width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flat = np.zeros((20, 30), np.float32)
+    >>> NetworkMaps(flat, flat, flat).shape
+    (20, 30)
     """
 
     nuclear: NDArray[np.float32]
@@ -39,7 +46,7 @@ class NetworkMaps:
         if self.types is not None:
             shapes.append(self.types.shape[1:])
         if self.nuclear.ndim != 2 or len(set(shapes)) > 1:
-            raise ValueError(f"the maps of one tile share one shape (H, W), types (T, H, W); got {shapes}")
+            raise ValueError(f"got maps of shapes {shapes}; expected one shape (H, W) for all, and types (T, H, W)")
 
     @property
     def shape(self) -> tuple[int, int]:

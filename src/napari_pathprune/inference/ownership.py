@@ -1,4 +1,4 @@
-"""Which tile answers for which nucleus, from boxes alone."""
+"""Which tile owns which nucleus, decided from boxes alone."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Territory:
-    """The boxes of all tiles of a region, (T, 4) int64, in view pixels, in the order in which they are worked.
+    """The boxes of all tiles of a region, (T, 4) int64, in view pixels, in processing order.
 
     Parameters
     ----------
     write
-        What each tile answers for.
+        The box that each tile is responsible for.
     seen
-        What each tile's maps show, within the slide.
+        The box that each tile's maps cover, clipped to the slide.
     bounds
         (H, W) of the view.
+
+    Examples
+    --------
+    >>> from napari_pathprune.slides.tiles import tile_region
+    >>> territory = Territory.from_tiles(tile_region((0, 0, 40, 80), write_px=40, halo_px=16), (40, 80), margin_px=0)
+    >>> box, centre = np.array([[10, 35, 20, 47]]), np.array([[14.5, 40.5]])  # a nucleus on the seam at column 40
+    >>> [territory.claim(tile, box, centre).item() for tile in (0, 1)]
+    [False, True]
     """
 
     write: NDArray[np.int64]
@@ -33,68 +41,72 @@ class Territory:
     bounds: tuple[int, int]
 
     @classmethod
-    def of(cls, tiles: Sequence[Tile], bounds: tuple[int, int], margin_px: int) -> Territory:
-        """Territory of tiles whose maps are smaller than what they read by a margin on each side."""
+    def from_tiles(cls, tiles: Sequence[Tile], bounds: tuple[int, int], margin_px: int) -> Territory:
+        """Return the territory of tiles whose maps are smaller than their read boxes by a margin on each side."""
         write = np.array([tile.write for tile in tiles], np.int64).reshape(-1, 4)
         read = np.array([tile.read for tile in tiles], np.int64).reshape(-1, 4)
         seen = read + np.array((margin_px, margin_px, -margin_px, -margin_px))
         return cls(write, np.clip(seen, 0, np.array((*bounds, *bounds))), bounds)
 
-    def claimed(self, tile: int, boxes: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Say which nuclei a tile may accept, the tiles before it being done.
+    def claim(self, tile: int, boxes: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which nuclei a tile may accept, given that the tiles before it are finished.
 
-        A nucleus belongs to the tile whose write box holds its centroid, if that tile sees it whole. One that is cut
-        by the edge of the maps waits for a later tile that sees it whole. A tile also takes what its owner cannot see
-        whole, and what reaches into its write box though the owner, already done, should have taken it: whoever calls
-        this drops what was accepted before.
+        The owner of a nucleus is the tile whose write box contains its centroid, if that tile sees it whole. A nucleus
+        that is cut by the edge of the owner's maps waits for a later tile that sees it whole. A tile also claims
+        nuclei that their owner cannot see whole, and nuclei that reach into its write box although their owner, which
+        is finished, should have accepted them. The caller drops those that were accepted before.
 
         Parameters
         ----------
         tile
-            Which tile.
+            Number of the tile.
         boxes
-            (N, 4), of the nuclei that the tile sees, view pixels.
+            (N, 4), boxes of the nuclei that the tile sees, view pixels.
         centres
-            (N, 2), their centroids (y, x).
+            (N, 2), their centroids (y, x), view pixels.
+
+        Returns
+        -------
+        ndarray
+            (N,) bool.
         """
-        near = np.flatnonzero(_overlap(self.seen, self.seen[tile]))
+        near = np.flatnonzero(_overlaps(self.seen, self.seen[tile]))
         mine = int(np.searchsorted(near, tile))
-        whole = self._whole(near, boxes)
-        central = self._central(near, centres)
-        owner = np.where(central.any(axis=0), central.argmax(axis=0), -1)
-        own = owner == mine
-        sees = whole[mine]
-        waits = whole[near > tile].any(axis=0)
-        owner_sees = np.take_along_axis(whole, np.maximum(owner, 0)[None], axis=0)[0]
-        reaches = _overlap(boxes, self.write[tile])
-        owner_done = owner < mine
-        takes = (owner >= 0) & sees & (~owner_sees | (owner_done & reaches))
-        claimed: NDArray[np.bool_] = np.where(own, sees | ~waits, takes)
+        sees_whole = self._sees_whole(near, boxes)
+        contains_centre = self._contains_centre(near, centres)
+        owner = np.where(contains_centre.any(axis=0), contains_centre.argmax(axis=0), -1)
+        is_owner = owner == mine
+        must_wait = ~sees_whole[mine] & sees_whole[near > tile].any(axis=0)
+        owner_sees_whole = np.take_along_axis(sees_whole, np.maximum(owner, 0)[None], axis=0)[0]
+        owner_missed_it = (owner < mine) & _overlaps(boxes, self.write[tile])
+        takes_over = (owner >= 0) & sees_whole[mine] & (~owner_sees_whole | owner_missed_it)
+        claimed: NDArray[np.bool_] = np.where(is_owner, ~must_wait, takes_over)
         return claimed
 
     def last_to_see(self, tile: int, boxes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the number (N,) of the last tile whose maps show a part of each box; -1 where none after `tile` does."""
-        later = np.flatnonzero(_overlap(self.seen, self.seen[tile]))
+        """Return the number (N,) of the last tile whose maps overlap each box; -1 if no tile after `tile` does."""
+        later = np.flatnonzero(_overlaps(self.seen, self.seen[tile]))
         later = later[later > tile]
-        shows = np.stack([_overlap(boxes, self.seen[k]) for k in later], axis=1) if len(later) else None
-        if shows is None:
+        if not len(later):
             return np.full(len(boxes), -1, np.int64)
-        last: NDArray[np.int64] = np.where(shows, later, -1).max(axis=1, initial=-1)
+        is_seen = np.stack([_overlaps(boxes, self.seen[k]) for k in later], axis=1)
+        last: NDArray[np.int64] = np.where(is_seen, later, -1).max(axis=1, initial=-1)
         return last
 
-    def _whole(self, tiles: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell, (K, N), whether a tile shows a box without its maps' edge touching it; the slide's edge may."""
+    def _sees_whole(self, tiles: NDArray[np.int64], boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return, as (K, N), whether a box lies in a tile's maps without touching an edge that is not the slide's."""
         seen = self.seen[tiles][:, None]
         starts = (boxes[:, :2] > seen[..., :2]) | (seen[..., :2] == 0)
         ends = (boxes[:, 2:] < seen[..., 2:]) | (seen[..., 2:] == np.array(self.bounds))
         inside = (boxes[:, :2] >= seen[..., :2]) & (boxes[:, 2:] <= seen[..., 2:])
         return np.asarray((starts & ends & inside).all(axis=2))
 
-    def _central(self, tiles: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell, (K, N), whether a tile's write box holds a centre."""
-        write = self.write[tiles][:, None] - 0.5  # a pixel's centre is at a whole number
+    def _contains_centre(self, tiles: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return, as (K, N), whether a tile's write box contains a centre."""
+        write = self.write[tiles][:, None] - 0.5  # the centre of a pixel is a whole number
         return np.asarray(((centres >= write[..., :2]) & (centres < write[..., 2:])).all(axis=2))
 
 
-def _overlap(boxes: NDArray[np.int64], box: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _overlaps(boxes: NDArray[np.int64], box: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which boxes overlap a box."""
     return np.asarray(((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(axis=1))

@@ -1,4 +1,4 @@
-"""Instances of tiles -> instances of the slide: each nucleus once, whole."""
+"""Stitching of the instances of tiles to those of the slide, with each nucleus once and whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pathprune.inference.ownership import Territory
-from napari_pathprune.instances.numbering import without_gaps
+from napari_pathprune.instances.numbering import renumber
 from napari_pathprune.instances.table import InstanceTable
 
 if TYPE_CHECKING:
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from napari_pathprune.slides.tiles import Tile
 
 SAME_NUCLEUS: Final = 0.5
-"""Two masks that share more than this of the smaller one are one nucleus ..."""
+"""Two masks whose overlap is more than this share of the smaller one are the same nucleus ..."""
 SPECK: Final = 0.25
-"""... unless the smaller one has less than this of the larger one's pixels."""
+"""... unless the smaller one has less than this share of the pixels of the larger one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileNuclei:
-    """The nuclei that one tile answers for.
+    """The nuclei that one tile owns.
 
     Parameters
     ----------
     box
-        (y0, x0, y1, x1), where `labels` lies; holds the tile's write box and all its nuclei.
+        (y0, x0, y1, x1), the box of `labels`; contains the write box of the tile and all its nuclei.
     labels
-        (y1 - y0, x1 - x0) int32, slide-wide ids; 0 also where other tiles' nuclei are.
+        (y1 - y0, x1 - x0) int32, slide-wide ids; 0 also for the nuclei of other tiles.
     table
-        The same nuclei with the same ids, in the pixels of `box`.
+        The same nuclei with the same ids, in the pixel grid of `box`.
     """
 
     box: Box
@@ -47,35 +47,35 @@ class TileNuclei:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Accepted:
-    """A nucleus that tiles still to come will see as well."""
+    """A nucleus that later tiles see as well."""
 
     box: Box
     mask: NDArray[np.bool_]
     area: int
-    last: int  # number of the last tile that sees it
+    last_tile: int  # the last tile that sees it
 
 
 class Stitcher:
     """Accept each nucleus of a region from exactly one tile.
 
-    Tiles are added in their order; some may be left out. Memory is bounded by the nuclei near tiles still to come.
-    A nucleus is whole and not doubled if the halo beyond the maps' edge is at least its radius.
+    Tiles are added in order; some may be left out. Only nuclei near later tiles are kept in memory. A nucleus is whole
+    and not duplicated if the maps extend beyond the write box by at least its radius.
 
     Parameters
     ----------
     tiles
-        All tiles of the region, row major, in view pixels.
+        All tiles of the region, in row-major order, in view pixels.
     bounds
-        (H, W) of the view: what lies outside is mirrored tissue, and cut off.
+        (H, W) of the view; maps outside show mirrored tissue and are cut off.
     margin_px
-        What a tile's maps lack of its read box on each side (``model.margin_px``).
+        Pixels on each side by which a tile's maps are smaller than its read box (``model.margin_px``).
 
     Examples
     --------
     >>> import numpy as np
     >>> from napari_pathprune.slides.tiles import tile_region
     >>> slide = np.zeros((40, 80), np.int32)
-    >>> slide[10:20, 35:47] = 1  # over the seam at column 40
+    >>> slide[10:20, 35:47] = 1  # crosses the seam at column 40
     >>> tiles = tile_region((0, 0, 40, 80), write_px=40, halo_px=16)
     >>> stitcher = Stitcher(tiles, slide.shape)
     >>> left = stitcher.add(tiles[0], slide[:, :56], (0, 0))
@@ -85,12 +85,12 @@ class Stitcher:
     """
 
     def __init__(self, tiles: Sequence[Tile], bounds: tuple[int, int], margin_px: int = 0) -> None:
-        self._territory = Territory.of(tiles, bounds, margin_px)
-        self._number = {tile: number for number, tile in enumerate(tiles)}
-        self._before = -1
+        self._territory = Territory.from_tiles(tiles, bounds, margin_px)
+        self._numbers = {tile: number for number, tile in enumerate(tiles)}
+        self._last = -1
         self._accepted: list[_Accepted] = []
         self.count = 0
-        """Nuclei accepted so far; also the highest id."""
+        """Number of nuclei accepted so far, and the highest id."""
 
     def add(
         self,
@@ -99,72 +99,73 @@ class Stitcher:
         origin: tuple[int, int],
         types: NDArray[Any] | None = None,
     ) -> TileNuclei:
-        """Accept what a tile answers for.
+        """Accept the nuclei that a tile owns.
 
         Parameters
         ----------
         tile
-            One of the tiles, later in their order than all before.
+            One of the tiles, later in order than those added before.
         instances
-            (h, w) integers, the tile's instance map, at least what lies of `tile.read` within margin and slide.
+            (h, w) integers, instance map of at least `tile.read` without the margin, clipped to the slide.
         origin
-            View pixel (y, x) of the map's first pixel.
+            Position (y, x) of the first pixel of the map, view pixels.
         types
             (T, h, w) probabilities of the types, or None.
 
         Returns
         -------
         TileNuclei
-            In view pixels, ids ``count + 1`` and up.
+            In view pixels, with ids from ``count + 1``.
 
         Raises
         ------
         ValueError
-            If a tile comes out of order, or its map is too small.
+            If a tile is out of order, or its map is too small.
         """
-        number = self._turn(tile)
-        seen = self._seen(number, instances.shape, origin)
+        number = self._advance(tile)
+        seen = self._clip_map(number, instances.shape, origin)
         window = slice(seen[0] - origin[0], seen[2] - origin[0]), slice(seen[1] - origin[1], seen[3] - origin[1])
-        _, numbers = without_gaps(instances[window])
-        boxes, centres, area = _measured(numbers, seen[:2])
-        claimed = self._territory.claimed(number, boxes, centres)
+        _, numbers = renumber(instances[window])
+        boxes, centres, area = _measure(numbers, seen[:2])
+        claimed = self._territory.claim(number, boxes, centres)
 
-        earlier = self._drawn(seen)
-        claimed &= ~self._known(numbers, area, earlier)
+        earlier = self._draw_accepted(seen)
+        claimed &= ~self._is_known(numbers, area, earlier)
         ids = np.zeros(len(area) + 1, np.int32)
         ids[1:][claimed] = np.arange(self.count + 1, self.count + 1 + np.count_nonzero(claimed))
         labels = ids[numbers]
-        _yield_to(labels, earlier)
+        _cede_pixels(labels, earlier)
 
-        box = _hull([self._territory.write[number].tolist(), *boxes[claimed].tolist()], seen)
+        box = _enclose([self._territory.write[number].tolist(), *boxes[claimed].tolist()], seen)
         inner = slice(box[0] - seen[0], box[2] - seen[0]), slice(box[1] - seen[1], box[3] - seen[1])
         labels = np.ascontiguousarray(labels[inner])
-        kinds = None if types is None else types[:, window[0], window[1]][:, inner[0], inner[1]]
-        table = InstanceTable.from_instance_map(labels, kinds).transformed(offset=box[:2])
+        probabilities = None if types is None else types[:, window[0], window[1]][:, inner[0], inner[1]]
+        table = InstanceTable.from_instance_map(labels, probabilities).transform(offset=box[:2])
         self._remember(number, table, box[:2], labels)
         return TileNuclei(box, labels, table)
 
-    def recall(self, tile: Tile, nuclei: TileNuclei) -> None:
-        """Take what `add` gave for a tile in an earlier, stopped run, instead of `add`.
+    def restore(self, tile: Tile, nuclei: TileNuclei) -> None:
+        """Restore what `add` returned for a tile in an interrupted run.
 
         Parameters
         ----------
         tile
-            One of the tiles, later in their order than all before.
+            One of the tiles, later in order than those added before.
         nuclei
-            In view pixels.
+            The nuclei in view pixels.
         """
-        self._remember(self._turn(tile), nuclei.table, nuclei.box[:2], nuclei.labels)
+        self._remember(self._advance(tile), nuclei.table, nuclei.box[:2], nuclei.labels)
 
-    def _turn(self, tile: Tile) -> int:
-        number = self._number.get(tile, -1)
-        if number <= self._before:
-            raise ValueError(f"tiles are stitched in their order, each once; got {tile} after number {self._before}")
-        self._before = number
+    def _advance(self, tile: Tile) -> int:
+        """Return the number of a tile, and make it the last one."""
+        number = self._numbers.get(tile, -1)
+        if number <= self._last:
+            raise ValueError(f"got {tile} after tile number {self._last}; add the tiles in order, each once")
+        self._last = number
         return number
 
-    def _seen(self, number: int, shape: tuple[int, ...], origin: tuple[int, int]) -> Box:
-        """Give the part of a map that lies in the slide."""
+    def _clip_map(self, number: int, shape: tuple[int, ...], origin: tuple[int, int]) -> Box:
+        """Return the box of the part of a map that lies in the slide."""
         height, width = self._territory.bounds
         seen = (
             max(origin[0], 0),
@@ -172,15 +173,15 @@ class Stitcher:
             min(origin[0] + shape[0], height),
             min(origin[1] + shape[1], width),
         )
-        wanted = self._territory.seen[number].tolist()
-        if any(a > b for a, b in zip(seen[:2], wanted[:2], strict=True)) or any(
-            a < b for a, b in zip(seen[2:], wanted[2:], strict=True)
+        needed = self._territory.seen[number].tolist()
+        if any(a > b for a, b in zip(seen[:2], needed[:2], strict=True)) or any(
+            a < b for a, b in zip(seen[2:], needed[2:], strict=True)
         ):
-            raise ValueError(f"the tile's map covers {seen}, but its read box less the margin is {tuple(wanted)}")
+            raise ValueError(f"got a map of {seen}; expected the read box without the margin, {tuple(needed)}")
         return seen
 
-    def _drawn(self, seen: Box) -> NDArray[np.int32]:
-        """Nuclei accepted before, as a map of 1 + their place in the list."""
+    def _draw_accepted(self, seen: Box) -> NDArray[np.int32]:
+        """Draw the nuclei accepted before, each with 1 + its index in the list."""
         earlier = np.zeros((seen[2] - seen[0], seen[3] - seen[1]), np.int32)
         for place, nucleus in enumerate(self._accepted, start=1):
             y0, x0, y1, x1 = nucleus.box
@@ -191,14 +192,14 @@ class Stitcher:
                 part[nucleus.mask[top - y0 : bottom - y0, left - x0 : right - x0]] = place
         return earlier
 
-    def _known(
+    def _is_known(
         self, numbers: NDArray[np.int32], area: NDArray[np.int64], earlier: NDArray[np.int32]
     ) -> NDArray[np.bool_]:
-        """Which instances were accepted before, from another tile."""
-        known = np.zeros(len(area), np.bool_)
+        """Return which instances were accepted before, from another tile."""
+        is_known = np.zeros(len(area), np.bool_)
         both = np.flatnonzero((earlier > 0) & (numbers > 0))
         if not len(both):
-            return known
+            return is_known
         count = len(self._accepted) + 1
         pairs, shared = np.unique(
             numbers.ravel()[both].astype(np.int64) * count + earlier.ravel()[both], return_counts=True
@@ -206,12 +207,13 @@ class Stitcher:
         row, place = pairs // count - 1, pairs % count - 1
         other = np.array([nucleus.area for nucleus in self._accepted])[place]
         smaller, larger = np.minimum(area[row], other), np.maximum(area[row], other)
-        known[row[(shared > SAME_NUCLEUS * smaller) & (smaller >= SPECK * larger)]] = True
+        is_known[row[(shared > SAME_NUCLEUS * smaller) & (smaller >= SPECK * larger)]] = True
         covered = np.bincount(row, shared, len(area))
-        return known | (covered > SAME_NUCLEUS * area)
+        return is_known | (covered > SAME_NUCLEUS * area)
 
     def _remember(self, number: int, table: InstanceTable, origin: tuple[int, int], labels: NDArray[np.int32]) -> None:
-        self._accepted = [nucleus for nucleus in self._accepted if nucleus.last > number]
+        """Keep the nuclei that later tiles see, and drop those that they do not."""
+        self._accepted = [nucleus for nucleus in self._accepted if nucleus.last_tile > number]
         if not len(table):
             return
         self.count = max(self.count, int(table.id.max()))
@@ -223,10 +225,10 @@ class Stitcher:
             self._accepted.append(_Accepted((y0, x0, y1, x1), mask, int(mask.sum()), int(last[row])))
 
 
-def _measured(
+def _measure(
     numbers: NDArray[np.int32], origin: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Boxes (N, 4), centroids (N, 2) and areas (N,) of the instances 1 to N."""
+    """Return the boxes (N, 4), centroids (N, 2) and areas (N,) of the instances 1 to N."""
     found = ndimage.find_objects(numbers)
     boxes = np.array([(d.start, a.start, d.stop, a.stop) for d, a in found], np.int64).reshape(-1, 4)
     pixels = np.flatnonzero(numbers)
@@ -238,8 +240,8 @@ def _measured(
     return boxes + np.array((*origin, *origin)), centres, area
 
 
-def _yield_to(labels: NDArray[np.int32], earlier: NDArray[np.int32]) -> None:
-    """Leave pixels to the nuclei accepted before, in place; the largest part of a nucleus torn apart by that stays."""
+def _cede_pixels(labels: NDArray[np.int32], earlier: NDArray[np.int32]) -> None:
+    """Clear, in place, pixels of nuclei accepted before. Of a nucleus that is split by this, the largest part stays."""
     contested = (earlier > 0) & (labels > 0)
     touched = np.unique(labels[contested])
     labels[contested] = 0
@@ -254,6 +256,7 @@ def _yield_to(labels: NDArray[np.int32], earlier: NDArray[np.int32]) -> None:
             part[(blobs != largest) & (blobs > 0)] = 0
 
 
-def _hull(boxes: Sequence[Sequence[int]], bounds: Box) -> Box:
+def _enclose(boxes: Sequence[Sequence[int]], bounds: Box) -> Box:
+    """Return the smallest box that contains all boxes, clipped to bounds."""
     y0, x0, y1, x1 = zip(*boxes, strict=True)
     return max(min(y0), bounds[0]), max(min(x0), bounds[1]), min(max(y1), bounds[2]), min(max(x1), bounds[3])

@@ -1,4 +1,7 @@
-"""One-to-one assignment over sparse candidates: the undisputed are taken, each cluster of the others is solved."""
+"""One-to-one assignment over sparse candidates.
+
+Candidates that are part of every best assignment are chosen first; each cluster of the others is solved on its own.
+"""
 
 from __future__ import annotations
 
@@ -16,56 +19,70 @@ if TYPE_CHECKING:
     from napari_pathprune.instances.overlaps import Overlaps
 
 
-def best_overlaps(overlaps: Overlaps) -> NDArray[np.int64]:
-    """Entries of an overlap table, at most one for each instance, whose sum of IoU is the greatest (ascending)."""
+def assign_overlaps(overlaps: Overlaps) -> NDArray[np.int64]:
+    """Return the entries of an overlap table, at most one per instance, with the largest sum of IoU, ascending."""
     shape = len(overlaps.ids_a), len(overlaps.ids_b)
-    return _assigned(overlaps.row_a, overlaps.row_b, overlaps.iou, shape)
+    return _assign(overlaps.row_a, overlaps.row_b, overlaps.iou, shape)
 
 
-def nearest_pairs(a: NDArray[np.float64], b: NDArray[np.float64], radius: float) -> NDArray[np.int64]:
-    """Pair points at most a radius apart: as many pairs as possible, then the least distance in all.
+def pair_nearest(a: NDArray[np.float64], b: NDArray[np.float64], radius: float) -> NDArray[np.int64]:
+    """Pair points that are at most a radius apart.
+
+    There are as many pairs as possible, with the smallest possible sum of distances.
+
+    Parameters
+    ----------
+    a, b
+        (N, 2), (M, 2) float64, points.
+    radius
+        Largest distance of a pair.
 
     Returns
     -------
     ndarray
         (P, 2) int64, rows of a and of b.
+
+    Examples
+    --------
+    >>> pair_nearest(np.array([[0.0, 0.0], [0.0, 10.0]]), np.array([[0.0, 9.0], [0.0, 21.0]]), radius=12.0).tolist()
+    [[0, 0], [1, 1]]
     """
     if not len(a) or not len(b):
         return np.zeros((0, 2), np.int64)
     near = KDTree(a).sparse_distance_matrix(KDTree(b), radius, output_type="coo_matrix")
-    # one more pair is worth more than any saving of distance among the pairs there are
+    # one more pair gains more than any reduction of the distances
     gain = (len(a) + len(b)) * 1.0 + 1.0 - near.data / radius
     rows, columns = near.row.astype(np.int64), near.col.astype(np.int64)
-    chosen = _assigned(rows, columns, gain, (len(a), len(b)))
+    chosen = _assign(rows, columns, gain, (len(a), len(b)))
     return np.stack([rows[chosen], columns[chosen]], axis=1)
 
 
-def _assigned(
+def _assign(
     rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """Candidates of the assignment with the greatest total gain; all gains are positive."""
+    """Return the candidates of the assignment with the largest total gain; all gains are positive."""
     chosen = []
     left = np.arange(len(rows))
     while True:
         row, column = rows[left], columns[left]
-        sure = _undisputed(row, column, gain[left])
-        if not sure.any():
+        is_certain = _is_undisputed(row, column, gain[left])
+        if not is_certain.any():
             break
-        chosen.append(left[sure])
-        left = left[~(np.isin(row, row[sure]) | np.isin(column, column[sure]))]
-    for part in _clusters(rows[left], columns[left], shape):
+        chosen.append(left[is_certain])
+        left = left[~(np.isin(row, row[is_certain]) | np.isin(column, column[is_certain]))]
+    for part in _split_clusters(rows[left], columns[left], shape):
         cluster = left[part]
-        chosen.append(_solved(cluster, rows[cluster], columns[cluster], gain[cluster]))
+        chosen.append(_solve_cluster(cluster, rows[cluster], columns[cluster], gain[cluster]))
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
 
 
-def _undisputed(rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Candidates that gain more than the two that they could drive out, and so are in every best assignment."""
-    return gain > _best_other(rows, gain) + _best_other(columns, gain)
+def _is_undisputed(rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the candidates that gain more than the two that they exclude, and so are in every best assignment."""
+    return gain > _find_best_other(rows, gain) + _find_best_other(columns, gain)
 
 
-def _best_other(group: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each candidate the greatest gain among the others of its group, 0 if it is alone."""
+def _find_best_other(group: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, for each candidate, the largest gain of the others in its group, 0 if there are none."""
     if not len(group):
         return np.zeros(0)
     order = np.lexsort((-gain, group))
@@ -79,10 +96,10 @@ def _best_other(group: NDArray[np.int64], gain: NDArray[np.float64]) -> NDArray[
     return result
 
 
-def _clusters(
+def _split_clusters(
     rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]
 ) -> Iterator[NDArray[np.int64]]:
-    """Candidates that compete with one another, directly or by way of others."""
+    """Yield the groups of candidates that compete with one another, directly or through others."""
     nodes = shape[0] + shape[1]
     edges = sparse.coo_array((np.ones(len(rows), np.bool_), (rows, columns + shape[0])), shape=(nodes, nodes))
     _, cluster = sparse.csgraph.connected_components(edges, directed=False)
@@ -92,9 +109,10 @@ def _clusters(
     yield from (part for part in np.split(order, cuts) if len(part))
 
 
-def _solved(
+def _solve_cluster(
     cluster: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], gain: NDArray[np.float64]
 ) -> NDArray[np.int64]:
+    """Return the candidates of a cluster in its best assignment."""
     if len(cluster) == 1:
         return cluster
     row_names, at_row = np.unique(rows, return_inverse=True)
@@ -104,5 +122,5 @@ def _solved(
     candidate = np.full(gains.shape, -1, np.int64)
     candidate[at_row, at_column] = cluster
     best = candidate[linear_sum_assignment(gains, maximize=True)]
-    kept: NDArray[np.int64] = best[best >= 0]
-    return kept
+    solution: NDArray[np.int64] = best[best >= 0]
+    return solution

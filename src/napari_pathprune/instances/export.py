@@ -1,6 +1,6 @@
-"""Instance tables as files: Parquet for analysis, GeoJSON for QuPath, an OME-Zarr label pyramid for viewers.
+"""Instance tables as files: Parquet for analysis, GeoJSON for QuPath.
 
-The only place where (y, x) becomes (x, y).
+This is the only module that converts (y, x) to (x, y). `instances.label_pyramid` writes labels for viewers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ import pyarrow.parquet as pq
 import shapely
 
 from napari_pathprune.base.atomic import write_atomically
-from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.base.error_line import first_line
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["LabelsWriter", "read_parquet", "write_geojson", "write_parquet"]
 
 _NAMESPACE: Final = uuid.UUID("7a1c3a6e-0f0b-5d0c-9a43-5b8f5a2f6d11")
 _FEATURES_AT_ONCE: Final = 4096
@@ -35,25 +33,25 @@ _FEATURES_AT_ONCE: Final = 4096
 def write_parquet(
     table: InstanceTable, path: str | Path, mpp: tuple[float, float] | None, type_names: Sequence[str]
 ) -> None:
-    """Write a table for pandas, polars, R, DuckDB.
+    """Write a table as Parquet, for pandas, polars, R or DuckDB.
 
     Parameters
     ----------
     table
         Nuclei in level-0 pixels.
     path
-        Where to; an existing file is replaced when the new one is whole.
+        Path of the file. An existing file is replaced once the new one is complete.
     mpp
-        Micrometres per level-0 pixel (y, x); None leaves the columns in micrometres empty.
+        Micrometres per level-0 pixel (y, x). If None, the columns in micrometres are empty.
     type_names
-        Names of the types by number, background first; empty where untyped.
+        Names of the types by number, background first; empty for an untyped model.
 
     Raises
     ------
     ValueError
         If the table has types without a name.
     OSError
-        If the file cannot be written; "disk full" if that is why.
+        If the file cannot be written; the message says "disk full" if that is the reason.
 
     Examples
     --------
@@ -66,7 +64,7 @@ def write_parquet(
     >>> stored.area.tolist(), mpp
     ([4.0], (0.25, 0.25))
     """
-    names = _names(table, type_names)
+    names = _name_types(table, type_names)
     um_y, um_x = mpp or (np.nan, np.nan)
     columns = {
         "id": table.id,
@@ -80,7 +78,7 @@ def write_parquet(
         "type": table.type,
         "type_name": pa.DictionaryArray.from_arrays(pa.array(table.type, pa.int16()), pa.array(names, pa.string())),
         "type_probability": table.type_probability,
-        "contour": _nested(table),
+        "contour": _nest_outlines(table),
     }
     about = {
         "mpp": mpp,
@@ -93,25 +91,25 @@ def write_parquet(
 
 
 def read_parquet(path: str | Path) -> tuple[InstanceTable, tuple[float, float] | None, tuple[str, ...]]:
-    """Read what `write_parquet` wrote.
+    """Read a file written by `write_parquet`.
 
     Returns
     -------
     tuple
-        The table, mpp (y, x) or None, and the names of the types.
+        The table, the pixel size (y, x) in um or None, and the names of the types.
 
     Raises
     ------
     ValueError
-        If the file is no instance table of this package.
+        If the file is not an instance table of this package.
     """
     try:
         stored = pq.read_table(Path(path))
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a Parquet file: {error}") from error
+        raise ValueError(f"{path} is not a Parquet file: {first_line(error)}") from error
     about = (stored.schema.metadata or {}).get(b"pathprune")
     if about is None:
-        raise ValueError(f"{path} holds no nuclei of pathprune; give an instances.parquet of a result folder")
+        raise ValueError(f"{path} is not an instance table of pathprune; pass the instances.parquet of a result folder")
     facts = orjson.loads(about)
 
     def column(name: str) -> NDArray[Any]:
@@ -142,58 +140,59 @@ def write_geojson(
     type_names: Sequence[str],
     mpp: tuple[float, float] | None = None,
 ) -> None:
-    """Write outlines as QuPath detections.
+    """Write outlines as GeoJSON, which QuPath reads as detections.
 
-    A FeatureCollection of polygons in level-0 pixels (x, y) from the slide's corner, so that a pixel's centre lies at
-    .5; rings are closed and valid; ids follow from the nuclei and are the same each time. Written in portions: memory
-    does not grow with the slide.
+    The file is a FeatureCollection of polygons in level-0 pixels (x, y) from the corner of the slide, so the centre of
+    a pixel is at .5. Rings are closed and valid. Ids are computed from the nuclei and are the same each time. Features
+    are written in batches, so memory does not grow with the slide.
 
     Parameters
     ----------
     table
         Nuclei in level-0 pixels.
     path
-        ``.geojson``, or ``.geojson.gz`` (QuPath opens both).
+        Path of the file, ``.geojson`` or ``.geojson.gz`` (QuPath opens both).
     type_names
         Names of the types by number, background first; see `palette.names_by_number`.
     mpp
-        Micrometres per level-0 pixel (y, x), for areas in um^2; None leaves them out.
+        Micrometres per level-0 pixel (y, x), for areas in um^2. If None, they are left out.
 
     Raises
     ------
     ValueError
         If the table has types without a name.
     OSError
-        If the file cannot be written; "disk full" if that is why.
+        If the file cannot be written; the message says "disk full" if that is the reason.
     """
-    names = _names(table, type_names)
+    names = _name_types(table, type_names)
     classes = [{"name": name, "color": list(rgb)} for name, rgb in zip(names, type_colours(type_names), strict=True)]
     target = Path(path)
-    with write_atomically(target) as partial, _opened(partial, packed=target.suffix == ".gz") as file:
+    with write_atomically(target) as partial, _open_output(partial, is_compressed=target.suffix == ".gz") as file:
         file.write(b'{"type":"FeatureCollection","features":[')
         separator = b"\n"
         for start in range(0, len(table), _FEATURES_AT_ONCE):
             part = table.select(np.arange(start, min(start + _FEATURES_AT_ONCE, len(table))))
-            for feature in _features(part, classes, mpp):
+            for feature in _make_features(part, classes, mpp):
                 file.write(separator + orjson.dumps(feature))
                 separator = b",\n"
         file.write(b"\n]}\n")
 
 
 @contextmanager
-def _opened(path: Path, *, packed: bool) -> Iterator[IO[bytes]]:
+def _open_output(path: Path, *, is_compressed: bool) -> Iterator[IO[bytes]]:
+    """Open a file for writing, compressed without a name and a time so that it is the same each time."""
     with path.open("wb") as file:
-        if not packed:
+        if not is_compressed:
             yield file
             return
         with gzip.GzipFile("", "wb", compresslevel=5, fileobj=file, mtime=0) as archive:
             yield cast("IO[bytes]", archive)
 
 
-def _features(
+def _make_features(
     table: InstanceTable, classes: Sequence[dict[str, Any]], mpp: tuple[float, float] | None
 ) -> Iterator[dict[str, Any]]:
-    for row, ring in enumerate(_rings(table)):
+    for row, ring in enumerate(_make_rings(table)):
         kind = int(table.type[row])
         measurements: dict[str, float] = {"Area px^2": float(table.area[row])}
         if mpp is not None:
@@ -213,14 +212,14 @@ def _features(
         }
 
 
-def _rings(table: InstanceTable) -> Iterator[list[list[float]]]:
-    """Outlines as closed, valid rings of (x, y)."""
+def _make_rings(table: InstanceTable) -> Iterator[list[list[float]]]:
+    """Yield the outlines as closed, valid rings of (x, y)."""
     if not len(table):
         return
     corners = np.repeat(np.arange(len(table)), np.diff(table.offsets))
-    across_down = table.points[:, ::-1].astype(np.float64) + 0.5
-    polygons = shapely.polygons(shapely.linearrings(across_down, indices=corners))
-    for row in np.flatnonzero(~shapely.is_valid(polygons)):  # outlines that touch themselves, at spurs one pixel wide
+    xy = table.points[:, ::-1].astype(np.float64) + 0.5
+    polygons = shapely.polygons(shapely.linearrings(xy, indices=corners))
+    for row in np.flatnonzero(~shapely.is_valid(polygons)):  # outlines with spurs one pixel wide touch themselves
         parts = shapely.get_parts(shapely.buffer(polygons[row], 0))
         largest = parts[shapely.area(parts).argmax()] if len(parts) else shapely.Polygon()
         polygons[row] = largest if largest.area > 0 else shapely.box(*polygons[row].bounds)
@@ -228,16 +227,16 @@ def _rings(table: InstanceTable) -> Iterator[list[list[float]]]:
         yield shapely.get_coordinates(polygon.exterior).round(2).tolist()
 
 
-def _names(table: InstanceTable, type_names: Sequence[str]) -> list[str]:
-    """Names by number of type, of which every one must have a name."""
+def _name_types(table: InstanceTable, type_names: Sequence[str]) -> list[str]:
+    """Return the names of the types by number, or raise if a type of the table has no name."""
     highest = int(table.type.max(initial=0))
     if highest >= max(1, len(type_names)):
-        raise ValueError(f"the table has types up to {highest}, but {len(type_names)} have names: {list(type_names)}")
+        raise ValueError(f"got types up to {highest}, but {len(type_names)} names of types: {list(type_names)}")
     return list(names_by_number(type_names))
 
 
-def _nested(table: InstanceTable) -> pa.Array:
-    """Outlines as a list of (y, x) for each nucleus, without copying the points."""
+def _nest_outlines(table: InstanceTable) -> pa.Array:
+    """Return a list of points (y, x) for each nucleus, without copying the points."""
     pairs = pa.FixedSizeListArray.from_arrays(pa.array(table.points.ravel()), 2)
     if len(table.points) < 2**31:
         return pa.ListArray.from_arrays(pa.array(table.offsets.astype(np.int32)), pairs)

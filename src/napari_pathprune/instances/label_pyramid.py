@@ -1,4 +1,4 @@
-"""An OME-Zarr label pyramid that is written tile by tile."""
+"""An OME-Zarr label pyramid, written tile by tile."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 CHUNK_PX: Final = 1024
 OVERVIEW_PX: Final = 1024
-"""Levels are halved until the longer side is at most this."""
+"""Levels are halved until their longer side is at most this."""
 _NUCLEI_IN_METADATA: Final = 5000
-"""Viewers read the whole metadata at once: a colour for each nucleus only where they are few."""
+"""Largest number of nuclei that are listed with their colours in the metadata, which viewers read at once."""
 
 
 class LabelsWriter:
     """Write the instance map of a slide as OME-Zarr 0.5 labels, int32, 0 background, in chunks of 1024 px.
 
-    The pyramid grows in a hidden folder beside ``path`` and takes its name in `close`; used in a `with` statement, an
-    error leaves nothing of it. Chunks without a nucleus are not stored, and no level is ever in memory as a whole.
+    The pyramid is written to a hidden folder beside ``path``, which `close` renames. In a `with` statement it is
+    removed if there is an error. Chunks without a nucleus are not stored, and no level is held in memory as a whole.
 
     Parameters
     ----------
     path
-        The folder to be, say ``labels.ome.zarr``; an older label pyramid there is replaced at the end.
+        Path of the new folder, such as ``labels.ome.zarr``. An older label pyramid is replaced at the end.
     shape
         (H, W) of the slide's level 0.
     mpp
-        Micrometres per level-0 pixel (y, x), or None where unknown.
+        Micrometres per level-0 pixel (y, x), or None if unknown.
 
     Raises
     ------
     ValueError
-        If ``path`` is something else than a label pyramid.
+        If ``path`` exists and is not a label pyramid, or the slide has no pixels.
 
     Examples
     --------
@@ -67,67 +67,71 @@ class LabelsWriter:
         self.partial = self.path.with_name(f".{self.path.name}.part")
         self.shape = (int(shape[0]), int(shape[1]))
         self.mpp = mpp
-        self._about_nuclei: dict[str, Any] = {}
+        self._nuclei_metadata: dict[str, Any] = {}
         if min(self.shape) < 1:
-            raise ValueError(f"got a slide of {self.shape} pixels; labels need at least one")
+            raise ValueError(f"got a slide of {self.shape} pixels; expected at least one")
         if self.path.exists() and not (self.path / "zarr.json").is_file():
-            raise ValueError(f"{self.path} exists and is no label pyramid; give another name or remove it")
+            raise ValueError(f"{self.path} exists and is not a label pyramid; choose another name or remove it")
         shutil.rmtree(self.partial, ignore_errors=True)
         with explain_full_disk(self.path):
             self._group = zarr.open_group(self.partial, mode="w", zarr_format=3)
-            self._labels = self._level(0)
+            self._labels = self._create_level(0)
 
     def paint(self, box: Box, labels: NDArray[Any]) -> None:
-        """Write a tile's nuclei where no nucleus is yet: ``target = where(target == 0, labels, target)``.
+        """Write the nuclei of a tile to pixels without a nucleus: ``target = where(target == 0, labels, target)``.
 
         Parameters
         ----------
         box
-            (y0, x0, y1, x1) in level-0 pixels; what lies outside the slide is left out.
+            (y0, x0, y1, x1) in level-0 pixels; labels outside the slide are left out.
         labels
-            (y1 - y0, x1 - x0) integers, 0 where this tile has nothing to say.
+            (y1 - y0, x1 - x0) integers, 0 without a nucleus of this tile.
 
         Raises
         ------
+        ValueError
+            If the labels have another shape than the box.
         OSError
             If the disk is full.
         """
         y0, x0, y1, x1 = box
         if labels.shape != (y1 - y0, x1 - x0):
-            raise ValueError(f"labels fill their box; got {labels.shape} for {(y0, x0, y1, x1)}")
-        inside = _intersection(box, (0, 0, *self.shape))
+            raise ValueError(
+                f"got labels of shape {labels.shape} for the box {(y0, x0, y1, x1)}; expected the shape of the box"
+            )
+        inside = _intersect(box, (0, 0, *self.shape))
         with explain_full_disk(self.path):
-            for chunk in _chunks_of(inside, self.shape):
-                top, left, bottom, right = _intersection(chunk, inside)
+            for chunk in _split_chunks(inside, self.shape):
+                top, left, bottom, right = _intersect(chunk, inside)
                 new = labels[top - y0 : bottom - y0, left - x0 : right - x0]
                 if not new.any():
                     continue
-                whole = _slices(chunk)
+                whole = _to_slices(chunk)
                 stored: NDArray[np.int32] = np.asarray(self._labels[whole])
                 part = stored[top - chunk[0] : bottom - chunk[0], left - chunk[1] : right - chunk[1]]
                 np.copyto(part, new, where=part == 0, casting="same_kind")
                 self._labels[whole] = stored
 
     def describe(self, table: InstanceTable, type_names: Sequence[str]) -> None:
-        """Tell type and colour of each nucleus in the metadata, if there are at most 5000.
+        """List the type and the colour of each nucleus in the metadata, if there are at most 5000.
 
         Parameters
         ----------
         table
-            Nuclei with the ids that were painted.
+            The nuclei that were painted.
         type_names
-            Names of the types by number, background first; empty where untyped.
+            Names of the types by number, background first; empty for an untyped model.
         """
-        self._about_nuclei = {}
+        self._nuclei_metadata = {}
         if not len(table) or len(table) > _NUCLEI_IN_METADATA:
             return
         names, colours = names_by_number(type_names), type_colours(type_names)
         pairs = list(zip(table.id.tolist(), table.type.tolist(), strict=True))
-        self._about_nuclei["properties"] = [{"label-value": id_, "type": names[kind]} for id_, kind in pairs]
-        self._about_nuclei["colors"] = [{"label-value": id_, "rgba": [*colours[kind], 255]} for id_, kind in pairs]
+        self._nuclei_metadata["properties"] = [{"label-value": id_, "type": names[kind]} for id_, kind in pairs]
+        self._nuclei_metadata["colors"] = [{"label-value": id_, "rgba": [*colours[kind], 255]} for id_, kind in pairs]
 
     def close(self) -> None:
-        """Build the coarser levels and give the pyramid its name.
+        """Write the coarser levels and rename the folder to ``path``.
 
         Raises
         ------
@@ -138,15 +142,15 @@ class LabelsWriter:
             levels = 1 + max(0, int(np.ceil(np.log2(max(self.shape) / OVERVIEW_PX))))
             fine = self._labels
             for level in range(1, levels):
-                coarse = self._level(level)
-                for chunk in _chunks_of((0, 0, *coarse.shape), coarse.shape):
+                coarse = self._create_level(level)
+                for chunk in _split_chunks((0, 0, *coarse.shape), coarse.shape):
                     y0, x0, y1, x1 = chunk
-                    # every second pixel: the share of nuclei stays what it is
+                    # sampling keeps the share of nuclear pixels
                     nuclei = np.asarray(fine[2 * y0 : 2 * y1, 2 * x0 : 2 * x1])[::2, ::2]
                     if nuclei.any():
-                        coarse[_slices(chunk)] = nuclei
+                        coarse[_to_slices(chunk)] = nuclei
                 fine = coarse
-            self._group.attrs["ome"] = self._metadata(levels)
+            self._group.attrs["ome"] = self._build_metadata(levels)
             older = self.path.with_name(f".{self.path.name}.old")
             shutil.rmtree(older, ignore_errors=True)
             if self.path.exists():
@@ -155,7 +159,7 @@ class LabelsWriter:
             shutil.rmtree(older, ignore_errors=True)
 
     def discard(self) -> None:
-        """Remove what was painted so far."""
+        """Remove the labels painted so far."""
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -170,7 +174,7 @@ class LabelsWriter:
         finally:
             self.discard()
 
-    def _level(self, level: int) -> zarr.Array[Any]:
+    def _create_level(self, level: int) -> zarr.Array[Any]:
         shape = tuple(-(-side // 2**level) for side in self.shape)
         return self._group.create_array(
             str(level),
@@ -184,7 +188,7 @@ class LabelsWriter:
             overwrite=True,
         )
 
-    def _metadata(self, levels: int) -> dict[str, Any]:
+    def _build_metadata(self, levels: int) -> dict[str, Any]:
         unit = {} if self.mpp is None else {"unit": "micrometer"}
         scale_y, scale_x = self.mpp or (1.0, 1.0)
         return {
@@ -205,12 +209,12 @@ class LabelsWriter:
                     "type": "nearest",
                 }
             ],
-            "image-label": {"version": "0.5", **self._about_nuclei},
+            "image-label": {"version": "0.5", **self._nuclei_metadata},
         }
 
 
-def _chunks_of(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:
-    """Boxes of the chunks that a box touches, cut at the level's edge."""
+def _split_chunks(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:
+    """Yield the boxes of the chunks that a box touches, clipped to the level."""
     y0, x0, y1, x1 = box
     if y1 <= y0 or x1 <= x0:
         return
@@ -220,9 +224,9 @@ def _chunks_of(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:
         yield top, left, min(top + CHUNK_PX, shape[0]), min(left + CHUNK_PX, shape[1])
 
 
-def _intersection(a: Box, b: Box) -> Box:
+def _intersect(a: Box, b: Box) -> Box:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
-def _slices(box: Box) -> tuple[slice, slice]:
+def _to_slices(box: Box) -> tuple[slice, slice]:
     return slice(box[0], box[2]), slice(box[1], box[3])

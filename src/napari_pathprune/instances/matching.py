@@ -1,4 +1,4 @@
-"""The matching of two instance maps: which nucleus of one is which of the other."""
+"""The matching of two instance maps: which nucleus of one corresponds to which of the other."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_pathprune.instances.overlaps import Overlaps, overlaps_of
+from napari_pathprune.instances.overlaps import Overlaps, count_overlaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAME_NUCLEUS_IOU: Final = 0.5
-"""Above this overlap a pair is unique: no instance can have two such partners."""
+"""Above this IoU an instance cannot have two partners."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """Pairs of instances with IoU above a threshold, and those without a partner.
+    """Pairs of instances with IoU above a threshold, and the instances without a partner.
 
     Parameters
     ----------
     pairs
         (P, 2) int64, ids in a and in b.
     iou
-        (P,) float64, their intersection over union.
+        (P,) float64, intersection over union of the pairs.
     only_a, only_b
         (N,), (M,) int64, ids without a partner.
     overlaps
-        The contingency table that the matching was read from.
+        The contingency table of the two maps.
     """
 
     pairs: NDArray[np.int64]
@@ -45,14 +45,14 @@ def match(a: NDArray[Any], b: NDArray[Any], threshold: float = SAME_NUCLEUS_IOU)
     Parameters
     ----------
     a, b
-        (H, W) integers, 0 background; say the truth and a prediction, or the dense and the compact model's nuclei.
+        (H, W) integers, 0 background, such as the truth and a prediction, or the nuclei of two models.
     threshold
-        Pairs need an IoU *above* it; 0.5 or more, so that the pairs are unique.
+        Pairs have an IoU *above* it; 0.5 to below 1, so that the pairs are unique.
 
     Raises
     ------
     ValueError
-        If the maps differ in shape or are no instance maps, or the threshold is below 0.5.
+        If the maps differ in shape or are not instance maps, or the threshold is out of range.
 
     Examples
     --------
@@ -64,13 +64,13 @@ def match(a: NDArray[Any], b: NDArray[Any], threshold: float = SAME_NUCLEUS_IOU)
     ([[1, 7]], [0.667], [2])
     """
     if not SAME_NUCLEUS_IOU <= threshold < 1:
-        raise ValueError(f"got an IoU threshold of {threshold}; pairs are unique from 0.5 on: give 0.5 to below 1")
-    overlaps = overlaps_of(a, b)
-    same = overlaps.iou > threshold
-    row_a, row_b = overlaps.row_a[same], overlaps.row_b[same]
+        raise ValueError(f"got an IoU threshold of {threshold}; expected 0.5 to below 1, so that pairs are unique")
+    overlaps = count_overlaps(a, b)
+    is_pair = overlaps.iou > threshold
+    row_a, row_b = overlaps.row_a[is_pair], overlaps.row_b[is_pair]
     return Matching(
         np.stack([overlaps.ids_a[row_a], overlaps.ids_b[row_b]], axis=1),
-        overlaps.iou[same],
+        overlaps.iou[is_pair],
         np.delete(overlaps.ids_a, row_a),
         np.delete(overlaps.ids_b, row_b),
         overlaps,

@@ -1,4 +1,4 @@
-"""Outlines of instances."""
+"""Tracing of the outline of an instance."""
 
 from __future__ import annotations
 
@@ -13,36 +13,41 @@ if TYPE_CHECKING:
 
 
 MITRE: Final = 1.5
-"""Corners reach at most so many half pixels beyond a pixel's centre: right angles do, spurs do not."""
+"""Largest distance of a corner from a pixel's centre, in half pixels: allows right angles but not spikes."""
 
 
-def outline(mask: NDArray[np.uint8], origin: tuple[int, int]) -> NDArray[np.float32]:
-    """Outline of the largest part of a mask, along the outer edges of its outermost pixels.
+def trace_outline(mask: NDArray[np.uint8], origin: tuple[int, int]) -> NDArray[np.float32]:
+    """Trace the largest part of a mask along the outer edges of its outermost pixels.
 
-    Corners between pixels are cut, so that the outline encloses about as much as the pixels do.
+    Steps between pixels are cut diagonally, so that the enclosed area is close to that of the pixels.
 
     Parameters
     ----------
     mask
-        (h, w) uint8, not empty; pixels of the instance are not 0.
+        (h, w) uint8, not empty, nonzero in the instance.
     origin
-        Where the mask's first pixel lies (y, x).
+        Position of the first pixel of the mask (y, x).
 
     Returns
     -------
     ndarray
-        (P, 2) float32, (y, x), three points or more, open (the first is not repeated).
+        (P, 2) float32, (y, x), three points or more; the first is not repeated.
+
+    Examples
+    --------
+    >>> trace_outline(np.ones((2, 3), np.uint8), origin=(3, 5)).tolist()
+    [[2.5, 4.5], [2.5, 7.5], [4.5, 7.5], [4.5, 4.5]]
     """
     parts, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(origin[1], origin[0]))
     part = parts[0] if len(parts) == 1 else max(parts, key=cv2.contourArea)
     through_centres = part.reshape(-1, 2)[:, ::-1]
     if len(through_centres) == 1:
         line = shapely.Point(through_centres[0])
-    elif cv2.contourArea(part) == 0:  # pixels in a line
+    elif cv2.contourArea(part) == 0:  # pixels on a line
         line = shapely.LineString(through_centres)
     else:
-        line = shapely.LineString([*through_centres, through_centres[0]])
+        line = shapely.LineString(np.concatenate([through_centres, through_centres[:1]]))
     band = shapely.buffer(line, 0.5, cap_style="square", join_style="mitre", mitre_limit=MITRE)
-    largest = max(shapely.get_parts(band), key=shapely.area)  # where a line turns back, a crumb may come off
+    largest = max(shapely.get_parts(band), key=shapely.area)  # a line that turns back may leave a tiny piece
     points: NDArray[np.float32] = shapely.get_coordinates(largest.exterior)[:-1].astype(np.float32)
     return points

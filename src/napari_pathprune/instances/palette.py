@@ -1,4 +1,4 @@
-"""What types are called and which colour they have: the same in every layer, file, picture and legend."""
+"""Names and colours of types, the same in every layer, file, picture and legend."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 Colour = tuple[int, int, int]
 
 NO_TYPE: Final = "no type"
-"""A nucleus of which a typed model does not say what it is."""
+"""Name of a nucleus without a type, from a typed model."""
 NUCLEUS: Final = "nucleus"
-"""A nucleus of an untyped model."""
+"""Name of a nucleus from an untyped model."""
 
-_CYAN: Final[Colour] = (26, 217, 230)  # far from everything that haematoxylin and eosin stain
+_CYAN: Final[Colour] = (26, 217, 230)  # far from all colours of haematoxylin and eosin
 _RED: Final[Colour] = (237, 28, 36)
 _GREEN: Final[Colour] = (33, 217, 51)
 _BLUE: Final[Colour] = (31, 89, 255)
@@ -35,12 +35,12 @@ _OTHERS: Final[tuple[Colour, ...]] = (_ORANGE, (191, 77, 242), _YELLOW, (0, 153,
 
 
 def names_by_number(type_names: Sequence[str]) -> tuple[str, ...]:
-    """Name what the numbers of an instance table's types stand for.
+    """Return the display names of the types of an instance table, by number.
 
     Parameters
     ----------
     type_names
-        Names of the model's types, background first; empty where untyped.
+        Names of the types of the model, background first; empty for an untyped model.
 
     Examples
     --------
@@ -53,7 +53,14 @@ def names_by_number(type_names: Sequence[str]) -> tuple[str, ...]:
 
 
 def type_colours(type_names: Sequence[str]) -> tuple[Colour, ...]:
-    """Give red, green, blue (0 to 255) for each of `names_by_number`; customary types have customary colours.
+    """Return the colours (red, green, blue, 0 to 255) of the types, in the order of `names_by_number`.
+
+    Common types have their customary colours in any order.
+
+    Parameters
+    ----------
+    type_names
+        Names of the types of the model, background first; empty for an untyped model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scores of a set of images: means over the images, and scores of all their nuclei taken together."""
+"""Scores of a set of images: means over the images, and scores of all nuclei pooled."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from functools import reduce
 from itertools import zip_longest
 from operator import add
 
-from napari_pathprune.instances.scores import ImageScores
-from napari_pathprune.instances.tallies import DetectionCounts, PanopticCounts, TypeCounts
+from napari_pathprune.instances.image_scores import ImageScores
+from napari_pathprune.instances.score_counts import DetectionCounts, PanopticCounts, TypeCounts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetScores:
-    """The scores of some images.
+    """The scores of a set of images.
 
-    Means over images count every image the same; pooled scores count every nucleus the same. A mean over nothing
-    is nan.
+    Means give every image the same weight, pooled scores every nucleus. A mean over nothing is nan.
 
     Parameters
     ----------
     images
         One or more.
     nameable
-        Numbers of the types that the annotation can name; None for all that occur. Others are found, perhaps rightly,
-        and count in no score by type.
+        Numbers of the types that the annotation can name; None for all that occur. Predictions of other types may be
+        correct, and do not count in scores by type.
 
     Raises
     ------
@@ -36,12 +35,12 @@ class SetScores:
     Examples
     --------
     >>> import numpy as np
-    >>> from napari_pathprune.instances.scores import image_scores
+    >>> from napari_pathprune.instances.image_scores import score_image
     >>> types = np.array([0, 1, 2])
-    >>> one = image_scores(np.array([[1, 0, 2]]), np.array([[1, 0, 2]]), types, types, num_types=3)
-    >>> two = image_scores(np.array([[1, 0, 0]]), np.array([[1, 0, 2]]), types, types, num_types=3)
+    >>> one = score_image(np.array([[1, 0, 2]]), np.array([[1, 0, 2]]), types, types, num_types=3)
+    >>> two = score_image(np.array([[1, 0, 0]]), np.array([[1, 0, 2]]), types, types, num_types=3)
     >>> scores = SetScores((one, two))
-    >>> round(scores.bpq, 3), scores.mpq, round(scores.mpq_plus, 3)  # mPQ does not mind the false 2, the others do
+    >>> round(scores.bpq, 3), scores.mpq, round(scores.mpq_plus, 3)  # mPQ ignores the false 2
     (0.833, 1.0, 0.833)
     """
 
@@ -50,11 +49,11 @@ class SetScores:
 
     def __post_init__(self) -> None:
         if not self.images:
-            raise ValueError("got no images to score; give at least one")
+            raise ValueError("got no images to score; pass at least one")
 
     @property
     def pq(self) -> float:
-        """Mean PQ of the images, those without nuclei included; see `instances.metrics` for their PQ."""
+        """Mean PQ of all images; `instances.metrics` defines it for images without nuclei."""
         return _mean(image.panoptic.pq for image in self.images)
 
     @property
@@ -86,7 +85,7 @@ class SetScores:
     def bpq(self) -> float:
         """PanNuke's bPQ (Gamper et al. 2020, doi:10.48550/arXiv.2003.10778).
 
-        The mean over the images with nuclei of each tissue, then over tissues; without tissues over the images.
+        The mean over the images with nuclei of each tissue, then over tissues; over all images if there are no tissues.
         """
         return self._mean_over_tissues("bpq")
 
@@ -94,9 +93,9 @@ class SetScores:
     def mpq(self) -> float:
         """PanNuke's mPQ (Gamper et al. 2020, doi:10.48550/arXiv.2003.10778).
 
-        The mean over the types in the truth of each image, then over the images of each tissue, then over tissues;
-        without tissues over the images. Nuclei of a type that the truth of their image lacks cost nothing: see
-        `mpq_plus`.
+        The mean over the types in the truth of each image, then over the images of each tissue, then over tissues; over
+        all images if there are no tissues. Predictions of a type that is not in the truth of their image have no
+        effect, in contrast to `mpq_plus`.
         """
         return self._mean_over_tissues("mpq")
 
@@ -104,35 +103,36 @@ class SetScores:
     def mpq_plus(self) -> float:
         """CoNIC's mPQ+ (Graham et al. 2024, doi:10.1016/j.media.2023.103047).
 
-        PQ of each type from the counts of all images, then the mean over the types in truth or prediction that
-        are `nameable`.
+        PQ of each type from the counts of all images, then the mean over the `nameable` types in truth or prediction.
         """
         pooled = enumerate(self.panoptic_by_type)
-        return _mean(counts.pq for number, counts in pooled if self.counts(number) and (counts.truth or counts.found))
+        return _mean(
+            counts.pq for number, counts in pooled if self.is_scored(number) and (counts.truth or counts.found)
+        )
 
-    def counts(self, number: int) -> bool:
-        """Tell whether a type counts in scores by type."""
+    def is_scored(self, number: int) -> bool:
+        """Return whether a type counts in scores by type."""
         return self.nameable is None or number in self.nameable
 
     @property
     def detection(self) -> DetectionCounts:
-        """Pairs of centres of all images."""
+        """Counts of the centres of all images."""
         return reduce(add, (image.detection for image in self.images))
 
     @property
     def panoptic(self) -> PanopticCounts:
-        """Pairs with IoU > 0.5 of all images."""
+        """Counts of the nuclei of all images, of any type."""
         return reduce(add, (image.panoptic for image in self.images))
 
     @property
     def panoptic_by_type(self) -> tuple[PanopticCounts, ...]:
-        """Counts of all images with types, by number of type; empty if no image has them."""
+        """Counts of each type over all images with types; empty if there are no such images."""
         rows = (image.panoptic_by_type for image in self.images if image.panoptic_by_type is not None)
         return tuple(reduce(add, column) for column in zip_longest(*rows, fillvalue=PanopticCounts()))
 
     @property
     def classified_by_type(self) -> tuple[TypeCounts, ...]:
-        """Counts of all images with types, by number of type; empty if no image has them."""
+        """Counts of each type over all images with types; empty if there are no such images."""
         rows = (image.classified_by_type for image in self.images if image.classified_by_type is not None)
         return tuple(reduce(add, column) for column in zip_longest(*rows, fillvalue=TypeCounts()))
 
@@ -144,6 +144,6 @@ class SetScores:
 
 
 def _mean(values: Iterable[float]) -> float:
-    """Mean of the values that are not nan; nan if there are none."""
+    """Return the mean of the values that are not nan; nan if there are none."""
     known = [value for value in values if not math.isnan(value)]
     return math.fsum(known) / len(known) if known else math.nan

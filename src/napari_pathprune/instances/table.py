@@ -1,4 +1,4 @@
-"""The instance table: one row a nucleus, one array a column."""
+"""The instance table: one row per nucleus, one array per column."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import ndimage
 
-from napari_pathprune.instances.numbering import without_gaps
-from napari_pathprune.instances.outline import outline
+from napari_pathprune.instances.numbering import renumber
+from napari_pathprune.instances.outline import trace_outline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceTable:
-    """Nuclei as a struct of arrays, all positions in pixels, (y, x), a pixel's centre at whole numbers.
+    """Nuclei as a struct of arrays. Positions are (y, x) in pixels; the centre of a pixel is a whole number.
 
     Parameters
     ----------
     id
-        (N,) int32, the values of the instance map.
+        (N,) int32, values of the instance map.
     y, x
         (N,) float64, centroid.
     box
@@ -31,13 +31,13 @@ class InstanceTable:
     area
         (N,) float64, square pixels.
     type
-        (N,) int16, 0 where the network has no types or found none.
+        (N,) int16, 0 for an untyped network or a nucleus without a type.
     type_probability
-        (N,) float32, share of the nucleus' pixels that are of its type; 0 where untyped.
+        (N,) float32, share of the pixels of the nucleus that are of its type; 0 without a type.
     points
-        (P, 2) float32, the outlines of all nuclei one after the other.
+        (P, 2) float32, concatenated outlines of all nuclei.
     offsets
-        (N + 1,) int64, the outline of row i is ``points[offsets[i]:offsets[i + 1]]``.
+        (N + 1,) int64; the outline of row i is ``points[offsets[i]:offsets[i + 1]]``.
 
     Examples
     --------
@@ -69,16 +69,16 @@ class InstanceTable:
         assert len(self.points) == self.offsets[-1]
 
     def __len__(self) -> int:
-        """Count the nuclei."""
+        """Return the number of nuclei."""
         return len(self.id)
 
     def contour(self, row: int) -> NDArray[np.float32]:
-        """Outline of one nucleus, (P, 2), (y, x), open."""
+        """Return the outline of one nucleus, (P, 2), (y, x); the first point is not repeated."""
         return self.points[self.offsets[row] : self.offsets[row + 1]]
 
     @classmethod
     def empty(cls) -> Self:
-        """Make a table without rows."""
+        """Return a table without rows."""
         return cls(
             np.zeros(0, np.int32),
             np.zeros(0),
@@ -95,15 +95,15 @@ class InstanceTable:
     def from_instance_map(cls, instances: NDArray[Any], types: NDArray[Any] | None = None) -> Self:
         """Measure the nuclei of an instance map.
 
-        The type of a nucleus is the most frequent one among its pixels' most probable types; where that is the
-        background, the second most frequent, as in HoVer-Net (doi:10.1016/j.media.2019.101563).
+        The type of a nucleus is the most frequent of the most probable types of its pixels. If that is the background,
+        it is the second most frequent, as in HoVer-Net (doi:10.1016/j.media.2019.101563).
 
         Parameters
         ----------
         instances
             (H, W) integers, 0 background.
         types
-            (T, H, W) probabilities of the types, background first, or None.
+            (T, H, W) probabilities of the types, background first; None for an untyped network.
 
         Returns
         -------
@@ -113,12 +113,13 @@ class InstanceTable:
         Raises
         ------
         ValueError
-            If the maps are of other shapes or kinds.
+            If a map has another shape or number type.
         """
-        ids, numbers = without_gaps(instances)
+        ids, numbers = renumber(instances)
         if types is not None and (types.ndim != 3 or types.shape[1:] != instances.shape):
             raise ValueError(
-                f"types go with the instances: (T, {instances.shape[0]}, {instances.shape[1]}); got {types.shape}"
+                f"got types of shape {types.shape}; expected (T, {instances.shape[0]}, {instances.shape[1]}), "
+                "like the instances"
             )
         n = len(ids)
         if n == 0:
@@ -128,14 +129,14 @@ class InstanceTable:
         rows = pixels // numbers.shape[1]
         columns = pixels - rows * numbers.shape[1]
         area = np.bincount(owner, minlength=n)
-        kind, share = _majority(owner, area, types, pixels)
+        kind, share = _find_majority(owner, area, types, pixels)
 
         boxes = np.empty((n, 4), np.int64)
         outlines: list[NDArray[np.float32]] = []
         for row, (down, across) in enumerate(ndimage.find_objects(numbers)):
             boxes[row] = down.start, across.start, down.stop, across.stop
             mask = (numbers[down, across] == row + 1).view(np.uint8)
-            outlines.append(outline(mask, (down.start, across.start)))
+            outlines.append(trace_outline(mask, (down.start, across.start)))
         return cls(
             ids.astype(np.int32),
             np.bincount(owner, rows, n) / area,
@@ -150,7 +151,7 @@ class InstanceTable:
 
     @classmethod
     def concatenate(cls, tables: Iterable[InstanceTable]) -> Self:
-        """Stack tables; ids stay as they are."""
+        """Return one table of the rows of several; ids do not change."""
         parts = [table for table in tables if len(table)]
         if not parts:
             return cls.empty()
@@ -169,7 +170,13 @@ class InstanceTable:
         )
 
     def select(self, rows: NDArray[Any]) -> InstanceTable:
-        """Give the table of some rows: a bool mask (N,) or row numbers in the wanted order."""
+        """Return the table of some rows.
+
+        Parameters
+        ----------
+        rows
+            A bool mask (N,), or row numbers in the order of the result.
+        """
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         lengths = np.diff(self.offsets)[index]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
@@ -187,24 +194,24 @@ class InstanceTable:
         )
 
     def with_ids(self, ids: NDArray[Any]) -> InstanceTable:
-        """Give the same nuclei other ids (N,)."""
+        """Return the same nuclei with other ids (N,)."""
         assert len(ids) == len(self)
         return replace(self, id=np.asarray(ids, np.int32))
 
-    def transformed(
+    def transform(
         self, scale: tuple[float, float] = (1.0, 1.0), offset: tuple[float, float] = (0.0, 0.0)
     ) -> InstanceTable:
-        """Move the table to another pixel grid, whose pixel edges lie at ``old edges * scale + offset``.
+        """Return the table in another pixel grid, whose pixel edges are ``edges * scale + offset``.
 
-        Edges, not centres, are scaled: pixel 0 at scale 2 covers 0 and 1, so its centre moves to 0.5. Boxes are
-        rounded outwards; areas scale with both factors.
+        Edges are scaled rather than centres: pixel 0 at scale 2 covers the pixels 0 and 1, so its centre is 0.5. Boxes
+        are rounded outwards, and areas are scaled by both factors.
 
         Parameters
         ----------
         scale
-            New pixels per old pixel (y, x); for view pixels to level 0 the inverse of ``View.scale``.
+            New pixels per old pixel (y, x); from view pixels to level 0 this is the inverse of ``View.scale``.
         offset
-            New position of the old grid's corner (y, x), new pixels.
+            Position of the corner of the old grid (y, x), in new pixels.
         """
         (sy, sx), (oy, ox) = scale, offset
         assert sy > 0
@@ -212,7 +219,7 @@ class InstanceTable:
         factor = np.array((sy, sx))
         shift = np.array((oy, ox)) + 0.5 * factor - 0.5
         edges = self.box * np.array((sy, sx, sy, sx)) + np.array((oy, ox, oy, ox))
-        slack = 1e-6  # rounding noise must not add a row of pixels
+        slack = 1e-6  # rounding errors must not add a row of pixels
         box = np.concatenate([np.floor(edges[:, :2] + slack), np.ceil(edges[:, 2:] - slack)], axis=1)
         return replace(
             self,
@@ -224,10 +231,10 @@ class InstanceTable:
         )
 
 
-def _majority(
+def _find_majority(
     owner: NDArray[Any], area: NDArray[Any], types: NDArray[Any] | None, pixels: NDArray[Any]
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Type of each instance, and the share of its pixels that have it."""
+    """Return the type of each instance, and the share of its pixels of that type."""
     n = len(area)
     if types is None:
         return np.zeros(n, np.int16), np.zeros(n, np.float32)

@@ -110,7 +110,7 @@ def test_types_that_the_data_cannot_name_count_in_no_score(
 def test_tiles_do_not_depend_on_the_memory_there_is(
     oracle: nn.Module, checkpoint: Checkpoint, memory_px: int, disc_field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "tile_px_for", lambda *_: memory_px)
+    monkeypatch.setattr(predict, "choose_tile_px", lambda *_: memory_px)
     truth, picture = disc_field((600, 100))
     seen: list[tuple[int, ...]] = []
     oracle.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))

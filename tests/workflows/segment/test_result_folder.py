@@ -109,7 +109,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
     """Cut a small slide into many tiles, and return the boxes that the network reads."""
     seen: list[Box] = []
     read = View.read
-    monkeypatch.setattr(Predictor, "read_px", lambda _: 330)
+    monkeypatch.setattr(Predictor, "choose_read_px", lambda _: 330)
     monkeypatch.setattr(View, "read", lambda view, box: seen.append(box) or read(view, box))  # type: ignore[func-returns-value]
     return seen
 
@@ -123,7 +123,7 @@ def test_a_resumed_run_ends_with_the_same_result(
     assert total > 3
     stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
     small_tiles.clear()
-    monkeypatch.setattr(Predictor, "read_px", lambda _: 400)  # more memory is free now, but the tiles stay
+    monkeypatch.setattr(Predictor, "choose_read_px", lambda _: 400)  # more memory is free now, but the tiles stay
     list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
     assert len(small_tiles) == total - 2
     for name in (TABLE, OUTLINES):

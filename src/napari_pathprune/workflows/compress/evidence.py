@@ -15,7 +15,7 @@ from torch.utils.data import default_collate
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.datasets.read_images import AnnotatedImage
-from napari_pathprune.inference.predict import device_named
+from napari_pathprune.inference.device import find_device
 from napari_pathprune.pruning import ChannelGraph, importance, recalibrate, taylor
 from napari_pathprune.pruning.schedule import Scorer
 from napari_pathprune.pruning.scoring.importance import Scores
@@ -53,7 +53,7 @@ def refreshed(model: nn.Module, config: TrainConfig, images: Sequence[AnnotatedI
     """Give a copy of a cut model with its batch norms estimated anew, as far as the config wants that."""
     if not config.compress.recalibrate:
         return model
-    moved = copy.deepcopy(model).to(device_named(config.device))
+    moved = copy.deepcopy(model).to(find_device(config.device))
     batches = _batches(config, moved, images, config.compress.recalibrate)
     return recalibrate(moved, (batch["image"] for batch in batches)).cpu()
 
@@ -68,7 +68,7 @@ def _weights_scorer(settings: CompressSettings) -> Scorer:
 def _taylor_scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer:
     truth = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
     losses = losses_for(truth, dense, images)
-    device = device_named(config.device)
+    device = find_device(config.device)
 
     def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         here = {name: values.to(device) for name, values in batch.items()}

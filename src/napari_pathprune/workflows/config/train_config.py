@@ -162,7 +162,7 @@ class TrainConfig:
 
     @property
     def device(self) -> str:
-        """What Lightning's ``accelerator`` is called elsewhere; see `inference.predict.device_named`."""
+        """What Lightning's ``accelerator`` is called elsewhere; see `inference.device.find_device`."""
         accelerator = self.fit[0].accelerator
         return "auto" if accelerator == "gpu" else accelerator
 

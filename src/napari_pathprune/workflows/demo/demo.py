@@ -149,7 +149,7 @@ def _panel(folder: Path, title: str, pixels: NDArray[np.uint8], region: Box) -> 
     y0, x0, y1, x1 = region
     labels = np.asarray(zarr.open_group(folder / LABELS, mode="r")["0"][y0:y1, x0:x1])
     table, mpp, type_names = read_parquet(folder / TABLE)
-    return Panel(title, pixels, labels, table.transformed(offset=(-y0, -x0)), type_names, mpp)
+    return Panel(title, pixels, labels, table.transform(offset=(-y0, -x0)), type_names, mpp)
 
 
 def _row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tuple[str, ...]:

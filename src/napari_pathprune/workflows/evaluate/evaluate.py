@@ -15,7 +15,7 @@ from torch import nn
 from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import find_type, number_types
-from napari_pathprune.instances.scores import ImageScores, image_scores
+from napari_pathprune.instances.image_scores import ImageScores, score_image
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
@@ -135,7 +135,7 @@ def score_images(
         prediction, found_types = predict_typed_instances(image, model, mpp, device)
         seconds += time.perf_counter() - start
         megapixels += prediction.size * image.zoom**2 / 1e6
-        row = image_scores(
+        row = score_image(
             image.instances,
             prediction,
             image.types,

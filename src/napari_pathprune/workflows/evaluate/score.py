@@ -128,7 +128,7 @@ class Score:
             if number == 0:  # the background
                 continue
             name = self.type_names[number] if number < len(self.type_names) else str(number)
-            occurs = self.details.counts(number) and panoptic.truth + panoptic.found > 0
+            occurs = self.details.is_scored(number) and panoptic.truth + panoptic.found > 0
             found[name] = {
                 "pq_plus": panoptic.pq if occurs else None,
                 "f1": classified.f1 if occurs else None,

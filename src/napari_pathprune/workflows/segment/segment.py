@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.box import Box
-from napari_pathprune.inference.level0 import at_level0
 from napari_pathprune.inference.postprocess import instances_from_maps
 from napari_pathprune.inference.predict import Predictor
+from napari_pathprune.inference.rescale_nuclei import rescale_to_level0
 from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
@@ -198,7 +198,7 @@ def segment(
     view = slide.at(mpp)
     predictor = Predictor(model, device)
     halo_px = predictor.margin_px + CONTEXT_PX
-    side_px = write_px or predictor.read_px() - 2 * halo_px
+    side_px = write_px or predictor.choose_read_px() - 2 * halo_px
     if journal is not None:
         side_px = journal.begin(side_px)  # a resumed run keeps its tiles, whatever memory is free now
     tiles = tile_region(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
@@ -209,12 +209,12 @@ def segment(
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None
         if found is not None:
-            stitcher.recall(tile, found)
+            stitcher.restore(tile, found)
         else:
             found = _segment_tile(tile, view, predictor, stitcher)
             if journal is not None:
                 journal.write(done, found)
-        nuclei = at_level0(found, view.scale, slide.shape)
+        nuclei = rescale_to_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
     yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - start, pixels / 1e6)

@@ -1,6 +1,6 @@
-"""Counts of right and wrong nuclei, which add up over images, and the scores that are read from them.
+"""Counts of matched and unmatched nuclei, which can be added over images, and the scores computed from them.
 
-What a score is where there is nothing to count: see `instances.metrics`.
+`instances.metrics` defines the scores of empty maps.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class PanopticCounts:
     Parameters
     ----------
     tp, fp, fn
-        Pairs, predictions alone, true nuclei alone.
+        Pairs, unpaired predictions, unpaired true nuclei.
     iou_sum
-        Sum of the pairs' IoU.
+        Sum of the IoU of the pairs.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class PanopticCounts:
 
     @property
     def sq(self) -> float:
-        """Segmentation quality, the pairs' mean IoU, 0 to 1; 0 without pairs."""
+        """Segmentation quality, the mean IoU of the pairs, 0 to 1; 0 without pairs."""
         return ratio(self.iou_sum, self.tp) if self.tp or not (self.fp or self.fn) else 0.0
 
     @property
@@ -67,7 +67,7 @@ class DetectionCounts:
     Parameters
     ----------
     tp, fp, fn
-        Pairs, predictions alone, true nuclei alone.
+        Pairs, unpaired predictions, unpaired true nuclei.
 
     Examples
     --------
@@ -90,27 +90,27 @@ class DetectionCounts:
 
     @property
     def precision(self) -> float:
-        """TP / (TP + FP), 0 to 1; 0 where nothing is found but something is there."""
+        """TP / (TP + FP), 0 to 1; 0 if nothing is found but something should be."""
         return ratio(self.tp, self.tp + self.fp) if self.tp or self.fp or not self.fn else 0.0
 
     @property
     def recall(self) -> float:
-        """TP / (TP + FN), 0 to 1; 0 where nothing is there but something is found."""
+        """TP / (TP + FN), 0 to 1; 0 if something is found but nothing should be."""
         return ratio(self.tp, self.tp + self.fn) if self.tp or self.fn or not self.fp else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TypeCounts:
-    """How the nuclei of one type c were detected and classified (Graham et al. 2019, doi:10.1016/j.media.2019.101563).
+    """Detection and classification of the nuclei of one type c (Graham et al. 2019, doi:10.1016/j.media.2019.101563).
 
     Parameters
     ----------
     tp
-        Pairs of centres of which both are c.
+        Pairs of centres that are both c.
     fp, fn
-        Pairs of which only the prediction, only the truth is c.
+        Pairs of which only the prediction, or only the truth, is c.
     fp_alone, fn_alone
-        Predictions, true nuclei of type c without a partner.
+        Unpaired predictions and unpaired true nuclei of type c.
 
     Examples
     --------
@@ -137,14 +137,13 @@ class TypeCounts:
     def f1(self) -> float:
         """F_c, 0 to 1.
 
-        2 (TPc + TNc) / (2 (TPc + TNc) + 2 FPc + 2 FNc + FPd + FNd), where TNc = 0: the reference program counts among
-        the pairs that have c on one side at least. Pairs that have nothing to do with c would lift every rare type
-        to nearly 1.
+        2 (TPc + TNc) / (2 (TPc + TNc) + 2 FPc + 2 FNc + FPd + FNd), with TNc = 0: like the reference implementation,
+        count only pairs with c on at least one side. Other pairs would raise the score of every rare type to almost 1.
         """
         errors = 2 * self.fp + 2 * self.fn + self.fp_alone + self.fn_alone
         return ratio(2 * self.tp, 2 * self.tp + errors)
 
 
 def ratio(numerator: float, denominator: float) -> float:
-    """Divide; where there is nothing to divide by, all agree: 1."""
+    """Return a quotient, or 1 if the denominator is 0: two empty maps agree."""
     return float(numerator / denominator) if denominator else 1.0

@@ -1,4 +1,4 @@
-"""Nuclei of a view in level-0 pixels."""
+"""Nuclei of a view are rescaled to level-0 pixels."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,28 @@ from drawn_fields import draw_field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pathprune.inference.level0 import at_level0
+from napari_pathprune.inference.rescale_nuclei import rescale_to_level0
 from napari_pathprune.inference.stitch import TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 
 
-def nuclei_of(labels, y0=0, x0=0):
-    table = InstanceTable.from_instance_map(labels).transformed(offset=(y0, x0))
+def make_nuclei(labels, y0=0, x0=0):
+    table = InstanceTable.from_instance_map(labels).transform(offset=(y0, x0))
     return TileNuclei((y0, x0, y0 + labels.shape[0], x0 + labels.shape[1]), labels, table)
 
 
-def test_one_to_one_is_the_same():
-    nuclei = nuclei_of(draw_field((40, 50), seed=0))
-    assert at_level0(nuclei, (1.0, 1.0), (40, 50)) is nuclei
+def test_scale_of_one_changes_nothing():
+    nuclei = make_nuclei(draw_field((40, 50), seed=0))
+    assert rescale_to_level0(nuclei, (1.0, 1.0), (40, 50)) is nuclei
 
 
 @pytest.mark.parametrize("factor", [2, 3])
-def test_a_coarser_view_is_enlarged_pixel_by_pixel(factor):
+def test_coarser_view_is_enlarged_by_integer_factors(factor):
     labels = draw_field((40, 50), seed=0)
-    found = at_level0(nuclei_of(labels, 10, 20), (1 / factor, 1 / factor), (200, 300))
+    found = rescale_to_level0(make_nuclei(labels, 10, 20), (1 / factor, 1 / factor), (200, 300))
     assert found.box == (10 * factor, 20 * factor, 50 * factor, 70 * factor)
     np.testing.assert_array_equal(found.labels, np.kron(labels, np.ones((factor, factor), int)))
-    again = InstanceTable.from_instance_map(found.labels).transformed(offset=found.box[:2])
+    again = InstanceTable.from_instance_map(found.labels).transform(offset=found.box[:2])
     for name in ("id", "y", "x", "box", "area"):
         np.testing.assert_allclose(getattr(found.table, name), getattr(again, name))
 
@@ -41,36 +41,36 @@ def test_parts_of_a_view_partition_level0(scale_y, scale_x, cut_y, cut_x):
     for y0, y1 in ((0, cut_y), (cut_y, 60)):
         for x0, x1 in ((0, cut_x), (cut_x, 80)):
             part = TileNuclei((y0, x0, y1, x1), view[y0:y1, x0:x1], InstanceTable.empty())
-            box = at_level0(part, (scale_y, scale_x), shape).box
+            box = rescale_to_level0(part, (scale_y, scale_x), shape).box
             seen[box[0] : box[2], box[1] : box[3]] += 1
     assert seen.min() >= 1
-    # a part in which no level-0 pixel has its centre gets the nearest one as well
-    bare = any(
+    # a part without a centre of a level-0 pixel gets the nearest one, which it shares
+    has_shared_pixel = any(
         not any(first <= (pixel + 0.5) * scale < last for pixel in range(length))
         for cut, side, scale, length in ((cut_y, 60, scale_y, shape[0]), (cut_x, 80, scale_x, shape[1]))
         for first, last in ((0, cut), (cut, side))
     )
-    assert bare or seen.max() == 1
+    assert has_shared_pixel or seen.max() == 1
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 999), st.floats(1.1, 4.0))
-def test_every_nucleus_keeps_a_pixel_on_a_coarser_slide(seed, scale):
+def test_every_nucleus_has_a_pixel_on_a_coarser_slide(seed, scale):
     labels = draw_field((60, 70), seed, radius_px=4.0)
     shape = int(60 / scale), int(70 / scale)
-    found = at_level0(nuclei_of(labels), (scale, scale), shape)
+    found = rescale_to_level0(make_nuclei(labels), (scale, scale), shape)
     assert set(np.unique(found.labels)) - {0} == set(np.unique(labels)) - {0}
     assert (found.table.box[:, 2:] <= shape).all()
 
 
-def test_a_missed_nucleus_leaves_its_neighbour_its_last_pixel():
+def test_nucleus_does_not_take_the_last_pixel_of_another():
     labels = np.zeros((6, 6), np.int32)
     labels[1, 1], labels[1, 2], labels[2, 1] = 1, 2, 3  # all within the first level-0 pixel
-    found = at_level0(nuclei_of(labels), (3.0, 3.0), (2, 2))
+    found = rescale_to_level0(make_nuclei(labels), (3.0, 3.0), (2, 2))
     assert set(np.unique(found.labels)) == {0, 1, 2, 3}
 
 
-def test_nothing_is_drawn_outside_the_slide():
-    found = at_level0(nuclei_of(np.ones((10, 10), np.int32)), (0.5, 0.5), (19, 18))
+def test_labels_outside_the_slide_are_cut_off():
+    found = rescale_to_level0(make_nuclei(np.ones((10, 10), np.int32)), (0.5, 0.5), (19, 18))
     assert found.box == (0, 0, 19, 18)
     assert found.table.box.tolist() == [[0, 0, 19, 18]]

@@ -1,4 +1,4 @@
-"""All scores of one image: a prediction against the truth, read from one overlap table."""
+"""All scores of one image, computed from one overlap table."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pathprune.instances.assignment import nearest_pairs
+from napari_pathprune.instances.assignment import pair_nearest
 from napari_pathprune.instances.matching import match
 from napari_pathprune.instances.metrics import (
-    aggregated_jaccard_index_of,
-    aggregated_jaccard_index_plus_of,
-    dice_of,
-    panoptic_quality_of,
-    radius_px_at,
+    aji_from_overlaps,
+    aji_plus_from_overlaps,
+    centre_radius_px,
+    dice_from_overlaps,
+    panoptic_quality_from_matching,
 )
+from napari_pathprune.instances.nucleus_pairs import NucleusPairs
 from napari_pathprune.instances.overlaps import Overlaps
-from napari_pathprune.instances.pairs import NucleusPairs
-from napari_pathprune.instances.tallies import DetectionCounts, PanopticCounts, TypeCounts
+from napari_pathprune.instances.score_counts import DetectionCounts, PanopticCounts, TypeCounts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageScores:
-    """How a prediction compares with the truth.
+    """The scores of a prediction against the truth.
 
     Parameters
     ----------
     panoptic
-        Pairs with IoU > 0.5, whatever their types.
+        Pairs with IoU > 0.5, of any type.
     aji, aji_plus, dice
         0 to 1; see `instances.metrics`.
     detection
-        Pairs of centres within 3 um, whatever their types.
+        Pairs of centres within 3 um, of any type.
     nuclei
-        The pairs with IoU > 0.5 and the nuclei alone, with their types.
+        The pairs with IoU > 0.5 and the unpaired nuclei, with their types.
     panoptic_by_type, classified_by_type
-        Counts by number of type, background (always empty) first; None where types are not known.
+        Counts of each type, background (always 0) first; None if types are not known.
     name, tissue
-        Of the image; images of one tissue are averaged first, as PanNuke does. None where there are no tissues.
+        Name and tissue of the image. Images of one tissue are averaged first, as in PanNuke; None if not known.
     """
 
     panoptic: PanopticCounts
@@ -58,17 +58,17 @@ class ImageScores:
 
     @property
     def bpq(self) -> float:
-        """PQ of all nuclei as one class; nan where the truth is empty, as PanNuke has it."""
+        """PQ of all nuclei as one class; nan if the truth is empty, as in PanNuke."""
         return self.panoptic.pq if self.panoptic.truth else math.nan
 
     @property
     def mpq(self) -> float:
-        """Mean PQ over the types that the truth has; nan where it has none or types are not known."""
+        """Mean PQ over the types in the truth; nan if there are none or types are not known."""
         qualities = [counts.pq for counts in self.panoptic_by_type or () if counts.truth]
         return math.fsum(qualities) / len(qualities) if qualities else math.nan
 
 
-def image_scores(
+def score_image(
     truth: NDArray[Any],
     prediction: NDArray[Any],
     truth_types: NDArray[Any] | None = None,
@@ -81,58 +81,60 @@ def image_scores(
 ) -> ImageScores:
     """Score a prediction against the truth.
 
-    The maps are gone through once; every score is read from the table of their overlaps.
+    The maps are read once, and every score is computed from the table of their overlaps.
 
     Parameters
     ----------
     truth, prediction
         (H, W) integers, 0 background.
     truth_types
-        Integers, type of every id of the truth: ``types[0] == 0``, -1 where not known. Nuclei of unknown type, and
-        their partners, do not count in scores by type. None where no type is known.
+        Integers, type of every id of the truth: ``types[0] == 0``, -1 if not known. Nuclei of unknown type and their
+        partners do not count in scores by type. None if no type is known.
     found_types
-        Integers, type of every id of the prediction, 0 where it has none; None if the model is untyped.
+        Integers, type of every id of the prediction, 0 if it has none; None if the model is untyped.
     num_types
         Number of types, background included; None for no scores by type.
     mpp
-        Micrometres per pixel of the maps, for the radius within which centres are paired.
+        Micrometres per pixel of the maps, which determines the radius within which centres are paired.
     name, tissue
-        Of the image.
+        Name and tissue of the image.
 
     Returns
     -------
     ImageScores
-        Without scores by type where `truth_types`, `found_types` or `num_types` is None.
+        Without scores by type if `truth_types`, `found_types` or `num_types` is None.
 
     Raises
     ------
     ValueError
-        If the maps differ in shape or are no instance maps, an id has no type or a type has no number, or mpp is not
-        positive.
+        If the maps differ in shape or are not instance maps, an id has no type, a type is out of range, or `mpp` is
+        not positive.
 
     Examples
     --------
     >>> import numpy as np
     >>> truth = np.array([[1, 1, 1, 0, 2, 2]])
     >>> prediction = np.array([[1, 1, 1, 0, 3, 3]])
-    >>> scores = image_scores(truth, prediction, np.array([0, 1, 2]), np.array([0, 1, 0, 1]), num_types=3)
+    >>> scores = score_image(truth, prediction, np.array([0, 1, 2]), np.array([0, 1, 0, 1]), num_types=3)
     >>> scores.panoptic.pq, scores.panoptic_by_type[1].pq, scores.panoptic_by_type[2].pq
     (1.0, 0.6666666666666666, 0.0)
     """
-    radius_px = radius_px_at(mpp)
+    radius_px = centre_radius_px(mpp)
     matching = match(truth, prediction)
     overlaps = matching.overlaps
-    near = nearest_pairs(overlaps.centre_a, overlaps.centre_b, radius_px)
-    nuclei = NucleusPairs.of(matching.pairs, matching.iou, matching.only_a, matching.only_b, truth_types, found_types)
+    near = pair_nearest(overlaps.centre_a, overlaps.centre_b, radius_px)
+    nuclei = NucleusPairs.from_ids(
+        matching.pairs, matching.iou, matching.only_a, matching.only_b, truth_types, found_types
+    )
     by_type: tuple[tuple[PanopticCounts, ...] | None, tuple[TypeCounts, ...] | None] = None, None
     if num_types and truth_types is not None and found_types is not None:
-        centres = _paired(overlaps, near, truth_types, found_types)
+        centres = _join_pairs(overlaps, near, truth_types, found_types)
         by_type = nuclei.panoptic_by_type(num_types), centres.classified_by_type(num_types)
     return ImageScores(
-        panoptic_quality_of(matching),
-        aggregated_jaccard_index_of(overlaps),
-        aggregated_jaccard_index_plus_of(overlaps),
-        dice_of(overlaps),
+        panoptic_quality_from_matching(matching),
+        aji_from_overlaps(overlaps),
+        aji_plus_from_overlaps(overlaps),
+        dice_from_overlaps(overlaps),
         DetectionCounts(len(near), len(overlaps.ids_b) - len(near), len(overlaps.ids_a) - len(near)),
         nuclei,
         *by_type,
@@ -141,12 +143,12 @@ def image_scores(
     )
 
 
-def _paired(
+def _join_pairs(
     overlaps: Overlaps, near: NDArray[np.int64], truth_types: NDArray[Any], found_types: NDArray[Any]
 ) -> NucleusPairs:
-    """Write down rows that are near one another (P, 2) as pairs of nuclei; how much they overlap is not asked."""
+    """Return pairs of nuclei from rows (P, 2) whose centres are close; their IoU is set to 0."""
     rows_a, rows_b = near.T
-    return NucleusPairs.of(
+    return NucleusPairs.from_ids(
         np.stack([overlaps.ids_a[rows_a], overlaps.ids_b[rows_b]], axis=1),
         np.zeros(len(near)),
         np.delete(overlaps.ids_a, rows_a),

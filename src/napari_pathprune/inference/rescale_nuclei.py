@@ -1,0 +1,72 @@
+"""Rescaling of a tile's nuclei from the pixels of a view to level 0 of the slide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pathprune.inference.stitch import TileNuclei
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def rescale_to_level0(nuclei: TileNuclei, scale: tuple[float, float], shape: tuple[int, int]) -> TileNuclei:
+    """Rescale a tile's nuclei to level-0 pixels.
+
+    Each level-0 pixel takes the label of the view pixel that contains its centre, so tiles that share no view pixel
+    share no level-0 pixel. A nucleus that contains no centre of a (larger) level-0 pixel gets the nearest one.
+
+    Parameters
+    ----------
+    nuclei
+        Nuclei in view pixels.
+    scale
+        View pixels per level-0 pixel (y, x), ``View.scale``.
+    shape
+        (H, W) of level 0; labels outside are cut off.
+
+    Returns
+    -------
+    TileNuclei
+        The same nuclei and ids in level-0 pixels.
+    """
+    if scale == (1.0, 1.0):
+        return nuclei
+    y0, x0, y1, x1 = nuclei.box
+    rows, columns = _find_pixels(y0, y1, scale[0], shape[0]), _find_pixels(x0, x1, scale[1], shape[1])
+    labels = nuclei.labels[np.ix_(_sample(rows, y0, y1, scale[0]), _sample(columns, x0, x1, scale[1]))]
+    table = nuclei.table.transform(scale=(1 / scale[0], 1 / scale[1]))
+    table = replace(table, box=np.clip(table.box, 0, np.array((*shape, *shape))))
+    for row in np.flatnonzero(~np.isin(table.id, labels)):
+        _draw_pixel(labels, int(table.id[row]), table.y[row] - rows.start, table.x[row] - columns.start)
+    return TileNuclei((rows.start, columns.start, rows.stop, columns.stop), labels, table)
+
+
+def _find_pixels(first: int, last: int, scale: float, length: int) -> range:
+    """Return the level-0 pixels whose centres lie in the view pixels first..last, or else the nearest one."""
+    start = min(max(math.ceil(first / scale - 0.5), 0), length - 1)
+    stop = min(math.ceil(last / scale - 0.5), length)
+    return range(start, max(stop, start + 1))
+
+
+def _sample(pixels: range, first: int, last: int, scale: float) -> NDArray[np.int64]:
+    """Return the rows (or columns) of the labels that contain the centres of level-0 pixels."""
+    view = np.floor((np.arange(pixels.start, pixels.stop) + 0.5) * scale).astype(np.int64)
+    inside: NDArray[np.int64] = np.clip(view, first, last - 1) - first
+    return inside
+
+
+def _draw_pixel(labels: NDArray[np.int32], id_: int, y: float, x: float) -> None:
+    """Draw a nucleus without pixels on one near its centre that is free, or not the last pixel of another nucleus."""
+    row, column = (min(max(round(c), 0), side - 1) for c, side in zip((y, x), labels.shape, strict=True))
+    near = labels[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+    owners = near.ravel()
+    is_spare = [owner == 0 or np.count_nonzero(labels == owner) > 1 for owner in owners]
+    middle = min(row, 1) * near.shape[1] + min(column, 1)
+    order = [middle, *np.argsort(owners != 0, kind="stable").tolist()]  # free pixels first
+    place = next((place for place in order if is_spare[place]), middle)
+    near[np.unravel_index(place, near.shape)] = id_
