@@ -1,10 +1,9 @@
-"""Lazy images: joined, picked and weighed without being decoded; shares of large sets come from a fair sample."""
+"""Lazy images are joined and picked without being decoded."""
 
 import numpy as np
 import pytest
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
-from napari_pathprune.datasets.class_shares import SAMPLED_IMAGES, class_shares
 from napari_pathprune.training.random_patches import RandomPatches
 
 
@@ -13,7 +12,7 @@ def decoded():
     return []
 
 
-def lazy(names, decoded, *, weight=1.0, nuclear=0):
+def make_lazy_images(names, decoded, *, weight=1.0, nuclear=0):
     def build(index):
         decoded.append(names[index])
         instances = np.full((8, 8), nuclear, np.int32)
@@ -22,9 +21,9 @@ def lazy(names, decoded, *, weight=1.0, nuclear=0):
     return LazyImages(tuple(names), np.full(len(names), weight), build)
 
 
-def test_sets_are_joined_and_picked_undecoded(decoded):
-    one, two = lazy("abc", decoded), lazy("de", decoded, weight=2.0)
-    listed = [lazy("x", [])[0]]
+def test_sets_are_joined_and_picked_without_decoding(decoded):
+    one, two = make_lazy_images("abc", decoded), make_lazy_images("de", decoded, weight=2.0)
+    listed = [make_lazy_images("x", [])[0]]
     images = join([one, listed, two])
     some = pick(images, [5, 0, 3])
     assert (len(images), len(some)) == (6, 3)
@@ -38,14 +37,14 @@ def test_sets_are_joined_and_picked_undecoded(decoded):
 
 
 def test_lists_stay_lists(decoded):
-    images = list(lazy("ab", decoded))
+    images = list(make_lazy_images("ab", decoded))
     assert join([images, images[:1]]) == [*images, images[0]]
     assert pick(images, [1]) == [images[1]]
     assert weights_of(images).tolist() == [1.0, 1.0]
 
 
-def test_nothing_is_decoded_but_what_patches_show(decoded):
-    images = lazy([f"n{i}" for i in range(1000)], decoded)
+def test_only_images_shown_in_patches_are_decoded(decoded):
+    images = make_lazy_images([f"n{i}" for i in range(1000)], decoded)
     patches = RandomPatches(images, 16, 8, length=5, seed=1)
     assert decoded == []
     for index in range(5):
@@ -53,12 +52,4 @@ def test_nothing_is_decoded_but_what_patches_show(decoded):
     assert len(decoded) <= 10
     before = len(decoded)
     patches[4]
-    assert len(decoded) == before + 1, "the look of the other image is kept"
-
-
-def test_shares_of_a_large_set_are_those_of_a_sample_by_weight(decoded):
-    many = lazy([f"n{i}" for i in range(3 * SAMPLED_IMAGES)], decoded)
-    few = lazy(["a", "b"], decoded, weight=SAMPLED_IMAGES / 2, nuclear=1)
-    share = class_shares(join([many, few]), None)["np"][1]
-    assert share == pytest.approx(1 / 4, abs=0.01), "a quarter of the weight is nuclear"
-    assert len(decoded) == len(set(decoded)) <= SAMPLED_IMAGES
+    assert len(decoded) == before + 1, "the look of the other image is cached"

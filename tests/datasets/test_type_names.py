@@ -1,4 +1,4 @@
-"""Names are the same in whatever spelling, and a class is the first of its names that the model has."""
+"""Type names match regardless of spelling, by the first name of a class that the model has."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, normal
 
 
 @pytest.mark.parametrize("name", ["Connective/Soft_tissue", "connective  soft-tissue", " CONNECTIVE SOFT TISSUE "])
-def test_case_and_what_parts_words_do_not_count(name):
+def test_case_and_separators_are_ignored(name):
     assert normalise_name(name) == "connective soft tissue"
 
 
@@ -17,6 +17,6 @@ def test_the_first_name_that_the_model_has_counts():
     assert find_type(("muscle",), numbers) == find_type((), numbers) == UNKNOWN_TYPE
 
 
-def test_of_two_types_that_differ_in_spelling_alone_the_exact_one_counts():
+def test_an_exact_match_comes_before_another_spelling():
     numbers = number_types(["background", "Muscle", "muscle"])
     assert [find_type((name,), numbers) for name in ("Muscle", "muscle")] == [1, 2]

@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""The registry builds networks by name."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from napari_pathprune.models import build, list_architectures
 from napari_pathprune.models.hovernet.hovernet import HoVerNet
 
 
-def test_build_makes_the_network_with_its_settings():
+def test_build_returns_the_network_with_its_settings():
     model = build("hovernet", mode="original", num_types=3, width=0.0625)
     assert isinstance(model, HoVerNet)
     assert (model.mode, model.num_types) == ("original", 3)
@@ -18,7 +18,7 @@ def test_every_architecture_builds():
         assert sum(p.numel() for p in build(name, width=0.0625).parameters()) > 0
 
 
-def test_an_unknown_name_is_answered_with_those_known():
+def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'hovrenet'.*hovernet"):
         build("hovrenet")
 

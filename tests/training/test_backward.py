@@ -1,4 +1,4 @@
-"""Batches in pieces where memory runs out."""
+"""Batches are computed in pieces where memory runs out."""
 
 import copy
 
@@ -13,16 +13,16 @@ from napari_pathprune.training.fit_events import BatchSplit, StepDone
 from napari_pathprune.training.fit_settings import FitSettings
 
 
-class Little(nn.Module):
-    """A network without batch norms, that runs out of memory with more than some patches."""
+class LimitedNetwork(nn.Module):
+    """A network without batch norms that runs out of memory above a number of patches."""
 
-    def __init__(self, most):
+    def __init__(self, limit):
         super().__init__()
-        self.layer, self.most, self.seen = nn.Conv2d(3, 1, 1), most, []
+        self.layer, self.limit, self.seen = nn.Conv2d(3, 1, 1), limit, []
 
     def forward(self, images):
         self.seen.append(len(images))
-        if len(images) > self.most:
+        if len(images) > self.limit:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: 1 bytes")
         return {"np": self.layer(images)}
 
@@ -40,51 +40,51 @@ def batch():
     }
 
 
-def backward_of(model):
+def make_backward(model):
     fabric = Fabric(accelerator="cpu", devices=1)
     model, optimizer = fabric.setup(model, torch.optim.SGD(model.parameters(), lr=1.0))
     return Backward(fabric, model, mean_square), optimizer
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 4])
-def test_pieces_give_the_gradient_of_the_whole(batch, most):
-    roomy, small = Little(5), Little(most)
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_pieces_give_the_gradient_of_the_whole_batch(batch, limit):
+    roomy, small = LimitedNetwork(5), LimitedNetwork(limit)
     small.load_state_dict(roomy.state_dict())
-    one, optimizer = backward_of(roomy)
+    one, optimizer = make_backward(roomy)
     expected = one(optimizer, batch)
     assert one.pieces == 1
-    two, optimizer = backward_of(small)
+    two, optimizer = make_backward(small)
     found = two(optimizer, batch)
     assert found == pytest.approx(expected)
     assert torch.allclose(small.layer.weight.grad, roomy.layer.weight.grad, atol=1e-6)
     assert two.pieces > 1
     small.seen.clear()
     two(optimizer, batch)
-    assert max(small.seen) <= most
+    assert max(small.seen) <= limit
 
 
-def test_what_ran_out_once_is_not_tried_again(batch):
-    model = Little(2)
-    backward, optimizer = backward_of(model)
+def test_a_size_that_ran_out_of_memory_is_not_tried_again(batch):
+    model = LimitedNetwork(2)
+    backward, optimizer = make_backward(model)
     backward(optimizer, batch)
     model.seen.clear()
     backward(optimizer, batch)
     assert model.seen == [2, 2, 1]
 
 
-def test_one_patch_too_large_says_what_to_do(batch):
-    backward, optimizer = backward_of(Little(0))
+def test_a_single_patch_that_is_too_large_is_reported_with_a_remedy(batch):
+    backward, optimizer = make_backward(LimitedNetwork(0))
     with pytest.raises(ValueError, match="with one patch of 4 px; take smaller patches"):
         backward(optimizer, batch)
 
 
-def test_another_error_is_not_taken_for_memory(batch):
-    backward, optimizer = backward_of(nn.Conv2d(7, 1, 1))
+def test_other_errors_are_not_mistaken_for_memory(batch):
+    backward, optimizer = make_backward(nn.Conv2d(7, 1, 1))
     with pytest.raises(RuntimeError, match="expected input"):
         backward(optimizer, batch)
 
 
-def test_a_fit_goes_on_in_pieces_and_says_so(batch):
+def test_a_fit_continues_in_pieces_and_reports_it(batch):
     class Patches(torch.utils.data.Dataset):
         def __len__(self):
             return 8
@@ -92,7 +92,7 @@ def test_a_fit_goes_on_in_pieces_and_says_so(batch):
         def __getitem__(self, index):
             return {name: value[index % 5] for name, value in batch.items()}
 
-    roomy, small = Little(4), Little(1)
+    roomy, small = LimitedNetwork(4), LimitedNetwork(1)
     small.load_state_dict(copy.deepcopy(roomy.state_dict()))
     settings = FitSettings(steps=2, batch=4, accelerator="cpu")
     expected = [e.losses["np"] for e in fit(roomy, Patches(), mean_square, settings) if isinstance(e, StepDone)]

@@ -1,4 +1,4 @@
-"""Learning from a teacher."""
+"""Distillation from a teacher."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from napari_pathprune.training.distill import Distillation
 from napari_pathprune.training.losses import hovernet_losses
 
 
-class Says(nn.Module):
-    """Returns the same maps whatever it sees."""
+class ConstantNetwork(nn.Module):
+    """Returns the same maps for every input."""
 
     def __init__(self, **maps):
         super().__init__()
@@ -20,7 +20,7 @@ class Says(nn.Module):
         return self.maps
 
 
-def maps_of(seed, types=3, size=6):
+def random_maps(seed, types=3, size=6):
     generator = torch.Generator().manual_seed(seed)
     return {
         "tp": torch.randn(2, types, size, size, generator=generator),
@@ -41,18 +41,18 @@ def batch():
     }
 
 
-def test_who_says_what_the_teacher_says_has_nothing_to_learn_from_it(batch):
-    maps = maps_of(1)
-    terms = Distillation(hovernet_losses, Says(**maps))(maps, batch)
-    taught = {name: float(term) for name, term in terms.items() if name.endswith("_teacher")}
-    assert list(taught) == ["tp_teacher", "np_teacher", "hv_teacher"]
-    assert all(abs(term) < 1e-6 for term in taught.values())
+def test_a_student_that_agrees_with_its_teacher_has_no_loss(batch):
+    maps = random_maps(1)
+    terms = Distillation(hovernet_losses, ConstantNetwork(**maps))(maps, batch)
+    from_teacher = {name: float(term) for name, term in terms.items() if name.endswith("_teacher")}
+    assert list(from_teacher) == ["tp_teacher", "np_teacher", "hv_teacher"]
+    assert all(abs(term) < 1e-6 for term in from_teacher.values())
 
 
-def test_the_divergence_by_hand():
+def test_the_divergence_equals_one_computed_by_hand():
     """One pixel, logits 0 and 4 against 0 and 0, temperature 2: softened teacher (1/2, 1/2), student by e^2."""
     student = {"np": torch.tensor([0.0, 4.0]).reshape(1, 2, 1, 1)}
-    teacher = Says(np=torch.zeros(1, 2, 1, 1))
+    teacher = ConstantNetwork(np=torch.zeros(1, 2, 1, 1))
     losses = Distillation(lambda _maps, _batch: {}, teacher, share=0.25, temperature=2.0)
     e2 = torch.tensor(2.0).exp()
     low, high = 1 / (1 + e2), e2 / (1 + e2)
@@ -61,8 +61,8 @@ def test_the_divergence_by_hand():
     assert float(term) == pytest.approx(0.25 * float(expected), rel=1e-5)
 
 
-def test_shares_divide_the_sum(batch):
-    maps, teacher = maps_of(1), Says(**maps_of(2))
+def test_the_share_weights_both_sides(batch):
+    maps, teacher = random_maps(1), ConstantNetwork(**random_maps(2))
     truth = hovernet_losses(maps, batch)
     alone = Distillation(hovernet_losses, teacher, share=0.0)(maps, batch)
     assert all(float(alone[name]) == pytest.approx(float(term)) for name, term in truth.items())
@@ -74,24 +74,24 @@ def test_shares_divide_the_sum(batch):
         assert float(term) == pytest.approx(0.5 * float(truth.get(name, whole[name])))
 
 
-def test_a_student_learns_what_its_teacher_says():
-    """Without any truth, gradient descent on the terms of the teacher brings the maps to the teacher's."""
-    maps = {name: nn.Parameter(value) for name, value in maps_of(1).items()}
-    wanted = maps_of(2)
+def test_gradient_descent_leads_to_the_maps_of_the_teacher():
+    """Only the terms of the teacher are used here, without any ground truth."""
+    maps = {name: nn.Parameter(value) for name, value in random_maps(1).items()}
+    expected = random_maps(2)
     batch = {"image": torch.zeros(2, 3, 20, 20), "nuclear": torch.ones(2, 6, 6, dtype=torch.int64)}
-    losses = Distillation(lambda _maps, _batch: {}, Says(**wanted), share=1.0, temperature=1.0)
+    losses = Distillation(lambda _maps, _batch: {}, ConstantNetwork(**expected), share=1.0, temperature=1.0)
     optimizer = torch.optim.Adam(maps.values(), lr=0.1)
     for _ in range(300):
         optimizer.zero_grad()
         sum(losses(maps, batch).values()).backward()
         optimizer.step()
     for name in ("tp", "np"):
-        assert torch.allclose(maps[name].softmax(1), wanted[name].softmax(1), atol=0.02), name
-    assert torch.allclose(maps["hv"], wanted["hv"], atol=0.02)
+        assert torch.allclose(maps[name].softmax(1), expected[name].softmax(1), atol=0.02), name
+    assert torch.allclose(maps["hv"], expected["hv"], atol=0.02)
 
 
 def test_the_teacher_sees_the_patch_and_gets_no_gradient(batch, tiny_hovernet):
-    student, image = maps_of(1, types=4, size=4), torch.rand(2, 3, 96, 96)
+    student, image = random_maps(1, types=4, size=4), torch.rand(2, 3, 96, 96)
     student = {name: value.requires_grad_() for name, value in student.items()}
     inner = {**batch, "image": image, "nuclear": batch["nuclear"][:, :4, :4]}
     inner |= {"hv": batch["hv"][..., :4, :4], "types": batch["types"][:, :4, :4]}
@@ -103,12 +103,14 @@ def test_the_teacher_sees_the_patch_and_gets_no_gradient(batch, tiny_hovernet):
     assert student["np"].grad.abs().sum() > 0
 
 
-def test_a_teacher_of_another_kind_is_refused(batch):
-    with pytest.raises(ValueError, match="both must be of one kind"):
-        Distillation(hovernet_losses, Says(np=torch.zeros(2, 2, 6, 6)))(maps_of(1), batch)
+def test_a_teacher_with_other_maps_is_refused(batch):
+    with pytest.raises(ValueError, match="give a teacher with the same types and map sizes"):
+        Distillation(hovernet_losses, ConstantNetwork(np=torch.zeros(2, 2, 6, 6)))(random_maps(1), batch)
 
 
-@pytest.mark.parametrize(("change", "words"), [({"share": 1.5}, "share of 1.5"), ({"temperature": 0.0}, "of 0.0")])
+@pytest.mark.parametrize(
+    ("change", "words"), [({"share": 1.5}, "share=1.5"), ({"temperature": 0.0}, "temperature=0.0")]
+)
 def test_numbers_out_of_range_are_named(change, words):
     with pytest.raises(ValueError, match=words):
         Distillation(hovernet_losses, nn.Identity(), **change)

@@ -1,4 +1,4 @@
-"""Narrow networks can be trained without being killed."""
+"""Networks with a layer that is not safe in channels-last are trained in the contiguous layout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_pathprune.training.memory_layout import layout_for
         (nn.Conv2d(15, 32, 3, stride=2), torch.channels_last),
     ],
 )
-def test_it_looks_for_the_unsafe_layer_at_any_depth(layer: nn.Module, layout: torch.memory_format) -> None:
+def test_an_unsafe_layer_is_found_at_any_depth(layer: nn.Module, layout: torch.memory_format) -> None:
     assert layout_for(nn.Sequential(nn.Conv2d(3, 15, 3), nn.Sequential(layer))) == layout
 
 

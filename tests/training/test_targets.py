@@ -1,4 +1,4 @@
-"""Targets: the vectorised hv maps equal a slow, plain reference, and keep their range."""
+"""Target maps: the vectorised hv maps equal a slow reference and stay in range."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from napari_pathprune.training.targets import SMALLEST_PX, hv_maps, targets_of
 
 
 def slow_hv_maps(instances):
-    """One nucleus after the other, one pixel after the other."""
+    """Compute hv maps pixel by pixel."""
     maps = np.zeros((2, *instances.shape))
     for number in set(instances.ravel().tolist()) - {0}:
         ys, xs = np.nonzero(instances == number)
@@ -27,7 +27,9 @@ def slow_hv_maps(instances):
 
 
 blobs = arrays(np.int32, (6, 7), elements=st.sampled_from([0, 0, 2, 5, 900])).map(
-    lambda small: small.repeat(4, axis=0).repeat(3, axis=1)  # pieces of 12 px: nuclei above and below the limit
+    lambda small: small.repeat(4, axis=0).repeat(
+        3, axis=1
+    )  # blocks of 12 px, so that nuclei lie above and below the limit
 )
 
 
@@ -63,14 +65,14 @@ def test_horizontal_grows_to_the_right_and_vertical_downwards(two_discs):
     assert vertical[52, 55] == 1
 
 
-def test_distances_turn_with_the_picture(two_discs):
+def test_distances_of_a_transposed_map_are_swapped(two_discs):
     horizontal, vertical = hv_maps(two_discs)
     turned = hv_maps(two_discs.T)
     np.testing.assert_allclose(turned, np.stack([vertical.T, horizontal.T]), atol=1e-6)
 
 
 @pytest.mark.parametrize(("pixels", "has_distances"), [(SMALLEST_PX - 1, False), (SMALLEST_PX, True)])
-def test_nuclei_below_the_limit_have_no_distances_but_are_nuclear(pixels, has_distances):
+def test_small_nuclei_have_no_distances_but_are_nuclear(pixels, has_distances):
     instances = np.zeros((12, 12), np.int32)
     places = [(2 + i // 6, 2 + i % 6) for i in range(pixels)]
     for place in places:
@@ -80,7 +82,7 @@ def test_nuclei_below_the_limit_have_no_distances_but_are_nuclear(pixels, has_di
     assert targets.nuclear.sum() == pixels
 
 
-def test_one_column_has_vertical_distances_only():
+def test_a_nucleus_of_one_column_has_vertical_distances_only():
     instances = np.zeros((40, 5), np.int32)
     instances[2:38, 2] = 1
     horizontal, vertical = hv_maps(instances)
@@ -93,7 +95,7 @@ def test_ids_of_any_integer_type_give_the_same_maps(two_discs, dtype):
     np.testing.assert_array_equal(hv_maps(two_discs.astype(dtype)), hv_maps(two_discs))
 
 
-def test_nothing_gives_nothing():
+def test_an_empty_map_has_empty_targets():
     assert not hv_maps(np.zeros((5, 6), np.int32)).any()
     targets = targets_of(np.zeros((5, 6), np.int32), None, (3, 2))
     assert (targets.nuclear.shape, targets.hv.shape, targets.types.shape) == ((3, 2), (2, 3, 2), (3, 2))
@@ -101,15 +103,15 @@ def test_nothing_gives_nothing():
     assert not targets_of(np.zeros((5, 6), np.int32), np.zeros(1, np.int64), (3, 2)).types.any()
 
 
-def test_targets_are_the_centre_of_the_patch(two_discs):
+def test_targets_are_cropped_to_the_centre(two_discs):
     targets = targets_of(two_discs, np.arange(8), (20, 30))
     centre = (slice(22, 42), slice(25, 55))
     np.testing.assert_array_equal(targets.nuclear, two_discs[centre] > 0)
-    np.testing.assert_array_equal(targets.hv, hv_maps(two_discs)[(slice(None), *centre)])  # of whole nuclei
+    np.testing.assert_array_equal(targets.hv, hv_maps(two_discs)[(slice(None), *centre)])  # computed from whole nuclei
     assert targets.nuclear.dtype == targets.types.dtype == np.int64
 
 
-def test_types_follow_the_ids(two_discs):
+def test_types_belong_to_the_ids(two_discs):
     types = np.array([0, 1, 1, 2, 1, 1, 1, 5])
     targets = targets_of(two_discs, types, two_discs.shape)
     assert (targets.types[20, 22], targets.types[40, 55], targets.types[0, 0]) == (2, 5, 0)
@@ -118,7 +120,7 @@ def test_types_follow_the_ids(two_discs):
 def test_unknown_types_are_marked(two_discs):
     untyped = targets_of(two_discs, None, two_discs.shape)
     assert (untyped.types == UNKNOWN_TYPE).all()
-    short = targets_of(two_discs, np.array([0, 1, 1, 2]), two_discs.shape)  # says nothing of nucleus 7
+    short = targets_of(two_discs, np.array([0, 1, 1, 2]), two_discs.shape)  # without nucleus 7
     assert (short.types[20, 22], short.types[40, 55], short.types[0, 0]) == (2, UNKNOWN_TYPE, 0)
     longer = targets_of(two_discs, np.full(99, 3) * (np.arange(99) > 0), two_discs.shape)
     np.testing.assert_array_equal(longer.types, np.where(two_discs > 0, 3, 0))

@@ -1,1 +1,1 @@
-"""Annotated images on disk and in memory."""
+"""Annotated images: reading them from disk and cutting patches from them."""

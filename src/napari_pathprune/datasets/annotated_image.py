@@ -1,4 +1,4 @@
-"""An image with its nuclei, and sequences of such images that are decoded only when asked for."""
+"""Images with annotated nuclei, and sequences of such images that are decoded on access."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatedImage:
-    """An image with its nuclei.
+    """An image and its annotated nuclei.
 
     Attributes
     ----------
     name
-        File name without its ending, or fold and number.
+        File name without extension, or fold and number.
     image
         (H, W, 3) uint8, RGB.
     instances
-        (H, W) int32, 0 is background.
+        (H, W) int32, instance map; 0 is background.
     types
-        Type of every instance id (``types[0] == 0``), or None where types are not known.
+        Type of every instance id, with ``types[0] == 0``; None if the types are not known.
     zoom
         Magnification that brings the image to the model's mpp.
     weight
-        How often patches are cut from it, relative to the others.
+        Relative frequency with which patches are cut from this image.
     tissue
-        What it was taken from, such as "Colon"; empty where that is not known.
+        Tissue of origin, such as "Colon"; empty if not known.
     """
 
     name: str
@@ -45,16 +45,16 @@ class AnnotatedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LazyImages(Sequence[AnnotatedImage]):
-    """Images that are made anew at each access, and of which none is kept.
+    """Images that are decoded at each access and not cached.
 
     Attributes
     ----------
     names
-        Of all images.
+        Names of all images.
     weights
-        (N,), of all images.
+        (N,), weights of all images.
     build
-        Makes the image of an index.
+        Returns the image at an index.
 
     Examples
     --------
@@ -83,24 +83,24 @@ class LazyImages(Sequence[AnnotatedImage]):
         return self.build(range(len(self))[index])
 
     def pick(self, indices: Iterable[int]) -> LazyImages:
-        """Give some of the images, still undecoded."""
+        """Return a selection of the images without decoding them."""
         kept = list(indices)
         names = tuple(self.names[index] for index in kept)
         return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]))
 
 
 def weights_of(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
-    """Give the weights of all images, without decoding lazy ones."""
+    """Return the weights of all images, (N,), without decoding lazy ones."""
     return images.weights if isinstance(images, LazyImages) else np.array([image.weight for image in images])
 
 
 def pick(images: Sequence[AnnotatedImage], indices: Iterable[int]) -> Sequence[AnnotatedImage]:
-    """Give some of the images, without decoding lazy ones."""
+    """Return the images at some indices, without decoding lazy ones."""
     return images.pick(indices) if isinstance(images, LazyImages) else [images[index] for index in indices]
 
 
 def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
-    """Put sets of images one after the other, without decoding lazy ones.
+    """Concatenate sets of images, without decoding lazy ones.
 
     Examples
     --------
@@ -114,13 +114,13 @@ def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
     ends = list(accumulate(len(images) for images in sets))
 
     def build(index: int) -> AnnotatedImage:
-        which = bisect_right(ends, index)
-        return sets[which][index - ends[which]]  # counted from the end of its set
+        place = bisect_right(ends, index)
+        return sets[place][index - ends[place]]  # a negative index, counted from the end of the set
 
     names = tuple(name for images in sets for name in names_of(images))
     return LazyImages(names, np.concatenate([weights_of(images) for images in sets]), build)
 
 
 def names_of(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
-    """Give the names of all images, without decoding lazy ones."""
+    """Return the names of all images, without decoding lazy ones."""
     return images.names if isinstance(images, LazyImages) else tuple(image.name for image in images)

@@ -1,4 +1,4 @@
-"""How much of a data set is of each class."""
+"""Shares of the classes in a data set."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from napari_pathprune.datasets.annotated_image import AnnotatedImage, weights_of
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 SAMPLED_IMAGES: Final = 500
-"""Of larger sets so many images are looked at."""
+"""Largest number of images that are decoded; larger sets are sampled."""
 
 
 def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dict[str, NDArray[np.float64]]:
-    """Count how many pixels are of each class, every image by its weight.
+    """Compute the share of pixels in each class, with every image counted by its weight.
 
-    Each image is decoded once. Of more than `SAMPLED_IMAGES` only so many are looked at: evenly through the set, as
-    often as their weight says, and always the same.
+    Each image is decoded at most once. If there are more than `SAMPLED_IMAGES`, a systematic sample by weight is used,
+    which is spread evenly over the set and always the same.
 
     Parameters
     ----------
     images
-        Annotated images; those without types do not count for ``tp``.
+        Annotated images. Those without types do not count for ``tp``.
     num_types
-        Number of nuclear types, background included; None for an untyped model.
+        Number of nuclear types, background included; None for a model without types.
 
     Returns
     -------
     dict
-        ``np`` (2,) and, if typed, ``tp`` (num_types,); each sums to 1 and has no zeros.
+        ``np`` (2,) and, with types, ``tp`` (num_types,). Each sums to 1 and contains no zeros.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dic
     [0.5, 0.5]
     """
     counts = {"np": np.full(2, 1e-6)} | ({"tp": np.full(num_types, 1e-6)} if num_types else {})
-    for index, weight in _looked_at(weights_of(images)):
+    for index, weight in _sample_by_weight(weights_of(images)):
         image = images[index]
         share = weight / image.instances.size
         counts["np"] += share * np.bincount((image.instances > 0).ravel(), minlength=2)
@@ -50,8 +50,8 @@ def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dic
     return {name: count / count.sum() for name, count in counts.items()}
 
 
-def _looked_at(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
-    """Give the images to look at and how much each counts: all of them, or a systematic sample by weight."""
+def _sample_by_weight(weights: NDArray[np.float64]) -> list[tuple[int, float]]:
+    """Return indices and weights of the images to count: all of them, or a systematic sample by weight."""
     if len(weights) <= SAMPLED_IMAGES:
         return list(enumerate(weights.tolist()))
     marks = (np.arange(SAMPLED_IMAGES) + 0.5) / SAMPLED_IMAGES * weights.sum()

@@ -17,7 +17,17 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class ImageSelection:
-    """What `read_images` was asked for; see there.
+    """Arguments of `read_images` that every layout uses.
+
+    Attributes
+    ----------
+    type_names, zoom, weight, leave_out, only, bad_files
+        See `read_images`.
+
+    Raises
+    ------
+    ValueError
+        If `bad_files` is neither "stop" nor "skip".
 
     Examples
     --------
@@ -37,16 +47,16 @@ class ImageSelection:
             raise ValueError(f"got bad_files = {self.bad_files!r}; give 'stop' or 'skip'")
 
     def select_names(self, folder: Path, names: Sequence[str]) -> list[str]:
-        """Return the selected names; raise a ValueError for one that does not exist."""
+        """Return the selected names; raise a ValueError if a name does not exist."""
         known = set(names)
-        strangers = sorted({*self.leave_out, *self.only} - known)
-        if strangers:
-            raise ValueError(f"{folder} has no image {strangers[0]!r}; remove the name or correct it")
-        without, only = set(self.leave_out), set(self.only)
-        return [name for name in names if name not in without and (not only or name in only)]
+        unknown = sorted({*self.leave_out, *self.only} - known)
+        if unknown:
+            raise ValueError(f"{folder} has no image {unknown[0]!r}; remove the name or correct it")
+        left_out, only = set(self.leave_out), set(self.only)
+        return [name for name in names if name not in left_out and (not only or name in only)]
 
     def read_each(self, items: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
-        """Read one after the other; a bad one stops, or is left out with a warning."""
+        """Read items one by one; raise at a bad one, or leave it out with a warning."""
         found = []
         for item in items:
             try:
@@ -61,5 +71,5 @@ class ImageSelection:
         """Read the selected images and share the weight among them."""
         images = self.read_each(self.select_names(folder, names), read)
         if not images:
-            raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
+            raise ValueError(f"no image of {folder} is left; correct the files or select more images")
         return [replace(image, zoom=self.zoom, weight=self.weight / len(images)) for image in images]

@@ -1,4 +1,4 @@
-"""Annotated images on disk, in every layout we know."""
+"""Reading annotated images from disk, in any of the known layouts."""
 
 from __future__ import annotations
 
@@ -51,38 +51,40 @@ def read_images(
     only: Collection[str] = (),
     bad_files: BadFiles = "stop",
 ) -> Sequence[AnnotatedImage]:
-    """Read a folder of annotated images, whose layout is recognised.
+    """Read a folder of annotated images and detect its layout.
 
-    - ``images/*.png``, ``labels/*.tif`` (instance maps) and perhaps ``classes/*.csv`` with columns ``label``
-      and ``class_name``;
-    - PanNuke: ``images.npy``, ``masks.npy`` and perhaps ``types.npy``, in the folder itself or as published
-      (``Fold 1/images/fold1/images.npy``), one fold or all of them. The images stay on disk, see `LazyImages`;
+    The known layouts are:
+
+    - labelled pictures: ``images/*.png``, ``labels/*.tif`` (instance maps) and optionally ``classes/*.csv`` with the
+      columns ``label`` and ``class_name``;
+    - PanNuke: ``images.npy``, ``masks.npy`` and optionally ``types.npy``, in the folder itself or nested as published
+      (``Fold 1/images/fold1/images.npy``), one fold or all. The images stay on disk; see `LazyImages`;
     - CoNSeP: ``Images/*.png`` and ``Labels/*.mat``.
 
     Parameters
     ----------
     folder
-        Where the files are.
+        Folder of annotated images.
     type_names
-        Names of the model's types, background first. Nuclei whose class is not among them have an unknown type; a
-        class is known by any of the names of `read_class_names`, in whatever spelling.
+        Names of the model's types, background first. A class matches a type by any of the names that
+        `read_class_names` returns, regardless of spelling. Nuclei of all other classes have an unknown type.
     zoom, weight
-        For all images of the folder; see `AnnotatedImage`. The weight is shared among them.
+        Zoom and weight of the folder; see `AnnotatedImage`. The weight is divided evenly among the images.
     leave_out, only
-        Names of images not to read, or the only ones to read; of PanNuke such as ``fold1_000012``.
+        Names of images to leave out, or of the only images to read; for PanNuke such as ``fold1_000012``.
     bad_files
-        Whether a file, or an image of PanNuke, that is not usable stops, or is left out with a logged warning.
+        ``"stop"`` to raise at an unusable file or PanNuke image, or ``"skip"`` to leave it out with a logged warning.
 
     Returns
     -------
     sequence of AnnotatedImage
-        In the order of their names.
+        Images in the order of their names.
 
     Raises
     ------
     ValueError
-        If there are no images, a name does not exist, no image is left, or a file is missing, damaged or does not fit
-        its image; the message names it.
+        If there are no images, a name does not exist, no image is left, or a file is missing, damaged or does not
+        match its image. The message names the file.
 
     Examples
     --------
@@ -97,35 +99,35 @@ def read_images(
     ['fold1_000000', 'fold1_000001']
     """
     selection = ImageSelection(type_names, zoom, weight, leave_out, only, bad_files)
-    return _layout_of(folder).read(folder, selection)
+    return _detect_layout(folder).read(folder, selection)
 
 
 def read_type_names(folder: Path) -> tuple[str, ...]:
-    """Name the types that a folder's nuclei have, background first; empty if it tells none."""
-    ours = dict.fromkeys(names[-1] for names in read_class_names(folder))  # several classes may go by one name
-    return ("background", *ours) if ours else ()
+    """Return the names of a folder's nuclear types, background first; empty if it has no types."""
+    own_names = dict.fromkeys(names[-1] for names in read_class_names(folder))  # classes may share a name
+    return ("background", *own_names) if own_names else ()
 
 
 def read_class_names(folder: Path) -> tuple[ClassNames, ...]:
-    """Give the names that each class of a folder's nuclei goes by; empty if it tells none."""
-    return _layout_of(folder).classes(folder)
+    """Return all names of each class of a folder's nuclei; empty if it has no classes."""
+    return _detect_layout(folder).read_classes(folder)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """A way in which data sets lie on disk."""
+    """A layout of annotated images on disk."""
 
-    fits: Callable[[Path], bool]
+    matches: Callable[[Path], bool]
     read: Callable[[Path, ImageSelection], Sequence[AnnotatedImage]]
-    classes: Callable[[Path], tuple[ClassNames, ...]]
+    read_classes: Callable[[Path], tuple[ClassNames, ...]]
 
 
-_OWN: Final = _Layout(Path.is_dir, read_label_folder, read_label_folder_classes)
+_LABEL_FOLDER: Final = _Layout(Path.is_dir, read_label_folder, read_label_folder_classes)
 _PUBLISHED: Final = (
     _Layout(is_pannuke, read_pannuke, lambda _: PANNUKE_CLASSES),
     _Layout(is_consep, read_consep, lambda _: CONSEP_CLASSES),
 )
 
 
-def _layout_of(folder: Path) -> _Layout:
-    return next((layout for layout in _PUBLISHED if layout.fits(folder)), _OWN)
+def _detect_layout(folder: Path) -> _Layout:
+    return next((layout for layout in _PUBLISHED if layout.matches(folder)), _LABEL_FOLDER)

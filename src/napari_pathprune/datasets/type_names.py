@@ -1,4 +1,4 @@
-"""Names of types as they are compared: whatever their spelling, and by every name that a data set's class goes by."""
+"""Matching of type names, regardless of spelling and by all names of a data set's class."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 UNKNOWN_TYPE: Final = -1
-"""Marks pixels and nuclei whose type is not known; the losses leave them out."""
+"""Marks pixels and nuclei whose type is not known. The losses ignore them."""
 
 ClassNames = tuple[str, ...]
-"""What a class of a data set is called: by others, the narrowest name first, and last by us."""
+"""All names of a class of a data set: those used by others, the narrowest first, and ours last."""
 
 
 def normalise_name(name: str) -> str:
-    """Give a name without what varies in spelling: its case, and what parts its words.
+    """Return a name in lower case, with single spaces between its words.
 
     Examples
     --------
@@ -25,25 +25,25 @@ def normalise_name(name: str) -> str:
 
 
 def number_types(type_names: Sequence[str]) -> dict[str, int]:
-    """Give the number of each of a model's types, by their names as they are and by their plain ones."""
+    """Return the numbers of a model's types by their exact and by their normalised names."""
     exact = {name: number for number, name in enumerate(type_names)}
     return {normalise_name(name): number for name, number in exact.items()} | exact
 
 
 def find_type(names: ClassNames, numbers: Mapping[str, int]) -> int:
-    """Find the type that a class is.
+    """Return the number of the model's type that corresponds to a class.
 
     Parameters
     ----------
     names
-        Of the class; the first that the model has counts.
+        Names of the class. The first one that the model has counts.
     numbers
-        Of the model; see `number_types`.
+        Numbers of the model's types; see `number_types`.
 
     Returns
     -------
     int
-        `UNKNOWN_TYPE` if the model has none of the names.
+        Number of the type; `UNKNOWN_TYPE` if the model has none of the names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Networks that return named maps."""
+"""Networks that return named maps, built by name."""
 
 from napari_pathprune.models.registry import build, list_architectures
 

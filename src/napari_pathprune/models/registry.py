@@ -1,4 +1,4 @@
-"""The networks by name."""
+"""Registry of the networks by name."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _ARCHITECTURES: Final[Mapping[str, Callable[..., nn.Module]]] = MappingProxyType
 
 
 def list_architectures() -> tuple[str, ...]:
-    """Name the networks that `build` knows."""
+    """Return the names of the networks that `build` knows."""
     return tuple(_ARCHITECTURES)
 
 
-def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - every network has settings of its own
+def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - each network has its own settings
     """Build a network with fresh weights.
 
     Parameters
     ----------
     name
-        One of `list_architectures()`.
+        Name of the network, one of `list_architectures()`.
     **config
-        The network's own settings, such as ``mode``, ``num_types`` and ``width`` of `HoVerNet`.
+        Settings of the network, such as ``mode``, ``num_types`` and ``width`` of `HoVerNet`.
 
     Raises
     ------
     ValueError
-        If the name or a setting is not known.
+        If the name or a setting is unknown, or a setting is out of range.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def build(name: str, **config: Any) -> nn.Module:  # noqa: ANN401 - every networ
     4
     """
     if name not in _ARCHITECTURES:
-        raise ValueError(f"got architecture {name!r}; those known are {', '.join(_ARCHITECTURES)}")
+        raise ValueError(f"got architecture {name!r}; expected one of {', '.join(_ARCHITECTURES)}")
     try:
         return _ARCHITECTURES[name](**config)
     except TypeError as error:

@@ -1,1 +1,1 @@
-"""Targets, augmentation, losses and the fit loop."""
+"""Training targets, losses, distillation and the fit loop."""

@@ -1,4 +1,4 @@
-"""The gradients of a batch, in as many pieces as memory asks for."""
+"""Gradients of a batch, computed in pieces where memory is short."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ Losses = Callable[[Mapping[str, Tensor], Batch], Mapping[str, Tensor]]
 
 
 class Backward:
-    """Compute losses and gradients; where memory runs out, of half as many patches at a time, added up.
+    """Losses and gradients of a batch, accumulated over pieces if memory runs out.
 
-    Pieces are weighted by their patches. Batch norms and Dice then see a piece instead of the batch: the training is
-    nearly, not exactly, the same.
+    Whenever memory runs out, the number of pieces doubles. Each piece is weighted by its number of patches. Batch
+    norms and the Dice loss then see one piece instead of the whole batch, so the result is nearly, but not exactly,
+    the same.
 
     Parameters
     ----------
     fabric
-        Moves and scales.
+        Scales the gradients and runs the backward pass.
     model
-        As `fabric.setup` gave it.
+        The model as returned by `fabric.setup`.
     losses
-        Maps and batch to terms.
+        Computes scalar terms from the model's maps and the batch.
     pieces
-        To begin with.
+        Number of pieces to start with.
 
     Attributes
     ----------
     pieces
-        In how many a batch is computed.
+        Number of pieces in which a batch is computed.
     """
 
     def __init__(self, fabric: Fabric, model: nn.Module, losses: Losses, pieces: int = 1) -> None:
@@ -45,28 +46,28 @@ class Backward:
         self.pieces = pieces
 
     def __call__(self, optimizer: Optimizer, batch: Batch) -> dict[str, float]:
-        """Leave the gradients at the parameters and give the mean of each term.
+        """Compute the gradients of the parameters and return the mean of each term.
 
         Raises
         ------
         ValueError
-            If memory runs out with a single patch.
+            If memory runs out with a single patch, or on one of several devices.
         """
         while True:
             optimizer.zero_grad()
             try:
-                return self._added(batch)
+                return self._accumulate(batch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if self._fabric.world_size > 1:  # devices wait for each other: one alone cannot try again
+                if self._fabric.world_size > 1:  # devices wait for each other, so one alone cannot retry
                     raise ValueError("memory ran out on one of several devices; take a smaller batch") from error
                 if self.pieces >= len(batch["image"]):
                     side = batch["image"].shape[-1]
                     raise ValueError(f"memory ran out with one patch of {side} px; take smaller patches") from error
             self.pieces = min(2 * self.pieces, len(batch["image"]))
 
-    def _added(self, batch: Batch) -> dict[str, float]:
+    def _accumulate(self, batch: Batch) -> dict[str, float]:
         total: dict[str, float] = {}
         count = len(batch["image"])
         size = -(-count // self.pieces)

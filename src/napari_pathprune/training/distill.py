@@ -1,4 +1,4 @@
-"""Learning from the dense parent beside the truth."""
+"""Distillation: losses towards a teacher's maps in addition to the ground truth."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ TEMPERATURE: Final = 3.0
 
 
 class Distillation:
-    """Losses towards the truth and towards what a teacher sees in the same patches.
+    """Weighted sum of losses towards the ground truth and towards a teacher's maps of the same patches.
 
-    The maps of probabilities (``np``, ``tp``) learn from the teacher's softened ones by T^2 KL(teacher | student)
-    (Hinton et al. 2015, arXiv 1503.02531); the distances (``hv``) by their squared difference and that of their
-    gradients inside nuclei. The teacher sees exactly the patch, after augmentation.
+    For probability maps (``np``, ``tp``) the teacher's term is T^2 KL(teacher | student) of the softened
+    probabilities (Hinton et al. 2015, arXiv 1503.02531). For distance maps (``hv``) it is the mean squared difference
+    of the maps plus that of their gradients inside nuclei. The teacher is given the same patch after augmentation.
 
     Parameters
     ----------
     losses
-        Towards the truth.
+        Losses towards the ground truth.
     teacher
-        Returns the same maps; it is not changed. It moves to the device of the patches.
+        Network that returns the same maps. Its weights are not changed; it is moved to the device of the patches.
     share
-        Of the teacher in the sum, 0 to 1; the truth has the rest.
+        Weight of the teacher in the sum, from 0 to 1; the ground truth has the rest.
     temperature
-        How much the probabilities are softened.
+        Temperature T that softens the probabilities, above 0.
 
     Raises
     ------
     ValueError
-        If a number is out of range, or the teacher's maps are not those of the student.
+        If `share` or `temperature` is out of range, or if the maps of teacher and student differ in name or shape.
 
     Examples
     --------
@@ -53,31 +53,34 @@ class Distillation:
         self, losses: Losses, teacher: nn.Module, *, share: float = 0.5, temperature: float = TEMPERATURE
     ) -> None:
         if not 0.0 <= share <= 1.0:
-            raise ValueError(f"got a share of {share} for the teacher; give 0 to 1")
+            raise ValueError(f"got share={share} for the teacher; expected a value from 0 to 1")
         if not temperature > 0.0:
-            raise ValueError(f"got a temperature of {temperature}; give a number above 0")
+            raise ValueError(f"got temperature={temperature}; expected a number above 0")
         self._losses, self._share, self._temperature = losses, share, temperature
         self._teacher = teacher.eval().to(memory_format=torch.channels_last)
 
     def __call__(self, maps: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Give the terms by name; those of the teacher end with ``_teacher``."""
+        """Return the terms by name; the teacher's terms end with ``_teacher``."""
         with torch.no_grad():
             image = batch["image"].contiguous(memory_format=torch.channels_last)
-            taught = self._teacher.to(image.device)(image)
-        shapes, others = ({n: tuple(m.shape) for n, m in some.items()} for some in (maps, taught))
-        if shapes != others:
-            raise ValueError(f"the teacher's maps are {others}, the student's {shapes}; both must be of one kind")
+            targets = self._teacher.to(image.device)(image)
+        shapes, teacher_shapes = ({n: tuple(m.shape) for n, m in some.items()} for some in (maps, targets))
+        if shapes != teacher_shapes:
+            raise ValueError(
+                f"got a teacher with maps {teacher_shapes} for a student with maps {shapes}; "
+                "give a teacher with the same types and map sizes"
+            )
         terms = {name: (1.0 - self._share) * term for name, term in self._losses(maps, batch).items()}
         for name, student in maps.items():
             if name == "hv":
-                term = F.mse_loss(student, taught[name]) + gradient_loss(student, taught[name], batch["nuclear"])
+                term = F.mse_loss(student, targets[name]) + gradient_loss(student, targets[name], batch["nuclear"])
             else:
-                term = self._softened(student, taught[name])
+                term = self._divergence(student, targets[name])
             terms[f"{name}_teacher"] = self._share * term
         return terms
 
-    def _softened(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Mean over pixels of T^2 KL(teacher | student)."""
-        own, wanted = ((logits / self._temperature).log_softmax(dim=1) for logits in (student, teacher))
-        divergence = F.kl_div(own, wanted, reduction="none", log_target=True).sum(dim=1).mean()
+    def _divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the mean over pixels of T^2 KL(teacher | student)."""
+        own, target = ((logits / self._temperature).log_softmax(dim=1) for logits in (student, teacher))
+        divergence = F.kl_div(own, target, reduction="none", log_target=True).sum(dim=1).mean()
         return self._temperature**2 * divergence

@@ -1,4 +1,4 @@
-"""What a training tells while it goes."""
+"""Events of the fit loop; each follows `base.event.Event`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One optimiser step: its number (from 1), all steps, the loss' terms, the rate and the time it took."""
+    """An optimiser step was done.
+
+    Attributes
+    ----------
+    step
+        Number of the step, from 1.
+    steps
+        Steps of the phase.
+    losses
+        Terms of the loss by name.
+    learning_rate
+        Learning rate of the step.
+    seconds
+        Time since the previous step, in seconds.
+    """
 
     step: int
     steps: int
@@ -41,7 +55,15 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class BatchSplit:
-    """Memory ran out: from this step on a batch is computed in so many pieces, and their gradients are added."""
+    """Memory ran out, and batches are computed in pieces from this step on.
+
+    Attributes
+    ----------
+    step, steps
+        As in `StepDone`.
+    pieces
+        Number of pieces, whose gradients are added.
+    """
 
     step: int
     steps: int
@@ -70,18 +92,18 @@ class BatchSplit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validated:
-    """The averaged weights were scored.
+    """The averaged weights were validated.
 
     Attributes
     ----------
     step, steps
         As in `StepDone`.
     scores
-        By name; the first one counts, and higher is better.
+        Scores by name. The first one counts, and higher is better.
     best
-        Whether it is the best so far.
+        Whether this is the best score so far.
     weights
-        State dict of what was scored, on the CPU.
+        State dict of the scored model, on the CPU.
     """
 
     step: int
@@ -103,7 +125,7 @@ class Validated:
     @property
     def line(self) -> str:
         """See `base.event.Event`."""
-        return f"validated at step {self.step}: {_in_words(self.scores)}{', the best so far' if self.best else ''}"
+        return f"validated at step {self.step}: {_format_scores(self.scores)}{', the best so far' if self.best else ''}"
 
     @property
     def is_milestone(self) -> bool:
@@ -113,20 +135,20 @@ class Validated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitDone:
-    """The end: the model carries the averaged weights, those of the best step where there was a validation.
+    """The fit has finished, and the model holds averaged weights: those of the best validation, else the last ones.
 
     Attributes
     ----------
     steps
-        How many were done; fewer than asked for if it stopped early.
+        Steps done; fewer than requested if the fit stopped early.
     best_step
-        The step that the model's weights are of.
+        Step of the weights that the model holds.
     scores
-        Of that step, also if it was validated before a stop; empty without a validation.
+        Scores of that step, also if it was validated before an interruption; empty without a validation.
     seconds
-        Of all its runs, if it was stopped in between.
+        Total time in seconds, including the runs before an interruption.
     last
-        State dict of the averaged weights at the last step.
+        State dict of the averaged weights at the last step, on the CPU.
     """
 
     steps: int
@@ -159,5 +181,5 @@ class FitDone:
 FitEvent = StepDone | BatchSplit | Validated | FitDone
 
 
-def _in_words(scores: Mapping[str, float]) -> str:
+def _format_scores(scores: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in scores.items())

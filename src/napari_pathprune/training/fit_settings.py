@@ -1,4 +1,4 @@
-"""How long, how fast and where to learn."""
+"""Settings of the fit loop."""
 
 from __future__ import annotations
 
@@ -12,44 +12,52 @@ SCHEDULES: Final = ("cosine", "one-cycle", "step", "constant")
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """One phase of a training.
+    """Settings of one training phase.
 
     Attributes
     ----------
     steps
-        Optimiser steps in all.
+        Number of optimiser steps.
     batch
-        Patches a step, all devices together.
+        Patches per step, over all devices.
     learning_rate
-        Highest rate of AdamW.
+        Maximum learning rate of AdamW.
     schedule
-        How the rate moves; see `learning_rate.learning_rate_at`.
+        Course of the learning rate; see `learning_rate.learning_rate_at`.
     warmup
-        Share of the steps over which the rate rises.
+        Share of the steps during which the learning rate rises.
     weight_decay
-        Of AdamW.
+        Weight decay of AdamW.
     averaging
-        Decay of the moving average of the weights (Polyak averaging), which is what is validated and kept.
+        Decay of the moving average of the weights (Polyak averaging). The average is what is validated and kept.
     clip
-        Largest norm of the gradient.
+        Maximum norm of the gradient.
     frozen
-        Patterns of parameters that stay as they are, such as ``"d[1-3].*"``; batch norms still follow the data.
+        Patterns of the names of parameters that are not trained, such as ``"d[1-3].*"``. The running statistics of
+        batch norms still follow the data.
     validate_every
-        Steps between two validations; 0 validates at the end only.
+        Steps between two validations; 0 to validate at the end only.
     patience
-        Stop after so many validations without a better score; 0 never stops early. Wants `validate_every`.
+        Number of validations without a better score after which the fit stops; 0 to never stop early. Requires
+        `validate_every`.
     save_every
-        Steps between two states from which a stopped fit resumes.
+        Steps between two states from which an interrupted fit can resume.
     workers
-        Processes that make patches beside the training, on Linux; 0 makes them in between, which is enough for a
-        CPU. Refused where processes cannot be forked.
+        Number of processes that prepare patches during training, on Linux; 0 prepares them in the main process,
+        which is enough for a CPU. Requires a system that can fork processes.
     accelerator, devices, precision
-        Of Lightning Fabric: such as ``"cuda"``, 2 and ``"16-mixed"``.
+        Settings of Lightning Fabric, such as ``"cuda"``, 2 and ``"16-mixed"``.
 
     Raises
     ------
     ValueError
-        If a number is out of its range or has no effect, or the schedule is not known.
+        If a number is out of range or has no effect, or if the schedule is unknown.
+
+    Examples
+    --------
+    >>> FitSettings(steps=0)
+    Traceback (most recent call last):
+    ValueError: got steps = 0; give 1 or more
     """
 
     steps: int = 1000
@@ -76,18 +84,20 @@ class FitSettings:
             "a share between 0 and 1": (lambda value: 0.0 <= value <= 1.0, ("warmup", "averaging")),
             "0 or more": (lambda value: value >= 0, ("weight_decay", "validate_every", "patience", "workers")),
         }
-        for wanted, (fits, names) in ranges.items():
-            strange = [name for name in names if not fits(getattr(self, name))]
-            if strange:
-                raise ValueError(f"got {strange[0]} = {getattr(self, strange[0])}; give {wanted}")
+        for expected, (fits, names) in ranges.items():
+            wrong = [name for name in names if not fits(getattr(self, name))]
+            if wrong:
+                raise ValueError(f"got {wrong[0]} = {getattr(self, wrong[0])}; give {expected}")
         if self.schedule not in SCHEDULES:
-            raise ValueError(f"got schedule {self.schedule!r}; the schedules are {', '.join(SCHEDULES)}")
+            raise ValueError(f"got schedule {self.schedule!r}; give one of {', '.join(SCHEDULES)}")
         if self.batch % self.devices:
-            raise ValueError(f"got a batch of {self.batch} for {self.devices} devices; give a multiple of them")
+            raise ValueError(
+                f"got a batch of {self.batch} for {self.devices} devices; give a multiple of {self.devices}"
+            )
         if self.patience and not self.validate_every:
             raise ValueError(
-                f"got patience = {self.patience}, but validate_every = 0 validates at the end only: give "
+                f"got patience = {self.patience}, but validate_every = 0 validates at the end only; give "
                 "validate_every too, the steps between two validations"
             )
         if self.workers and "fork" not in multiprocessing.get_all_start_methods():
-            raise ValueError(f"got workers = {self.workers}, but this system cannot fork processes: give workers = 0")
+            raise ValueError(f"got workers = {self.workers}, but this system cannot fork processes; give workers = 0")

@@ -1,4 +1,4 @@
-"""The state from which a stopped training goes on, exactly."""
+"""State from which an interrupted fit resumes exactly."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from napari_pathprune.base.ledger import check_unchanged
 from napari_pathprune.training.fit_settings import FitSettings
 
 MAY_CHANGE = frozenset({"learning_rate", "accelerator", "devices", "save_every", "workers"})
-"""A fit that was stopped since it became unstable goes on with a lower rate; where it runs does not matter."""
+"""Settings that may differ when a fit resumes: an unstable fit can continue at a lower rate, on any device."""
 
 
 @dataclass(slots=True)
 class FitState:
-    """How far a fit is, beside the weights.
+    """Progress of a fit, apart from its current weights.
 
     Attributes
     ----------
     step
-        Steps that are done.
+        Number of steps done.
     best_score, best_scores, best_step, best_weights
-        Of the best validation; none before the first.
+        Result of the best validation; empty before the first one.
     waited
-        Validations since then.
+        Number of validations since the best one.
     pieces
-        In how many a batch is computed, since memory ran out.
+        Number of pieces in which a batch is computed; more than 1 if memory ran out.
     seconds
-        Spent so far, in all runs.
+        Time spent so far in all runs, in seconds.
     """
 
     step: int = 0
@@ -61,7 +61,15 @@ def write_state(
     optimizer: Optimizer,
     precision: Precision,
 ) -> None:
-    """Write a state, the scale of the gradients of mixed precision included; an older one stays until it is whole."""
+    """Write the state of a fit, including the gradient scale of mixed precision.
+
+    An existing state is replaced only when the new one is complete.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, for example because the disk is full.
+    """
     content = {
         **{f.name: getattr(state, f.name) for f in dataclasses.fields(FitState)},
         "settings": dataclasses.asdict(settings),
@@ -71,7 +79,7 @@ def write_state(
         "optimizer": optimizer.state_dict(),
         "precision": precision.state_dict(),
     }
-    file = io.BytesIO()  # torch makes RuntimeErrors of a full disk
+    file = io.BytesIO()  # torch turns a full disk into a RuntimeError
     torch.save(content, file)
     with write_atomically(path) as part:
         part.write_bytes(file.getbuffer())
@@ -86,12 +94,14 @@ def restore_state(
     optimizer: Optimizer,
     precision: Precision,
 ) -> FitState:
-    """Load weights, average, optimiser and precision of a stopped fit; without a file nothing is changed.
+    """Restore the model, its average, the optimiser and the precision of an interrupted fit.
+
+    Without a file nothing is changed, and the returned state is that of a new fit.
 
     Raises
     ------
     ValueError
-        If the file is no state, or one of other settings, other data or another model.
+        If the file is not a state, or if it belongs to other settings, other data or another model.
     """
     if path is None or not path.exists():
         return FitState()
@@ -104,7 +114,7 @@ def restore_state(
         model.load_state_dict(content["model"])
         average.load_state_dict(content["average"])
     except RuntimeError as error:
-        raise ValueError(f"{path} belongs to another model: remove it to start again") from error
+        raise ValueError(f"{path} belongs to another model; remove it to start again") from error
     optimizer.load_state_dict(content["optimizer"])
     if content["precision"]:
         precision.load_state_dict(content["precision"])
@@ -116,7 +126,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = torch.load(path, weights_only=True, map_location="cpu")
         for name in ("settings", "about", "model", "average", "optimizer", "precision", "step"):
             content[name]
-    except Exception as error:  # a file of another kind can raise anything
-        raise ValueError(f"{path} is not the state of a fit, or is damaged: remove it to start again") from error
+    except Exception as error:  # other kinds of files can raise anything
+        raise ValueError(f"{path} is not the state of a fit, or is damaged; remove it to start again") from error
     found: dict[str, Any] = content
     return found

@@ -1,4 +1,4 @@
-"""HoVer-Net's losses (Graham et al. 2019, doi:10.1016/j.media.2019.101563, section 3.2), all of weight 1."""
+"""HoVer-Net's losses (Graham et al. 2019, doi:10.1016/j.media.2019.101563, section 3.2), all with weight 1."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ SMOOTH = 1e-3
 
 
 def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy over the pixels with a known class.
+    """Return the mean cross-entropy over the pixels whose class is known.
 
     Parameters
     ----------
     logits
         (N, C, H, W).
     target
-        (N, H, W) int64; `UNKNOWN_TYPE` is left out.
+        (N, H, W) int64, classes; pixels of `UNKNOWN_TYPE` are ignored.
     weights
-        (C,), how much a pixel of each class counts; None if all count the same.
+        (C,), weight of a pixel of each class; None for equal weights.
+
+    Examples
+    --------
+    >>> target = torch.tensor([[[1, UNKNOWN_TYPE]]])
+    >>> round(cross_entropy(torch.zeros(1, 2, 1, 2), target).item(), 3)  # log 2
+    0.693
     """
     known = target != UNKNOWN_TYPE
     count = known.sum() if weights is None else weights[target[known]].sum()
@@ -34,9 +40,14 @@ def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor | None = None)
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Sum over classes of 1 - soft Dice, pooled over the batch, over the pixels with a known class.
+    """Return the sum over classes of 1 - soft Dice, pooled over the batch.
 
-    Shapes as in `cross_entropy`.
+    Parameters
+    ----------
+    logits
+        (N, C, H, W).
+    target
+        (N, H, W) int64, classes; pixels of `UNKNOWN_TYPE` are ignored.
     """
     known = (target != UNKNOWN_TYPE).unsqueeze(1)
     probability = logits.softmax(dim=1) * known
@@ -47,16 +58,17 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def gradient_loss(hv: Tensor, target: Tensor, nuclear: Tensor) -> Tensor:
-    """Mean squared difference of the maps' own derivatives, inside nuclei.
+    """Return the mean squared difference between the derivatives of the maps inside nuclei.
 
-    The horizontal map is differentiated along x and the vertical one along y, with 5 x 5 kernels d / (dx^2 + dy^2).
+    The horizontal map is differentiated along x, the vertical map along y, each with a 5 x 5 kernel
+    d / (dx^2 + dy^2).
 
     Parameters
     ----------
     hv, target
-        (N, 2, H, W), horizontal then vertical.
+        (N, 2, H, W), horizontal and vertical maps.
     nuclear
-        (N, H, W), 1 inside nuclei.
+        (N, H, W), 1 inside nuclei, else 0.
     """
     offsets = torch.arange(-2, 3, dtype=hv.dtype, device=hv.device)
     dy, dx = torch.meshgrid(offsets, offsets, indexing="ij")
@@ -68,14 +80,21 @@ def gradient_loss(hv: Tensor, target: Tensor, nuclear: Tensor) -> Tensor:
 
 
 def rarity_weights(shares: NDArray[np.float64], rarity: float) -> Tensor:
-    """Give rare classes a greater weight in the cross-entropy: share^-rarity, with mean 1 over the pixels.
+    """Compute class weights for the cross-entropy that favour rare classes.
+
+    A weight is share^-rarity, scaled so that the mean over pixels is 1.
 
     Parameters
     ----------
     shares
-        (C,), share of the pixels of each class, above 0.
+        (C,), share of the pixels in each class, above 0.
     rarity
-        0 for none, 1 lets every class count the same in all, 0.5 is half way.
+        0 for equal weights, 1 if every class is to count the same in total, or a value in between.
+
+    Returns
+    -------
+    Tensor
+        (C,) float32.
 
     Examples
     --------
@@ -89,21 +108,21 @@ def rarity_weights(shares: NDArray[np.float64], rarity: float) -> Tensor:
 def hovernet_losses(
     maps: Mapping[str, Tensor], targets: Mapping[str, Tensor], *, type_weights: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Give each term of HoVer-Net's loss; their sum is what is minimised.
+    """Compute the terms of HoVer-Net's loss, whose sum is minimised.
 
     Parameters
     ----------
     maps
-        What the network returns: ``np``, ``hv`` and, if typed, ``tp``.
+        Maps returned by the network: ``np``, ``hv`` and, if it predicts types, ``tp``.
     targets
         ``nuclear`` (N, H, W), ``hv`` (N, 2, H, W) and ``types`` (N, H, W).
     type_weights
-        (num_types,), as in `cross_entropy`.
+        (num_types,), class weights for `cross_entropy`.
 
     Returns
     -------
     dict
-        Scalars by name: ``np_ce``, ``np_dice``, ``hv_mse``, ``hv_msge`` and, if typed, ``tp_ce``, ``tp_dice``.
+        Scalars by name: ``np_ce``, ``np_dice``, ``hv_mse``, ``hv_msge`` and, with types, ``tp_ce``, ``tp_dice``.
     """
     nuclear, hv = targets["nuclear"], targets["hv"]
     terms = {

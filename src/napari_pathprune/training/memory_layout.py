@@ -1,4 +1,4 @@
-"""The order in which a network in training keeps its pixels in memory."""
+"""Memory layout of the pixels of a network in training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ FEW_CHANNELS: Final = 16
 
 
 def layout_for(model: nn.Module) -> torch.memory_format:
-    """Give the faster layout, channels-last, unless the model has a layer for which that is not safe.
+    """Return channels-last, which is faster, unless the model has a layer for which it is not safe.
 
-    Where a strided 1x1 convolution reads fewer than `FEW_CHANNELS` channels, the gradient of its weights overruns its
-    memory in this layout on processors with AVX-512 (oneDNN in torch 2.14.1; the process is killed, now or later).
-    Narrow models come from cutting, so that many a compact ResNet has such a layer.
+    If a strided 1x1 convolution reads fewer than `FEW_CHANNELS` channels, the gradient of its weights is written
+    beyond its memory in this layout on processors with AVX-512 (oneDNN in torch 2.14.1), and the process is killed
+    sooner or later. Many compact ResNets have such a layer, because pruning makes models narrow.
 
     Examples
     --------

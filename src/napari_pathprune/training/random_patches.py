@@ -1,4 +1,4 @@
-"""Random patches, cut from annotated images on the fly."""
+"""Random training patches, cut from annotated images on the fly."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from napari_pathprune.training.targets import targets_of
 
 
 class RandomPatches(Dataset[Mapping[str, Tensor]]):
-    """Random patches; the same index gives the same patch, whatever was asked for before.
+    """Random patches and their targets, in which each index always gives the same patch.
 
-    Targets are made after the augmentation. Of an image whose look is borrowed only the look is kept, so that lazy
-    images are decoded once for that.
+    Targets are computed after augmentation. The look of each image that lends its colours is cached, so that a lazy
+    image is decoded only once for this purpose.
 
     Parameters
     ----------
     images
-        Where patches are cut from; which one is drawn by weight.
+        Images to cut patches from, drawn with a probability proportional to their weights.
     patch_px, output_px
-        Side of the network's input and of its maps.
+        Side of the network's input and of its maps, in pixels.
     length
         Number of patches.
     seed
-        Of everything that is random.
+        Seed of all random choices.
     augmentation
-        How far patches may be changed.
+        Ranges of the random changes; the defaults if None.
+
+    Raises
+    ------
+    ValueError
+        If there are no images.
 
     Examples
     --------
@@ -64,7 +69,7 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         return self.length
 
     def __getitem__(self, index: int) -> Mapping[str, Tensor]:
-        """Cut, move and colour one patch and make its targets."""
+        """Cut and augment a patch and compute its targets."""
         if not 0 <= index < self.length:
             raise IndexError(f"got index {index} of {self.length} patches")
         rng = np.random.default_rng([self.seed, index])

@@ -1,4 +1,4 @@
-"""Instance maps to what a network is asked to predict."""
+"""Training targets, computed from instance maps."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from numpy.typing import NDArray
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 SMALLEST_PX = 30
-"""Nuclei with fewer pixels get no distances, as in HoVer-Net."""
+"""Smallest nucleus that gets distances, in pixels, as in HoVer-Net."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """What a patch should become.
+    """Target maps of a patch.
 
     Attributes
     ----------
     nuclear
-        (H, W) int64, 1 inside nuclei.
+        (H, W) int64, 1 inside nuclei, else 0.
     hv
-        (2, H, W) float32, horizontal and vertical distance to the nucleus' centre, -1 to 1, 0 outside.
+        (2, H, W) float32, horizontal and vertical distance to the centre of the nucleus, from -1 to 1; 0 outside
+        nuclei.
     types
-        (H, W) int64, 0 outside nuclei, `UNKNOWN_TYPE` where a nucleus has no known type; `UNKNOWN_TYPE` everywhere
-        if no types are known, since background alone would teach that nothing has a type.
+        (H, W) int64, 0 outside nuclei and `UNKNOWN_TYPE` inside nuclei without a known type. If no types are known at
+        all, it is `UNKNOWN_TYPE` everywhere: background alone would teach the network that no nucleus has a type.
     """
 
     nuclear: NDArray[np.int64]
@@ -34,10 +35,10 @@ class Targets:
 
 
 def hv_maps(instances: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Give every nuclear pixel its distance to the nucleus' centre of mass.
+    """Compute the distance of every nuclear pixel to the centre of mass of its nucleus.
 
-    Distances are scaled for each nucleus and side, so that they run from -1 at its leftmost (topmost) to 1 at its
-    rightmost (lowest) pixel. Nuclei below `SMALLEST_PX` stay 0. Vectorised over nuclei.
+    Distances are scaled for each nucleus and side. They run from -1 at the leftmost (topmost) pixel to 1 at the
+    rightmost (lowest) pixel. Nuclei with fewer than `SMALLEST_PX` pixels stay 0. Vectorised over nuclei.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def hv_maps(instances: NDArray[np.integer]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray
-        (2, H, W) float32, horizontal then vertical.
+        (2, H, W) float32, horizontal and vertical distances.
 
     References
     ----------
@@ -83,14 +84,14 @@ def hv_maps(instances: NDArray[np.integer]) -> NDArray[np.float32]:
 def targets_of(
     instances: NDArray[np.integer], types: NDArray[np.integer] | None, output_px: tuple[int, int]
 ) -> Targets:
-    """Make the targets of a patch, cut to the centre that the network predicts.
+    """Compute the targets of a patch, cropped to the centre that the network predicts.
 
     Parameters
     ----------
     instances
         (H, W), 0 is background.
     types
-        Type of every instance id, ``types[0] == 0``; None where types are not known.
+        Type of every instance id, with ``types[0] == 0``; None if the types are not known.
     output_px
         Height and width of the network's maps.
 

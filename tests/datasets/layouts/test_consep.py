@@ -1,4 +1,4 @@
-"""CoNSeP's original files: types are merged as HoVer-Net does, or kept where the model names them."""
+"""CoNSeP: types are merged as in HoVer-Net, or kept if the model names them."""
 
 import logging
 
@@ -13,12 +13,12 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give two images with a nucleus of each original type: ids 3, 6, .. 21, of which the last has no type."""
+    """Return two images with a nucleus of each original type, with ids 3, 6, ..., 21; the last has no type."""
     instances, types = np.zeros((40, 64)), np.zeros((40, 64))
     for number in range(1, 8):
         nucleus = (slice(4, 30), slice(8 * number - 6, 8 * number))
         instances[nucleus], types[nucleus] = 3 * number, number if number < 7 else 0
-        types[4:8, nucleus[1]] = 1  # some pixels say otherwise: the most count
+        types[4:8, nucleus[1]] = 1  # a minority of the pixels has another type
     types[:, 50:] = 0
     (tmp_path / "Images").mkdir()
     (tmp_path / "Labels").mkdir()
@@ -30,7 +30,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_types_are_merged_as_hovernet_does(folder):
+def test_types_are_merged_as_in_hovernet(folder):
     names = read_type_names(folder)
     assert names == ("background", "miscellaneous", "inflammatory", "epithelial", "spindle")
     images = read_images(folder, names, weight=3.0)
@@ -41,7 +41,7 @@ def test_types_are_merged_as_hovernet_does(folder):
     assert set(np.unique(image.instances)) == {0, 3, 6, 9, 12, 15, 18, 21}
 
 
-def test_original_types_are_kept_where_the_model_names_them(folder):
+def test_original_types_are_kept_if_the_model_names_them(folder):
     image = read_images(folder, ("background", "malignant epithelial", "epithelial", "muscle"), only=["train_2"])[0]
     expected = [UNKNOWN_TYPE, UNKNOWN_TYPE, 2, 1, UNKNOWN_TYPE, 3]
     assert image.types[[3, 6, 9, 12, 15, 18]].tolist() == expected
@@ -54,7 +54,7 @@ def test_spelling_does_not_matter(folder):
     assert read_images(folder, names)[0].types[[0, 3, 6, 9, 12, 15, 18]].tolist() == [0, 4, 2, 1, 1, 3, 3]
 
 
-def wrong_map(key, value):
+def write_wrong_map(key, value):
     content = {"inst_map": np.ones((40, 64)), "type_map": np.ones((40, 64))}
     if value is None:
         del content[key]
@@ -70,9 +70,9 @@ BAD = {
         lambda folder: (p := folder / "Labels" / "train_1.mat").write_bytes(p.read_bytes()[:400]),
         r"train_1\.mat is not a readable MATLAB",
     ),
-    "no map": (wrong_map("type_map", None), r"train_1\.mat has no type_map"),
-    "shape": (wrong_map("inst_map", np.ones((40, 63))), r"inst_map of .*train_1\.mat is \(40, 63\)"),
-    "types": (wrong_map("type_map", np.full((40, 64), 8)), r"type_map of .*train_1\.mat has values 8 to 8"),
+    "no map": (write_wrong_map("type_map", None), r"train_1\.mat has no type_map"),
+    "shape": (write_wrong_map("inst_map", np.ones((40, 63))), r"inst_map of .*train_1\.mat is \(40, 63\)"),
+    "types": (write_wrong_map("type_map", np.full((40, 64), 8)), r"type_map of .*train_1\.mat has values 8 to 8"),
 }
 
 

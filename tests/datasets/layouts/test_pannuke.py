@@ -1,4 +1,4 @@
-"""PanNuke's folds: found where they are published, converted on access, ids made unique, bad ones named."""
+"""PanNuke: folds are found as published, converted on access and renumbered; bad ones are named."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ NAMES = ("background", "inflammatory", "neoplastic", "non-neoplastic epithelial"
 
 
 def write_fold(folder, masks_folder=None, count=3, dtype=np.float64):
-    """Write images whose red tells their number, each with two nuclei of the same id in two channels."""
+    """Write images whose red value is their number, each with two nuclei of the same id in two channels."""
     masks_folder = masks_folder or folder
     for path in {folder, masks_folder}:
         path.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def write_fold(folder, masks_folder=None, count=3, dtype=np.float64):
     masks[:, 2:10, 2:10, 0] = 4  # neoplastic
     masks[:, 12:20, 2:10, 0] = 9
     masks[:, 8:16, 20:30, 1] = 4  # inflammatory
-    masks[:, 2:10, 6:14, 4] = 4  # epithelial, half of it under the first
+    masks[:, 2:10, 6:14, 4] = 4  # epithelial, half of it covered by the first
     masks[:, 25:30, 2:10, 3] = 1  # dead
     masks[..., 5] = masks[..., :5].sum(-1) == 0
     np.save(folder / "images.npy", images.astype(dtype))
@@ -45,13 +45,13 @@ def test_images_are_converted_on_access(tmp_path, dtype):
     image = images[1]
     assert (image.image.dtype, image.image[0, 0].tolist()) == (np.uint8, [1, 200, 200])
     assert (image.zoom, image.weight, image.tissue) == (2.0, 2.0, "Breast")
-    assert image is not images[1], "none is kept"
+    assert image is not images[1], "images are not cached"
     assert images[-1].tissue == "HeadNeck"
     with pytest.raises(IndexError):
         images[3]
 
 
-def test_nuclei_of_all_channels_are_apart_and_know_their_type(fold):
+def test_nuclei_of_all_channels_are_distinct_and_have_their_type(fold):
     image = read_images(fold, NAMES)[0]
     found = image.types[image.instances]
     assert len(np.unique(image.instances)) == 6
@@ -59,7 +59,7 @@ def test_nuclei_of_all_channels_are_apart_and_know_their_type(fold):
     assert (found[4, 4], found[14, 4]) == (2, 2)
     assert image.instances[4, 4] != image.instances[14, 4]
     assert (found[10, 25], found[4, 12], found[27, 4], found[0, 0]) == (1, 3, UNKNOWN_TYPE, 0)
-    assert found[4, 7] == 2, "where channels overlap the first one counts"
+    assert found[4, 7] == 2, "where channels overlap, the first one counts"
     assert read_images(fold)[0].types is None
     assert read_images(fold, ("background", "mitosis"))[0].types is None
 
@@ -72,13 +72,13 @@ def test_nuclei_of_all_channels_are_apart_and_know_their_type(fold):
         ("bg", "Neoplastic cells", "Inflammatory", "Connective/Soft tissue cells", "Dead Cells", "Epithelial"),
     ],
 )
-def test_types_are_read_by_the_names_that_others_give_them(fold, names):
+def test_types_are_found_by_the_names_of_other_projects(fold, names):
     image = read_images(fold, names)[0]
     found = image.types[image.instances]
     assert (found[4, 4], found[10, 25], found[27, 4], found[4, 12]) == (1, 2, 4, 5)
 
 
-def test_images_without_nuclei_are_known_to_be_background(fold):
+def test_images_without_nuclei_have_types(fold):
     masks = np.load(fold / "masks.npy")
     masks[1, ..., :5] = 0
     np.save(fold / "masks.npy", masks)
@@ -99,11 +99,11 @@ def test_the_published_nesting_is_found_for_one_fold_and_for_all(tmp_path):
         read_images(tmp_path, only=["fold3_000000"])
 
 
-def test_the_types_are_those_of_the_channels(fold):
+def test_type_names_follow_the_channels(fold):
     assert read_type_names(fold) == ("background", "neoplastic", "inflammatory", "connective", "dead", "epithelial")
 
 
-def test_patches_and_shares_come_from_a_fold_as_from_a_list(fold):
+def test_patches_and_shares_of_a_fold_equal_those_of_a_list(fold):
     lazy = read_images(fold, NAMES)
     listed = list(lazy)
     for one, other in zip(class_shares(lazy, 4).values(), class_shares(listed, 4).values(), strict=True):
@@ -113,7 +113,7 @@ def test_patches_and_shares_come_from_a_fold_as_from_a_list(fold):
     assert all((patch[name] == again[name]).all() for name in again)
 
 
-def spoil(name, content):
+def overwrite(name, content):
     def change(fold):
         if content is None:
             (fold / name).unlink()
@@ -126,14 +126,20 @@ def spoil(name, content):
 
 
 BAD = {
-    "missing": (spoil("masks.npy", None), r"masks\.npy is missing"),
-    "no array": (spoil("images.npy", b"PK\x03\x04 no array"), r"images\.npy is not a readable array"),
-    "empty": (spoil("images.npy", b""), r"images\.npy is not a readable array"),
-    "channels": (spoil("masks.npy", np.zeros((3, 32, 32, 5))), r"masks\.npy is float64 \(3, 32, 32, 5\)"),
-    "count": (spoil("masks.npy", np.zeros((2, 32, 32, 6))), r"masks\.npy is \(2, 32, 32, 6\), which does not fit"),
-    "pickle": (spoil("types.npy", np.array(["a", "b", None], object)), r"types\.npy is not a readable array of names"),
-    "tissues": (spoil("types.npy", np.array(["Colon"])), r"types\.npy is .*expected \(3,\)"),
-    "range": (spoil("images.npy", np.full((3, 32, 32, 3), 0.5)), r"images\.npy has values 0 to 1"),
+    "missing": (overwrite("masks.npy", None), r"masks\.npy is missing"),
+    "no array": (overwrite("images.npy", b"PK\x03\x04 no array"), r"images\.npy is not a readable array"),
+    "empty": (overwrite("images.npy", b""), r"images\.npy is not a readable array"),
+    "channels": (overwrite("masks.npy", np.zeros((3, 32, 32, 5))), r"masks\.npy is float64 \(3, 32, 32, 5\)"),
+    "count": (
+        overwrite("masks.npy", np.zeros((2, 32, 32, 6))),
+        r"masks\.npy is \(2, 32, 32, 6\), which does not match",
+    ),
+    "pickle": (
+        overwrite("types.npy", np.array(["a", "b", None], object)),
+        r"types\.npy is not a readable array of names",
+    ),
+    "tissues": (overwrite("types.npy", np.array(["Colon"])), r"types\.npy is .*expected \(3,\)"),
+    "range": (overwrite("images.npy", np.full((3, 32, 32, 3), 0.5)), r"images\.npy has values 0 to 1"),
 }
 
 
@@ -169,13 +175,11 @@ def test_a_truncated_array_is_named(fold):
         ("masks.npy", np.inf, "values 0.0 to inf; expected 0 to 2147483647"),
     ],
 )
-def test_an_image_with_values_that_are_none_is_named_or_skipped_when_the_fold_is_opened(
-    fold, caplog, name, value, found
-):
+def test_an_image_with_invalid_values_is_named_or_skipped(fold, caplog, name, value, found):
     array = np.load(fold / name)
     array[1, 0, 0, 0] = value
     np.save(fold / name, array)
-    words = rf"image 1 of .*{re.escape(name)} has {re.escape(found)}: .* leave out 'fold1_000001'"
+    words = rf"image 1 of .*{re.escape(name)} has {re.escape(found)}; .* leave out 'fold1_000001'"
     with pytest.raises(ValueError, match=words):
         read_images(fold)
     with caplog.at_level(logging.WARNING):
@@ -183,12 +187,12 @@ def test_an_image_with_values_that_are_none_is_named_or_skipped_when_the_fold_is
     assert re.search(words, caplog.text)
     assert [(image.name, image.weight) for image in images] == [("fold1_000000", 3.0), ("fold1_000002", 3.0)]
     assert [image.tissue for image in images] == ["Colon", "HeadNeck"]
-    assert len(read_images(fold, leave_out=["fold1_000001"])) == 2, "what is not wanted is not looked at"
+    assert len(read_images(fold, leave_out=["fold1_000001"])) == 2, "only selected images are checked"
     with pytest.raises(ValueError, match=r"no image of .* is left"):
         read_images(fold, only=["fold1_000001"], bad_files="skip")
 
 
-def test_the_channel_of_the_background_is_not_looked_at(fold):
+def test_the_background_channel_is_not_checked(fold):
     masks = np.load(fold / "masks.npy")
     masks[..., 5] = -1
     np.save(fold / "masks.npy", masks)

@@ -1,4 +1,4 @@
-"""Tissue classes: labels follow the folders, patches depend on their index alone, bad folders and files are named."""
+"""Tissue classes: labels follow the folders, patches depend on their index alone, bad files are named."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "tissue"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give three classes of flat images, red 50, 100 and 150; the last is TIFF."""
+    """Return three classes of uniform images with red 50, 100 and 150; the last class has TIFF files."""
     for number, name in enumerate(("ADI", "MUS", "TUM"), 1):
         (tmp_path / name).mkdir()
         image = np.full((30, 34, 3), (50 * number, 20, 40), np.uint8)
@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("patch_px", [24, 64])
-def test_images_to_judge_by_are_as_they_are(folder, patch_px):
+def test_validation_images_are_not_changed(folder, patch_px):
     images = TissueImages(folder, patch_px)
     assert images.class_names == ("ADI", "MUS", "TUM")
     items = list(images)
@@ -56,7 +56,7 @@ def test_patches_depend_on_their_index_alone(folder):
         again[100]
 
 
-def test_labels_of_patches_are_those_of_their_colour(folder):
+def test_patches_have_the_label_of_their_image(folder):
     plain = Augmentation(stain=0, restain=0, hue=0, saturation=0, brightness=0, contrast=0, blur=0, noise=0)
     items = list(TissuePatches(TissueImages(folder, 24), length=30, seed=1, augmentation=plain))
     assert {item["label"].item() for item in items} == {0, 1, 2}
@@ -65,16 +65,16 @@ def test_labels_of_patches_are_those_of_their_colour(folder):
 
 
 def test_a_folder_without_classes_or_a_class_without_images_is_refused(folder):
-    with pytest.raises(ValueError, match="expected a folder for each class"):
+    with pytest.raises(ValueError, match="expected one folder per class"):
         TissueImages(folder / "ADI", 24)
-    with pytest.raises(ValueError, match="no folder of tissue classes"):
+    with pytest.raises(ValueError, match="not a folder of tissue classes"):
         TissueImages(folder / "none", 24)
     (folder / "EMPTY").mkdir()
     with pytest.raises(ValueError, match="EMPTY"):
         TissueImages(folder, 24)
 
 
-def test_an_image_that_is_none_is_named_or_skipped(folder, caplog):
+def test_an_unreadable_image_is_named_or_skipped(folder, caplog):
     (folder / "MUS" / "0.png").write_bytes(b"not a picture")
     words = r"MUS/0\.png is not a readable image"
     with pytest.raises(ValueError, match=words):
@@ -91,7 +91,7 @@ def test_an_image_that_is_none_is_named_or_skipped(folder, caplog):
         TissueImages(folder, 24, bad_files="ask")
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/tissue, NCT-CRC-HE patches, is not here")
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/tissue, NCT-CRC-HE patches, is not available")
 def test_real_patches_are_read():
     images = TissueImages(REAL, 128)
     assert len(images) == 90

@@ -1,4 +1,4 @@
-"""Augmentation: the instance map moves with the picture, ids stay true, colours stay in range."""
+"""Augmentation: the instance map moves with the picture, ids are traced, colours stay in range."""
 
 import dataclasses
 
@@ -12,13 +12,13 @@ from skimage.measure import label
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
 from napari_pathprune.datasets.patches.stain import look_of
 
-STILL = Augmentation(
+UNCHANGED = Augmentation(
     scale=(1.0, 1.0), stain=0, restain=0, hue=0, saturation=0, brightness=0, contrast=0, blur=0, blur_px=0.3, noise=0
 )
 
 
-def picture(instances):
-    """Paint each nucleus in a grey of its own."""
+def paint(instances):
+    """Paint each nucleus in a grey value of its own."""
     return np.repeat((instances * 20 + 30).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -36,35 +36,35 @@ def tissue():
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), zoom=st.sampled_from([0.5, 1.0, 2.0]), patch_px=st.sampled_from([31, 64, 150]))
-def test_every_nucleus_of_a_patch_knows_where_it_came_from(seed, zoom, patch_px):
+def test_every_nucleus_of_a_patch_is_traced_to_the_image(seed, zoom, patch_px):
     instances = np.zeros((64, 80), np.int32)
     instances[5:30, 8:35], instances[28:60, 36:70], instances[30:50, 4:30] = 3, 7, 9
     patch, parts, source = warp(
-        picture(instances), instances, patch_px, zoom, Augmentation(), np.random.default_rng(seed)
+        paint(instances), instances, patch_px, zoom, Augmentation(), np.random.default_rng(seed)
     )
     assert patch.shape == (3, patch_px, patch_px)
     assert 0 <= patch.min() <= patch.max() <= 255
     assert parts.shape == (patch_px, patch_px)
     ids = np.unique(parts[parts > 0])
-    np.testing.assert_array_equal(ids, np.arange(1, len(source)))  # 1..n without a gap
+    np.testing.assert_array_equal(ids, np.arange(1, len(source)))  # 1 to n without gaps
     assert source[0] == 0
     assert set(source[1:].tolist()) <= {3, 7, 9}
     inside = parts > 0
-    for number in ids:  # one nucleus is one piece
+    for number in ids:  # each nucleus is one connected component
         assert label(parts == number, connectivity=1).max() == 1
-    # where the colour is that of a nucleus beyond doubt, the map says the same nucleus
+    # where the colour clearly belongs to a nucleus, the map agrees
     agree = np.abs(source[parts] * 20 + 30 - patch[0].numpy()) <= 1
     assert agree.mean() > 0.6
     if inside.any():
         assert agree[inside].mean() > 0.5
 
 
-def test_without_scale_nuclei_keep_their_area(two_discs):
+def test_nuclei_keep_their_area_at_scale_1(two_discs):
     areas = {3: [], 7: []}
     for seed in range(40):
-        _, parts, source = warp(picture(two_discs), two_discs, 64, 1.0, STILL, np.random.default_rng(seed))
-        whole = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-        for number in set(range(1, len(source))) - set(whole.tolist()):
+        _, parts, source = warp(paint(two_discs), two_discs, 64, 1.0, UNCHANGED, np.random.default_rng(seed))
+        at_edge = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+        for number in set(range(1, len(source))) - set(at_edge.tolist()):
             areas[int(source[number])].append(int((parts == number).sum()))
     for number, found in areas.items():
         expected = (two_discs == number).sum()
@@ -73,32 +73,32 @@ def test_without_scale_nuclei_keep_their_area(two_discs):
 
 
 def test_zoom_magnifies(two_discs):
-    _, parts, source = warp(picture(two_discs), two_discs, 160, 2.0, STILL, np.random.default_rng(3))
+    _, parts, source = warp(paint(two_discs), two_discs, 160, 2.0, UNCHANGED, np.random.default_rng(3))
     sizes = [(parts == number).sum() for number in range(1, len(source)) if source[number] == 7]
     assert max(sizes) == pytest.approx(4 * (two_discs == 7).sum(), rel=0.15)
 
 
-def test_patches_are_turned_and_mirrored(two_discs):
-    marked = picture(two_discs)
-    patches = [warp(marked, two_discs, 48, 1.0, STILL, np.random.default_rng(seed))[0] for seed in range(6)]
+def test_patches_differ_by_rotation_and_mirroring(two_discs):
+    marked = paint(two_discs)
+    patches = [warp(marked, two_discs, 48, 1.0, UNCHANGED, np.random.default_rng(seed))[0] for seed in range(6)]
     for i, one in enumerate(patches):
         for other in patches[:i]:
             assert (one - other).abs().mean() > 1
 
 
 @pytest.mark.parametrize("other", [False, True])
-def test_still_settings_leave_the_colours_as_they_are(tissue, other):
+def test_zero_ranges_leave_the_colours_unchanged(tissue, other):
     patch = as_patch(tissue)
-    same = colour(patch.clone(), look_of(tissue[::-1]) if other else None, STILL, np.random.default_rng(0))
+    same = colour(patch.clone(), look_of(tissue[::-1]) if other else None, UNCHANGED, np.random.default_rng(0))
     torch.testing.assert_close(same, patch, atol=0.1, rtol=0)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10**6), grey=st.sampled_from([None, 0, 255]))
-def test_colours_stay_pixels(tissue, seed, grey):
-    wild = Augmentation(stain=0.9, restain=1, hue=0.5, saturation=1, brightness=0.5, contrast=0.9, noise=40)
+def test_colours_stay_in_range(tissue, seed, grey):
+    strong = Augmentation(stain=0.9, restain=1, hue=0.5, saturation=1, brightness=0.5, contrast=0.9, noise=40)
     image = tissue if grey is None else np.full_like(tissue, grey)
-    changed = colour(as_patch(image), look_of(tissue), wild, np.random.default_rng(seed))
+    changed = colour(as_patch(image), look_of(tissue), strong, np.random.default_rng(seed))
     assert (changed.shape, changed.dtype) == ((3, *tissue.shape[:2]), torch.float32)
     assert changed.isfinite().all()
     assert 0 <= changed.min() <= changed.max() <= 255
@@ -109,8 +109,8 @@ def test_colours_stay_pixels(tissue, seed, grey):
     [({"stain": 0.5}, 1), ({"hue": 0.3}, 1), ({"saturation": 0.9}, 1), ({"brightness": 0.3}, 1), ({"contrast": 0.5}, 1),
      ({"noise": 30.0}, 1), ({"blur": 1.0, "blur_px": 3.0}, 1), ({"restain": 1.0}, 1)],
 )  # fmt: skip
-def test_each_setting_changes_something(tissue, setting, least):
-    moved = dataclasses.replace(STILL, **setting)
+def test_each_setting_has_an_effect(tissue, setting, least):
+    moved = dataclasses.replace(UNCHANGED, **setting)
     other = np.clip(tissue.astype(int) // 2 + 90, 0, 255).astype(np.uint8)
     changes = [
         (colour(as_patch(tissue), look_of(other), moved, np.random.default_rng(seed)) - as_patch(tissue)).abs().mean()
@@ -119,12 +119,12 @@ def test_each_setting_changes_something(tissue, setting, least):
     assert max(changes) > least
 
 
-def test_a_generator_is_all_that_a_patch_depends_on(tissue, two_discs):
+def test_a_patch_depends_on_its_generator_alone(tissue, two_discs):
     state = torch.get_rng_state()
 
     def patch(seed):
         rng = np.random.default_rng(seed)
-        cut, _, _ = warp(picture(two_discs), two_discs, 48, 1.0, Augmentation(), rng)
+        cut, _, _ = warp(paint(two_discs), two_discs, 48, 1.0, Augmentation(), rng)
         return colour(cut, look_of(tissue), Augmentation(restain=1.0, blur=1.0), rng)
 
     first = patch(3)

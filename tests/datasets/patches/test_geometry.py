@@ -1,4 +1,4 @@
-"""Geometry: picture and instance map are cut, turned and mirrored as one, and mirrored beyond the image."""
+"""Geometry: picture and instance map are transformed alike, and mirrored beyond the image."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_quarter_turns_are_exact(image, patch_px, mirrored, quarters):
 
 
 @pytest.mark.parametrize("first", [2**24, 2**31 - 4])
-def test_large_ids_that_follow_each_other_stay_apart(image, first):
+def test_large_consecutive_ids_stay_distinct(image, first):
     instances = np.zeros((40, 50), np.int32)
     instances[:20, :25], instances[:20, 25:], instances[20:, :25] = first + 1, first + 2, first + 3
     _, moved = cut(image, instances, 30, View((20, 25), 1.3, 20.0))
@@ -38,14 +38,14 @@ def test_large_ids_that_follow_each_other_stay_apart(image, first):
     assert moved.unique().tolist() == [0, first + 1, first + 2, first + 3]
 
 
-def test_beyond_the_image_it_is_mirrored_as_often_as_needed(image):
+def test_the_image_is_mirrored_repeatedly_beyond_its_edges(image):
     patch, moved = cut(image, image[..., 1].astype(np.int32), 150, View((20, 25)))
     expected = np.pad(image, ((55, 55), (50, 50), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(as_image(patch), expected)
     np.testing.assert_array_equal(moved.numpy(), expected[..., 1])
 
 
-def test_any_view_fills_the_patch_with_the_image():
+def test_any_view_fills_the_patch():
     white = np.full((30, 40, 3), 255, np.uint8)
     for seed in range(30):
         rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def test_any_view_fills_the_patch_with_the_image():
         assert torch.equal(moved, torch.ones(33, 33, dtype=torch.int32)), view
 
 
-def test_views_cover_the_image_and_all_that_is_asked_for():
+def test_views_cover_the_image_and_the_ranges():
     views = [random_view((100, 300), 40, 2.0, (0.5, 2.0), np.random.default_rng(seed)) for seed in range(300)]
     ys, xs = (np.array([view.centre[axis] for view in views]) for axis in (0, 1))
     assert (ys.min(), xs.min()) >= (5, 5)

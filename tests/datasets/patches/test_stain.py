@@ -1,4 +1,4 @@
-"""Stains: density goes up and down by the factor asked for; a look is taken over as far as asked for."""
+"""Stains: densities change by the given factor, and a look is transferred with the given strength."""
 
 import numpy as np
 import pytest
@@ -19,30 +19,30 @@ def as_patch(image):
     return torch.from_numpy(image.transpose(2, 0, 1).copy()).float()
 
 
-def test_restain_takes_over_the_look_as_far_as_asked_for(tissue):
+def test_restaining_transfers_the_look_with_a_strength(tissue):
     other = (tissue * 0.6 + 40).astype(np.uint8)
     patch, look = as_patch(tissue), look_of(other)
     torch.testing.assert_close(restain(patch, look, 0.0), patch, atol=1.0, rtol=0)
-    taken = restain(patch, look, 1.0).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(look_of(taken).mean, look.mean, atol=0.5)
-    np.testing.assert_allclose(look_of(taken).spread, look.spread, rtol=0.05)
+    restained = restain(patch, look, 1.0).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(look_of(restained).mean, look.mean, atol=0.5)
+    np.testing.assert_allclose(look_of(restained).spread, look.spread, rtol=0.05)
     halfway = restain(patch, look, 0.5).mean((1, 2)).numpy()
     assert (np.abs(halfway - (tissue.mean((0, 1)) + other.mean((0, 1))) / 2) < 8).all()
 
 
-def test_a_flat_image_can_be_restained(tissue):
+def test_a_uniform_image_can_be_restained(tissue):
     white = np.full((8, 8, 3), 255, np.uint8)
     for image, other in ((white, tissue), (tissue, white)):
         assert restain(as_patch(image), look_of(other), 1.0).isfinite().all()
 
 
-def test_the_look_of_a_large_image_is_that_of_its_pixels(tissue):
+def test_the_look_does_not_depend_on_the_size(tissue):
     small, large = look_of(tissue), look_of(tissue.repeat(20, axis=0).repeat(20, axis=1))
     np.testing.assert_allclose(large.mean, small.mean, atol=1.0)
     np.testing.assert_allclose(large.spread, small.spread, rtol=0.1)
 
 
-def test_one_stain_is_changed_alone():
+def test_each_stain_changes_independently():
     stains = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
     for number in range(3):
         factors = np.ones(3)

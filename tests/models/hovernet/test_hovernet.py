@@ -1,4 +1,4 @@
-"""HoVer-Net: published sizes and keys, any input that fits, and a clear word on those that do not."""
+"""HoVer-Net has the published sizes and keys, takes any valid input and refuses others with a clear message."""
 
 import re
 
@@ -21,7 +21,7 @@ def tiny(request):
 
 @pytest.fixture
 def without_initialisation(monkeypatch):
-    """Leave the memory of large networks untouched where only shapes count."""
+    """Skip the initialisation of large networks where only shapes count."""
     for name in ("kaiming_normal_", "kaiming_uniform_"):
         monkeypatch.setattr(nn.init, name, lambda tensor, **_: tensor)
 
@@ -56,7 +56,7 @@ def test_published_patch_sizes_and_branches(mode, inputs, outputs, num_types):
 
 @settings(max_examples=6, deadline=None)
 @given(height=st.integers(0, 8), width=st.integers(0, 8))
-def test_any_size_that_fits_gives_maps_of_the_foretold_shape(tiny, height, width):
+def test_any_valid_size_gives_maps_of_the_predicted_shape(tiny, height, width):
     smallest = tiny.nearest_sizes(0)[0]
     sizes = smallest + 8 * height, smallest + 8 * width
     shapes = {tuple(m.shape[2:]) for m in run(tiny, *sizes).values()}
@@ -64,14 +64,14 @@ def test_any_size_that_fits_gives_maps_of_the_foretold_shape(tiny, height, width
     assert min(next(iter(shapes))) > 0
 
 
-def test_the_smallest_size_is_the_smallest(tiny):
-    """One step of eight pixels less leaves nothing to predict."""
+def test_nothing_below_the_smallest_size_is_valid(tiny):
+    """The maps of the smallest size are at most 8 px wide, and 8 px less would leave nothing."""
     smallest, _ = tiny.nearest_sizes(0)
     assert 0 < tiny.output_shape(smallest, smallest)[0] <= 8
 
 
 @given(size_px=st.integers(-5, 2000))
-def test_nearest_sizes_enclose_and_are_eight_apart(tiny, size_px):
+def test_nearest_sizes_enclose_the_length_and_differ_by_8_px(tiny, size_px):
     below, above = tiny.nearest_sizes(size_px)
     tiny.output_shape(below, above)
     if size_px >= below:
@@ -82,7 +82,7 @@ def test_nearest_sizes_enclose_and_are_eight_apart(tiny, size_px):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (257, 256), (256, 100), (129, 130), (3, 512)])
-def test_a_misfit_names_sizes_that_fit_and_those_run(tiny, size):
+def test_an_invalid_size_is_reported_with_valid_ones(tiny, size):
     with pytest.raises(ValueError, match=f"{size[0]} x {size[1]} px") as caught:
         tiny(torch.zeros(1, 3, *size))
     named = re.search(r"make (\d+) px (\d+)(?: or (\d+))? px", str(caught.value))
@@ -92,16 +92,17 @@ def test_a_misfit_names_sizes_that_fit_and_those_run(tiny, size):
 
 
 @pytest.mark.parametrize("size", [(252, 252), (260, 256), (256, 268)])
-def test_sizes_that_would_break_the_skips_are_refused(tiny, size):
+def test_sizes_that_break_the_skip_connections_are_refused(tiny, size):
     with pytest.raises(ValueError, match="cannot take"):
         tiny(torch.zeros(1, 3, *size))
 
 
 def test_maps_do_not_depend_on_where_the_input_was_cut(tiny_hovernet):
-    """The encoder's zero padding reaches in 3 (stem) + 3 (d0) + 7 (d1) + 22 (d2) + 20 (d3) px; deeper, maps move along.
+    """Maps are the same up to a shift, apart from the border that zero padding reaches.
 
-    The decoder pads nothing but its last convolution, and sees just to the border from its first pixel. In double
-    precision: which float32 convolution is picked, and so its rounding, depends on the size and on the machine.
+    The encoder's padding reaches 3 (stem) + 3 (d0) + 7 (d1) + 22 (d2) + 20 (d3) px inwards. The decoder pads only its
+    last convolution, and its first pixel sees exactly to the border. The test uses double precision, because the
+    choice of a float32 convolution, and with it the rounding, depends on the size and the machine.
     """
     torch.manual_seed(2)
     image = torch.rand(1, 3, 336, 320, dtype=torch.float64) * 255
@@ -114,7 +115,7 @@ def test_maps_do_not_depend_on_where_the_input_was_cut(tiny_hovernet):
         same = whole[name][:, :, dy : dy + 164, dx : dx + 164]
         inner = (..., slice(56, -56), slice(56, -56))
         torch.testing.assert_close(maps[inner], same[inner], rtol=0, atol=1e-9)
-        assert not torch.allclose(maps, same, rtol=0, atol=1e-3), "the border should differ: padding is not the image"
+        assert not torch.allclose(maps, same, rtol=0, atol=1e-3), "padding should change the border"
 
 
 def test_pixels_are_divided_by_255_inside(tiny_hovernet):
@@ -126,7 +127,7 @@ def test_pixels_are_divided_by_255_inside(tiny_hovernet):
     assert torch.equal(seen[0], torch.ones(1, 3, 96, 96))
 
 
-def test_images_of_a_batch_do_not_touch(tiny_hovernet):
+def test_images_of_a_batch_are_independent(tiny_hovernet):
     tiny_hovernet.double()
     images = torch.rand(2, 3, 104, 96, dtype=torch.float64) * 255
     with torch.inference_mode():
@@ -142,8 +143,8 @@ def test_every_parameter_is_used(tiny_hovernet):
     assert unused == []
 
 
-def test_horizontal_and_vertical_stay_apart_when_turned(tiny_hovernet):
-    """The network has no preferred axis of its own: transposed weights and image give transposed maps."""
+def test_transposed_weights_and_images_give_transposed_maps(tiny_hovernet):
+    """The network itself has no preferred axis."""
     tiny_hovernet.double()
     image = torch.rand(1, 3, 104, 112, dtype=torch.float64) * 255
     with torch.inference_mode():
@@ -169,7 +170,7 @@ def test_width_scales_channels_in_multiples_of_the_splits(width):
     assert model.conv_bot.in_channels == max(4, round(2048 * width / 4) * 4)
 
 
-# Keys of the checkpoints that the original implementation publishes (its variables_tf2pytorch.csv lists them all).
+# Some keys of the original implementation's checkpoints; its variables_tf2pytorch.csv lists all of them.
 PUBLISHED = {
     "conv0./.weight": (64, 3, 7, 7),
     "conv0.bn.weight": (64,),
@@ -237,7 +238,7 @@ def test_original_mode_has_decoder_kernels_of_five():
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"mode": "slow"}, "'fast' and 'original'"),
+        ({"mode": "slow"}, "mode='slow'; expected 'fast' or 'original'"),
         ({"num_types": 1}, "counts the background"),
         ({"num_types": -3}, "counts the background"),
         ({"width": 0.0}, "above 0"),
@@ -246,6 +247,6 @@ def test_original_mode_has_decoder_kernels_of_five():
         ({"width": 64.0}, "at most 4"),
     ],
 )
-def test_settings_that_make_no_network_are_refused(config, words):
+def test_settings_out_of_range_are_refused(config, words):
     with pytest.raises(ValueError, match=words):
         HoVerNet(**config)

@@ -1,4 +1,4 @@
-"""Padding, upsampling and cropping: small things whose off-by-ones would shift every nucleus."""
+"""Padding, upsampling and cropping, where an off-by-one would shift every nucleus."""
 
 import pytest
 import torch
@@ -13,12 +13,12 @@ from napari_pathprune.models.hovernet.hovernet_blocks import DenseBlock, Residua
     ("kernel_px", "stride_px", "before", "after"),
     [(3, 1, 1, 1), (7, 1, 3, 3), (5, 1, 2, 2), (3, 2, 0, 1), (1, 2, 0, 0)],
 )
-def test_same_pad_puts_the_odd_pixel_below_and_to_the_right(kernel_px, stride_px, before, after):
+def test_same_padding_adds_an_odd_pixel_below_and_on_the_right(kernel_px, stride_px, before, after):
     padded = SamePad(kernel_px, stride_px)(torch.ones(1, 1, 4, 6))
     assert padded.shape == (1, 1, 4 + before + after, 6 + before + after)
     inside = padded[:, :, before : before + 4, before : before + 6]
     assert inside.eq(1).all()
-    assert padded.sum() == 24  # zeros around
+    assert padded.sum() == 24  # zeros elsewhere
 
 
 @given(
@@ -26,7 +26,7 @@ def test_same_pad_puts_the_odd_pixel_below_and_to_the_right(kernel_px, stride_px
     stride_px=st.sampled_from([1, 2]),
     height=st.integers(2, 12).map(lambda half: 2 * half),
 )
-def test_same_pad_keeps_the_size_divided_by_the_stride(kernel_px, stride_px, height):
+def test_same_padding_gives_the_size_divided_by_the_stride(kernel_px, stride_px, height):
     layer = nn.Sequential(SamePad(kernel_px, stride_px), nn.Conv2d(1, 1, kernel_px, stride=stride_px))
     assert layer(torch.zeros(1, 1, height, 8)).shape[2:] == (height // stride_px, 8 // stride_px)
 
@@ -53,7 +53,7 @@ def test_residual_block_adds_each_unit_to_the_stream():
     x = torch.randn(1, 4, 8, 12)
     shortcut = nn.functional.conv2d(x, block.shortcut.weight, stride=2)
     assert shortcut.shape == (1, 16, 4, 6)
-    torch.testing.assert_close(block(x), block.blk_bna(shortcut))  # silent units leave the shortcut
+    torch.testing.assert_close(block(x), block.blk_bna(shortcut))  # with silenced units only the shortcut is left
 
 
 def test_dense_block_keeps_its_input_and_adds_growth():

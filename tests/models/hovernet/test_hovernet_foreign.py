@@ -1,4 +1,4 @@
-"""Checkpoints of other implementations: every key is accounted for, and the network is the same."""
+"""Checkpoints of other implementations give the same network, with every key accounted for."""
 
 import pytest
 import torch
@@ -8,33 +8,33 @@ from napari_pathprune.models.hovernet.hovernet_foreign import UNPOOL, convert_ho
 from napari_pathprune.workflows.checkpoint import load, save
 
 
-def original(weights):
-    """As the original implementation saves a training state."""
+def make_original(weights):
+    """Return a checkpoint as the original implementation saves it."""
     return {"desc": weights, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]}, "lr_scheduler": {"step": 3}}
 
 
-def prefixed(weights):
-    """As it saves from data-parallel training."""
-    return original({f"module.{name}": tensor for name, tensor in weights.items()})
+def make_prefixed(weights):
+    """Return a checkpoint as the original implementation saves it from data-parallel training."""
+    return make_original({f"module.{name}": tensor for name, tensor in weights.items()})
 
 
-def flat(weights):
-    """As TIAToolbox saves."""
+def make_flat(weights):
+    """Return a checkpoint as TIAToolbox saves it."""
     return weights
 
 
 @pytest.mark.parametrize(
-    ("dress", "mode", "num_types"),
+    ("convert", "mode", "num_types"),
     [
-        (original, "fast", 5),
-        (prefixed, "fast", None),
-        (flat, "fast", 5),
-        (original, "original", None),
-        (prefixed, "original", 3),
-        (flat, "original", None),
+        (make_original, "fast", 5),
+        (make_prefixed, "fast", None),
+        (make_flat, "fast", 5),
+        (make_original, "original", None),
+        (make_prefixed, "original", 3),
+        (make_flat, "original", None),
     ],
 )
-def test_each_format_gives_the_network_back(tmp_path, dress, mode, num_types):
+def test_each_format_gives_the_same_network(tmp_path, convert, mode, num_types):
     torch.manual_seed(6)
     model = HoVerNet(mode=mode, num_types=num_types, width=0.0625).eval()
     for module in model.modules():
@@ -43,7 +43,7 @@ def test_each_format_gives_the_network_back(tmp_path, dress, mode, num_types):
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
     weights = dict(model.state_dict())
     path = tmp_path / "hovernet.tar"
-    torch.save(dress(weights | {UNPOOL: torch.ones(2, 2)}), path)
+    torch.save(convert(weights | {UNPOOL: torch.ones(2, 2)}), path)
     loaded = load(path)
     assert set(loaded.weights) == set(weights)  # every key, and no other
     assert loaded.config == {"mode": mode, "num_types": num_types, "width": 0.0625}
@@ -57,23 +57,23 @@ def test_each_format_gives_the_network_back(tmp_path, dress, mode, num_types):
 
 @pytest.mark.parametrize("ending", ["tar", "pth", "pt"])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_the_ending_does_not_matter(tmp_path, tiny_hovernet, ending, zipped):
+def test_any_extension_is_read(tmp_path, tiny_hovernet, ending, zipped):
     path = tmp_path / f"model.{ending}"
-    torch.save(flat(tiny_hovernet.state_dict()), path, _use_new_zipfile_serialization=zipped)
+    torch.save(make_flat(tiny_hovernet.state_dict()), path, _use_new_zipfile_serialization=zipped)
     assert load(path).config == {"mode": "fast", "num_types": 4, "width": 0.0625}
 
 
-def test_a_foreign_checkpoint_can_be_kept_as_one_of_ours(tmp_path, tiny_hovernet):
-    torch.save(original(tiny_hovernet.state_dict()), tmp_path / "model.tar")
+def test_a_foreign_checkpoint_can_be_saved_as_our_own(tmp_path, tiny_hovernet):
+    torch.save(make_original(tiny_hovernet.state_dict()), tmp_path / "model.tar")
     save(load(tmp_path / "model.tar"), tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     assert again.lineage == ({"step": "imported", "file": "model.tar"},)
     assert all(torch.equal(again.weights[name], tensor) for name, tensor in tiny_hovernet.state_dict().items())
 
 
-def test_prefix_and_upsampling_constant_go_and_nothing_else():
+def test_only_the_prefix_and_the_upsampling_constant_are_removed():
     weights = convert_hovernet_weights(
-        prefixed({"conv_bot.weight": torch.ones(2), "a.module.b": torch.ones(1), UNPOOL: torch.ones(2, 2)}), "x"
+        make_prefixed({"conv_bot.weight": torch.ones(2), "a.module.b": torch.ones(1), UNPOOL: torch.ones(2, 2)}), "x"
     )
     assert list(weights) == ["conv_bot.weight", "a.module.b"]
 
@@ -91,7 +91,7 @@ def test_prefix_and_upsampling_constant_go_and_nothing_else():
         {"epoch": 5},
     ],
 )
-def test_what_is_no_state_dict_is_refused(tmp_path, content):
+def test_content_that_is_not_a_state_dict_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(ValueError, match=r"x\.pth holds no state dict of a HoVer-Net; expected tensors, or"):
         load(tmp_path / "x.pth")
@@ -104,7 +104,7 @@ def test_another_upsampling_is_refused():
 
 @pytest.mark.parametrize("key", ["conv0./.weight", "decoder.np.u3.conva.weight", "decoder.hv.u0.conv.weight"])
 @pytest.mark.parametrize("how", ["missing", "a number", "a vector"])
-def test_another_network_is_refused_with_the_key_it_lacks(tiny_hovernet, key, how):
+def test_another_network_is_refused_with_the_missing_key(tiny_hovernet, key, how):
     weights = dict(tiny_hovernet.state_dict())
     if how == "missing":
         del weights[key]
@@ -114,13 +114,13 @@ def test_another_network_is_refused_with_the_key_it_lacks(tiny_hovernet, key, ho
         infer_hovernet_config(weights, "net.tar")
 
 
-def test_a_types_branch_that_is_none_is_refused(tiny_hovernet):
+def test_an_invalid_type_branch_is_refused(tiny_hovernet):
     weights = dict(tiny_hovernet.state_dict()) | {"decoder.tp.u0.conv.weight": torch.tensor(1.0)}
     with pytest.raises(ValueError, match=r"no convolution 'decoder\.tp\.u0\.conv\.weight'"):
         infer_hovernet_config(weights, "net.tar")
 
 
-def test_an_empty_state_dict_is_no_hovernet(tmp_path):
+def test_an_empty_state_dict_is_refused(tmp_path):
     torch.save({}, tmp_path / "x.pth")
     with pytest.raises(ValueError, match="is not a HoVer-Net"):
         load(tmp_path / "x.pth")
@@ -128,12 +128,12 @@ def test_an_empty_state_dict_is_no_hovernet(tmp_path):
 
 def test_other_decoder_kernels_are_refused(tiny_hovernet):
     weights = dict(tiny_hovernet.state_dict()) | {"decoder.np.u3.conva.weight": torch.zeros(16, 64, 7, 7)}
-    with pytest.raises(ValueError, match=r"kernels of 7 px; HoVer-Net has 3 .fast. or 5 .original."):
+    with pytest.raises(ValueError, match=r"kernels of 7 px; expected 3 .fast. or 5 .original."):
         infer_hovernet_config(weights, "net.tar")
 
 
-def test_keys_of_a_larger_network_are_named_when_the_model_is_built(tmp_path, tiny_hovernet):
-    """HoVer-Net+ has a further branch; it must not be dropped in silence."""
+def test_unknown_keys_are_named_when_the_model_is_built(tmp_path, tiny_hovernet):
+    """HoVer-Net+ has another branch, which must not be dropped silently."""
     weights = dict(tiny_hovernet.state_dict()) | {"decoder.ls.u0.conv.weight": torch.zeros(5, 4, 1, 1)}
     torch.save(weights, tmp_path / "plus.pth")
     with pytest.raises(ValueError, match=r"1 are unknown \(decoder\.ls\.u0\.conv\.weight\)"):

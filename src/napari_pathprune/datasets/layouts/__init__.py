@@ -1,1 +1,1 @@
-"""The layouts in which annotated images are published, one file each."""
+"""Layouts of annotated images on disk, one file for each layout."""

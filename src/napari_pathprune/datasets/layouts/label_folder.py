@@ -1,4 +1,4 @@
-"""Our own layout of annotated images: pictures, label maps and tables of classes in folders side by side."""
+"""The project's own layout: folders of pictures, label maps and tables of classes, side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, find_
 
 
 def read_label_folder(folder: Path, selection: ImageSelection) -> list[AnnotatedImage]:
-    """Read ``images/*.png``, ``labels/*.tif`` and, if typed, ``classes/*.csv``; see `datasets.read_images`."""
+    """Read ``images/*.png``, ``labels/*.tif`` and ``classes/*.csv``; see `datasets.read_images.read_images`."""
     paths = {path.stem: path for path in sorted((folder / "images").glob("*.png"))}
     if not paths:
         found = "there are no images in" if folder.is_dir() else "there is no folder"
@@ -33,22 +33,22 @@ def read_label_folder(folder: Path, selection: ImageSelection) -> list[Annotated
 
 
 def read_label_folder_classes(folder: Path) -> tuple[ClassNames, ...]:
-    """Name the classes that the tables mention, in the order of their ids; one that is spelt in two ways is one."""
+    """Return the names of the classes in the tables, ordered by class id; two spellings of a name count as one."""
     found: dict[str, int] = {}
     for path in sorted((folder / "classes").glob("*.csv")):
         for row in _rows(path, "label, class_id, class_name"):
             try:
                 found |= {row["class_name"]: int(row["class_id"])} if row["class_name"] else {}
             except (KeyError, TypeError, ValueError) as error:
-                raise _no_table(path, "label, class_id, class_name") from error
-    spelt: dict[str, str] = {"background": ""}
+                raise _table_error(path, "label, class_id, class_name") from error
+    spellings: dict[str, str] = {"background": ""}
     for name in sorted(found, key=lambda name: found[name]):
-        spelt.setdefault(normalise_name(name), name)
-    return tuple((name,) for name in spelt.values() if name)
+        spellings.setdefault(normalise_name(name), name)
+    return tuple((name,) for name in spellings.values() if name)
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as (H, W, 3) RGB; one that is not readable is a ValueError."""
+    """Read a picture as (H, W, 3) uint8, RGB; raise a ValueError if it is not readable."""
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if pixels is None:
         raise ValueError(f"{path} is not a readable image; replace it or remove it")
@@ -58,25 +58,25 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 def _read_labels(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:
     if not path.exists():
-        raise ValueError(f"{path} is missing: every image needs an instance map of the same name")
+        raise ValueError(f"{path} is missing; every image needs an instance map of the same name")
     try:
         instances: NDArray[np.integer] = tifffile.imread(path)
-    except Exception as error:  # damaged TIFFs fail in as many ways as there are codecs
+    except Exception as error:  # damaged TIFFs raise different errors for each codec
         raise ValueError(f"{path} is not a readable TIFF: {error}") from error
     if instances.shape != shape:
         raise ValueError(f"{path} is {instances.shape}, but its image is {shape}")
     if instances.dtype.kind not in "iu":
-        raise ValueError(f"{path} is {instances.dtype}; expected whole numbers: save it as uint16 or int32")
-    least, highest, most = instances.min(), instances.max(), np.iinfo(np.int32).max
-    if not (least >= 0 and highest <= most):
+        raise ValueError(f"{path} is {instances.dtype}; expected whole numbers; save it as uint16 or int32")
+    lowest, highest, limit = instances.min(), instances.max(), np.iinfo(np.int32).max
+    if not (lowest >= 0 and highest <= limit):
         raise ValueError(
-            f"{path} has ids {least} to {highest}; expected 0, the background, to {most}: number its nuclei from 1 on"
+            f"{path} has ids {lowest} to {highest}; expected 0 (background) to {limit}; number its nuclei from 1"
         )
     return instances.astype(np.int32)
 
 
 def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.int64] | None:
-    """Read the type of every instance id; None if there are nuclei, but none has a known one."""
+    """Read the type of every instance id; None if there are nuclei but none has a known type."""
     if not path.exists() or not type_names:
         return None
     types = np.full(ids + 1, UNKNOWN_TYPE, np.int64)
@@ -86,9 +86,9 @@ def _read_types(path: Path, type_names: Sequence[str], ids: int) -> NDArray[np.i
         try:
             label, name = int(row["label"]), row["class_name"]
         except (KeyError, TypeError, ValueError) as error:
-            raise _no_table(path, "label, class_name") from error
+            raise _table_error(path, "label, class_name") from error
         if not 0 < label <= ids:
-            raise ValueError(f"{path} gives nucleus {label} a class, but the ids of its label map are 1 to {ids}")
+            raise ValueError(f"{path} gives nucleus {label} a class, but its label map has the ids 1 to {ids}")
         types[label] = find_type((name or "",), numbers)
     return types if ids == 0 or (types > 0).any() else None
 
@@ -98,9 +98,9 @@ def _rows(path: Path, columns: str) -> Iterator[Mapping[str, str]]:
         try:
             rows = list(csv.DictReader(file))
         except (csv.Error, UnicodeDecodeError) as error:
-            raise _no_table(path, columns) from error
+            raise _table_error(path, columns) from error
     yield from rows
 
 
-def _no_table(path: Path, columns: str) -> ValueError:
-    return ValueError(f"{path} is no table of classes; expected columns {columns}")
+def _table_error(path: Path, columns: str) -> ValueError:
+    return ValueError(f"{path} is not a table of classes; expected columns {columns}")

@@ -1,4 +1,4 @@
-"""PanNuke as it is published: a fold is ``images.npy``, ``masks.npy`` and ``types.npy``, and stays on disk.
+"""PanNuke as published: folds of ``images.npy``, ``masks.npy`` and ``types.npy`` that stay on disk.
 
 Gamper et al. 2020, "PanNuke Dataset Extension, Insights and Baselines", arXiv:2003.10778.
 """
@@ -24,8 +24,8 @@ PANNUKE_CLASSES: Final[tuple[ClassNames, ...]] = (
     ("necros", "necrotic", "necrosis", "dead cells", "dead"),
     ("no-neo", "non-neoplastic epithelial", "non-neoplastic", "epithelial cells", "epithelial"),
 )
-"""The channels of ``masks.npy`` in their order: as HoVer-Net's ``type_info.json``, the literature, PanNuke's own README
-and we call them."""
+"""Names of the channels of ``masks.npy`` in order: in HoVer-Net's ``type_info.json``, in the literature, in PanNuke's
+README, and ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class FoldSplit:
 
 
 def pannuke_split(number: int) -> FoldSplit:
-    """Give one of the three splits that PanNuke's results are the mean of (Gamper et al. 2020, arXiv:2003.10778).
+    """Return one of the three splits over which results on PanNuke are averaged (Gamper et al. 2020).
 
     Parameters
     ----------
@@ -48,7 +48,11 @@ def pannuke_split(number: int) -> FoldSplit:
     Raises
     ------
     ValueError
-        If it is another number.
+        If `number` is not 1, 2 or 3.
+
+    References
+    ----------
+    Gamper et al. 2020, arXiv:2003.10778.
 
     Examples
     --------
@@ -62,33 +66,34 @@ def pannuke_split(number: int) -> FoldSplit:
 
 
 def is_pannuke(folder: Path) -> bool:
-    """Tell whether a folder holds one or more folds."""
-    return bool(_image_files(folder))
+    """Return whether a folder holds one or more folds."""
+    return bool(_find_image_files(folder))
 
 
 def read_pannuke(folder: Path, selection: ImageSelection) -> LazyImages:
-    """Read one fold or several; see `datasets.read_images`.
+    """Read one or more folds; see `datasets.read_images.read_images`.
 
-    Images are named by fold and number, such as ``fold1_000012``. They are converted when they are asked for, and
-    none is kept. Nuclei are numbered anew, since the channels may use the same ids; where channels overlap, the first
-    one counts. A fold whose arrays are not readable is bad as a whole, and so is an image whose values are none; the
-    values are looked over here, an image at a time, so that no training meets a bad one later.
+    Images are named by fold and number, such as ``fold1_000012``. They are converted on access and not cached. Nuclei
+    are renumbered, because channels may use the same ids. Where channels overlap, the first one counts.
+
+    A fold with unreadable arrays is bad as a whole. An image is bad if its values are not colours and ids. All
+    selected images are checked here, one at a time, so that a bad one does not interrupt a training later.
     """
-    files = {_name_of(path): path for path in _image_files(folder)}
-    folds = selection.read_each(list(files), lambda name: _open(name, files[name]))
+    files = {_name_fold(path): path for path in _find_image_files(folder)}
+    folds = selection.read_each(list(files), lambda name: _open_fold(name, files[name]))
     if not folds:
-        raise ValueError(f"no fold of {folder} is readable; download it anew")
+        raise ValueError(f"no fold of {folder} is readable; download it again")
     places = {fold.image_name(index): (fold, index) for fold in folds for index in range(len(fold.images))}
 
-    def checked(name: str) -> str:
+    def check(name: str) -> str:
         fold, place = places[name]
         fold.check(place)
         return name
 
-    names = selection.read_each(selection.select_names(folder, list(places)), checked)
+    names = selection.read_each(selection.select_names(folder, list(places)), check)
     if not names:
-        raise ValueError(f"no image of {folder} is left; correct the files, or ask for more of the images")
-    weight, lookup = selection.weight / len(names), _lookup(selection.type_names)
+        raise ValueError(f"no image of {folder} is left; correct the files or select more images")
+    weight, lookup = selection.weight / len(names), _types_of_channels(selection.type_names)
 
     def build(index: int) -> AnnotatedImage:
         name = names[index]
@@ -102,7 +107,7 @@ def read_pannuke(folder: Path, selection: ImageSelection) -> LazyImages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fold:
-    """The arrays of a fold, mapped: (N, H, W, 3), (N, H, W, 6) and (N,)."""
+    """The memory-mapped arrays of a fold: (N, H, W, 3), (N, H, W, 6) and (N,)."""
 
     name: str
     path: Path
@@ -112,15 +117,15 @@ class _Fold:
     tissues: NDArray[np.str_] | None
 
     def check(self, index: int) -> None:
-        """Refuse an image that has other values than colours and ids."""
+        """Raise if an image has values other than colours and ids."""
         ids = self.masks[index, ..., : len(PANNUKE_CLASSES)]
         parts = ((self.path, self.images[index], 255), (self.masks_path, ids, np.iinfo(np.int32).max))
-        for path, values, most in parts:
-            least, highest = values.min(), values.max()
-            if not (least >= 0 and highest <= most):  # nor NaN
+        for path, values, limit in parts:
+            lowest, highest = values.min(), values.max()
+            if not (lowest >= 0 and highest <= limit):  # also true for NaN
                 raise ValueError(
-                    f"image {index} of {path} has values {least} to {highest}; expected 0 to {most}: download the "
-                    f"fold anew, or leave out '{self.image_name(index)}'"
+                    f"image {index} of {path} has values {lowest} to {highest}; expected 0 to {limit}; download the "
+                    f"fold again, or leave out '{self.image_name(index)}'"
                 )
 
     def image_name(self, index: int) -> str:
@@ -136,7 +141,7 @@ class _Fold:
     def nuclei(
         self, index: int, lookup: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int64] | None]:
-        """Give the instance map, and the type of each id."""
+        """Return the instance map and the type of each id."""
         planes = np.ascontiguousarray(np.moveaxis(self.masks[index], -1, 0)[: len(PANNUKE_CLASSES)])
         instances = np.zeros(planes.shape[1:], np.int32)
         inside = planes.any(axis=0)
@@ -148,42 +153,42 @@ class _Fold:
         return instances, None if lookup is None else np.append(0, lookup[channel[first]])
 
 
-def _lookup(type_names: Sequence[str]) -> NDArray[np.int64] | None:
-    """Give the model's number of each channel; None if it names none of them."""
+def _types_of_channels(type_names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return the model's type of each channel; None if the model has none of them."""
     numbers = number_types(type_names)
     lookup = np.array([find_type(names, numbers) for names in PANNUKE_CLASSES])
     return lookup if (lookup > 0).any() else None
 
 
-def _image_files(folder: Path) -> list[Path]:
-    """Find ``images.npy`` in the folder itself, or in the nesting it is published in, of one fold or of all."""
+def _find_image_files(folder: Path) -> list[Path]:
+    """Find ``images.npy`` of one or all folds, in the folder itself or nested as published."""
     patterns = ("images.npy", "images/*/images.npy", "*/images.npy", "*/images/*/images.npy")
     return next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
 
 
-def _name_of(images: Path) -> str:
+def _name_fold(images: Path) -> str:
     return images.absolute().parent.name.lower().replace(" ", "")
 
 
-def _open(name: str, path: Path) -> _Fold:
+def _open_fold(name: str, path: Path) -> _Fold:
     beside = path.with_name("masks.npy")
     published = path.parents[2] / "masks" / path.parent.name / "masks.npy" if len(path.parents) > 2 else beside
     masks_path = beside if beside.exists() or not published.exists() else published
-    images, masks = _mapped(path, 3), _mapped(masks_path, len(PANNUKE_CLASSES) + 1)
+    images, masks = _map_array(path, 3), _map_array(masks_path, len(PANNUKE_CLASSES) + 1)
     if images.shape[:3] != masks.shape[:3]:
-        raise ValueError(f"{masks_path} is {masks.shape}, which does not fit its images, {images.shape}")
+        raise ValueError(f"{masks_path} is {masks.shape}, which does not match its images, {images.shape}")
     if images.dtype != np.uint8 and images[0].max() <= 1:
-        raise ValueError(f"{path} has values 0 to 1; expected 0 to 255, as PanNuke is published")
+        raise ValueError(f"{path} has values 0 to 1; expected 0 to 255 as published")
     tissues_path = next((p for p in (path, masks_path) if p.with_name("types.npy").exists()), None)
-    tissues = None if tissues_path is None else _tissues(tissues_path.with_name("types.npy"), len(images))
+    tissues = None if tissues_path is None else _read_tissues(tissues_path.with_name("types.npy"), len(images))
     return _Fold(name, path, masks_path, images, masks, tissues)
 
 
-def _mapped(path: Path, channels: int) -> NDArray[Any]:
+def _map_array(path: Path, channels: int) -> NDArray[Any]:
     if not path.exists():
         raise ValueError(f"{path} is missing; a fold of PanNuke has images.npy and masks.npy")
     try:
-        # unlike np.load it knows neither zip files nor pickles
+        # unlike np.load, it accepts neither zip files nor pickles
         array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"{path} is not a readable array: {error}") from error
@@ -192,7 +197,7 @@ def _mapped(path: Path, channels: int) -> NDArray[Any]:
     return array
 
 
-def _tissues(path: Path, count: int) -> NDArray[np.str_]:
+def _read_tissues(path: Path, count: int) -> NDArray[np.str_]:
     try:
         tissues = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

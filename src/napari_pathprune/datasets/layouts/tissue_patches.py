@@ -1,4 +1,4 @@
-"""Patches of tissue, one folder for each class, as NCT-CRC-HE-100K is published (doi:10.5281/zenodo.1214456)."""
+"""Tissue patches in one folder per class, as NCT-CRC-HE-100K is published (doi:10.5281/zenodo.1214456)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from napari_pathprune.datasets.patches.stain import Look, look_of
 
 
 class TissueImages(Dataset[Mapping[str, Tensor]]):
-    """The images themselves, to judge a model by: item ``i`` is the centre of image ``i``, as it is.
+    """Unchanged images for validation: item ``i`` is the centre of image ``i``.
+
+    Every image is read once at the start to find unreadable ones.
 
     Parameters
     ----------
     folder
-        Holds a folder for each class, with PNG, TIFF or JPEG images.
+        Folder that holds one folder per class, with PNG, TIFF or JPEG images.
     patch_px
-        Side of the network's input. Smaller images are mirrored at their edges.
+        Side of the network's input, in pixels. Smaller images are mirrored at their edges.
     bad_files
-        Whether an image that is not readable stops, or is left out with a logged warning. To find them, every image
-        is read once.
+        ``"stop"`` to raise at an unreadable image, or ``"skip"`` to leave it out with a logged warning.
 
     Raises
     ------
     ValueError
-        If there is no class, or one without images that are left, or an image is not readable; the message names it.
+        If there are no classes, a class has no readable images, or an image is not readable. The message names it.
 
     Examples
     --------
@@ -54,34 +55,34 @@ class TissueImages(Dataset[Mapping[str, Tensor]]):
     def __init__(self, folder: Path, patch_px: int, *, bad_files: BadFiles = "stop") -> None:
         selection = ImageSelection(bad_files=bad_files)
 
-        def usable(path: str) -> bool:
+        def is_usable(path: str) -> bool:
             return is_image_file(path) and bool(selection.read_each([path], _load))
 
         try:
-            self._files = ImageFolder(folder, loader=_load, is_valid_file=usable)
+            self._files = ImageFolder(folder, loader=_load, is_valid_file=is_usable)
         except FileNotFoundError as error:
             raise ValueError(
-                f"{folder} is no folder of tissue classes: {str(error).rstrip(' .')}; expected a folder for each "
+                f"{folder} is not a folder of tissue classes: {str(error).rstrip(' .')}; expected one folder per "
                 "class, with readable images"
             ) from error
         self.patch_px = patch_px
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the folders, in the order of the labels."""
+        """Names of the folders in the order of the labels."""
         return tuple(self._files.classes)
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Mapping[str, Tensor]:
-        """Give ``image`` (3, patch_px, patch_px) float32, 0 to 255, and ``label``, an int64 scalar."""
+        """Return ``image``, (3, patch_px, patch_px) float32 from 0 to 255, and ``label``, an int64 scalar."""
         image, label = self.read(index)
         patch, _ = cut(image, None, self.patch_px, View((image.shape[0] // 2, image.shape[1] // 2)))
-        return _item(patch, label)
+        return _make_item(patch, label)
 
     def read(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        """Read an image, (H, W, 3) RGB, and its label."""
+        """Read an image, (H, W, 3) uint8 RGB, and its label."""
         if not 0 <= index < len(self):
             raise IndexError(f"got index {index} of {len(self)} images")
         image, label = self._files[index]
@@ -89,18 +90,18 @@ class TissueImages(Dataset[Mapping[str, Tensor]]):
 
 
 class TissuePatches(Dataset[Mapping[str, Tensor]]):
-    """Random patches to train on; the same index gives the same patch, whatever was asked for before.
+    """Random training patches, in which each index always gives the same patch.
 
     Parameters
     ----------
     images
-        All of them are drawn equally often.
+        Images to cut patches from, drawn with equal probability.
     length
         Number of patches.
     seed
-        Of everything that is random.
+        Seed of all random choices.
     augmentation
-        How far patches may be changed; they are turned and mirrored in any case.
+        Ranges of the random changes; the defaults if None. Patches are always rotated and mirrored at random.
 
     Examples
     --------
@@ -123,7 +124,7 @@ class TissuePatches(Dataset[Mapping[str, Tensor]]):
         return self.length
 
     def __getitem__(self, index: int) -> Mapping[str, Tensor]:
-        """Give ``image`` (3, patch_px, patch_px) float32, 0 to 255, and ``label``, an int64 scalar."""
+        """Return ``image``, (3, patch_px, patch_px) float32 from 0 to 255, and ``label``, an int64 scalar."""
         if not 0 <= index < self.length:
             raise IndexError(f"got index {index} of {self.length} patches")
         rng = np.random.default_rng([self.seed, index])
@@ -131,7 +132,7 @@ class TissuePatches(Dataset[Mapping[str, Tensor]]):
         image, label = self.images.read(one)
         view = random_view((image.shape[0], image.shape[1]), self.images.patch_px, 1.0, self.augmentation.scale, rng)
         patch, _ = cut(image, None, self.images.patch_px, view)
-        return _item(colour(patch, self._look(other), self.augmentation, rng), label)
+        return _make_item(colour(patch, self._look(other), self.augmentation, rng), label)
 
     def _look(self, index: int) -> Look | None:
         if not self.augmentation.restain:
@@ -145,5 +146,5 @@ def _load(path: str) -> NDArray[np.uint8]:
     return read_rgb(Path(path))
 
 
-def _item(image: Tensor, label: int) -> Mapping[str, Tensor]:
+def _make_item(image: Tensor, label: int) -> Mapping[str, Tensor]:
     return {"image": image, "label": torch.tensor(label, dtype=torch.int64)}

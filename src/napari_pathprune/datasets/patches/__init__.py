@@ -1,1 +1,1 @@
-"""Patches cut from images: geometry and colours."""
+"""Patches cut from images: geometry, stain and augmentation."""

@@ -1,7 +1,7 @@
-"""Random views of an annotated image: the geometry of picture and instance map at once, then the colours.
+"""Random patches of an annotated image: first the geometry of picture and instance map, then the colours.
 
-What torchvision's transforms v2 has is taken from there, with parameters drawn here: the same generator gives the same
-patch, and torch's own random state stays as it is.
+Transforms come from torchvision's transforms v2 where they exist there, but their parameters are drawn here. The same
+generator gives the same patch, and torch's global random state is not touched.
 """
 
 from __future__ import annotations
@@ -25,24 +25,31 @@ _SMALLEST_BLUR_PX: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a patch may be moved and coloured.
+    """Ranges of the random changes of a patch.
 
     Attributes
     ----------
     scale
         Smallest and largest extra magnification.
     stain
-        Largest relative change of each stain's optical density.
+        Largest relative change of the optical density of each stain.
     restain
-        Share of patches that take the colours (mean and spread in Lab) of another training image.
+        Share of patches that take on the colours (mean and spread in Lab) of another training image.
     hue
-        Largest shift, as a share of the whole circle.
+        Largest shift of the hue, as a share of the full circle.
     saturation, brightness, contrast
         Largest relative changes.
     blur
-        Share of patches that are blurred, by up to `blur_px` (sigma).
+        Share of patches that are blurred.
+    blur_px
+        Largest sigma of the blur, in pixels.
     noise
         Largest standard deviation of added noise, in grey values.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
 
     Examples
     --------
@@ -66,9 +73,9 @@ class Augmentation:
         if not 0.0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"got scale = {self.scale}; give two magnifications above 0, the smaller one first")
         for name in ("stain", "restain", "hue", "saturation", "brightness", "contrast", "blur"):
-            most = 0.5 if name == "hue" else 1.0
-            if not 0.0 <= getattr(self, name) <= most:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give a share from 0 to {most:g}")
+            highest = 0.5 if name == "hue" else 1.0
+            if not 0.0 <= getattr(self, name) <= highest:
+                raise ValueError(f"got {name} = {getattr(self, name)}; give a share from 0 to {highest:g}")
         if not self.blur_px >= _SMALLEST_BLUR_PX:
             raise ValueError(f"got blur_px = {self.blur_px}; give {_SMALLEST_BLUR_PX} or more, or blur = 0 for none")
         if not self.noise >= 0.0:
@@ -83,25 +90,34 @@ def warp(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[Tensor, NDArray[np.int32], NDArray[np.int32]]:
-    """Cut a patch at a random place, rotated, mirrored and scaled, with its instance map.
+    """Cut a patch and its instance map at a random place, with random rotation, mirroring and scale.
 
-    Where the patch reaches beyond the image both are mirrored; mirrored halves of a nucleus become nuclei of
-    their own.
+    Where the patch extends beyond the image, both are mirrored. The mirrored part of a nucleus becomes a separate
+    nucleus.
 
     Parameters
     ----------
-    image, instances
-        (H, W, 3) uint8 and (H, W), 0 is background.
+    image
+        (H, W, 3) uint8, RGB.
+    instances
+        (H, W), instance map; 0 is background.
     patch_px
-        Side of the patch.
+        Side of the patch, in pixels.
     zoom
         Magnification that brings the image to the model's mpp.
+    augmentation
+        Range of the extra magnification.
+    rng
+        Source of all random choices.
 
     Returns
     -------
-    image, instances, source
-        (3, patch_px, patch_px) float32, 0 to 255; (patch_px, patch_px) with ids 1..n; and (n + 1,) the id in the full
-        image of each.
+    image
+        (3, patch_px, patch_px) float32, from 0 to 255.
+    instances
+        (patch_px, patch_px) int32, with ids 1 to n.
+    source
+        (n + 1,) int32, id of each nucleus in the full image.
     """
     height, width = instances.shape
     view = random_view((height, width), patch_px, zoom, augmentation.scale, rng)
@@ -114,19 +130,23 @@ def warp(
 
 
 def colour(patch: Tensor, other: Look | None, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Change stain, colours and sharpness of a patch.
+    """Change the stain, colours and sharpness of a patch at random.
 
     Parameters
     ----------
     patch
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
     other
-        A look that may be taken over; None for none.
+        Look of another image that the patch may take on; None to keep its own.
+    augmentation
+        Ranges of the changes.
+    rng
+        Source of all random choices.
 
     Returns
     -------
     Tensor
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
     """
     if other is not None and rng.random() < augmentation.restain:
         patch = restain(patch, other, strength=rng.uniform(0.4, 1.0))
@@ -136,15 +156,15 @@ def colour(patch: Tensor, other: Look | None, augmentation: Augmentation, rng: n
     patch = F.adjust_contrast(patch, 1.0 + augmentation.contrast * rng.uniform(-1.0, 1.0))
     patch = F.adjust_brightness(patch, 1.0 + augmentation.brightness * rng.uniform(-1.0, 1.0))
     if rng.random() < augmentation.blur:
-        patch = _blurred(patch, rng.uniform(_SMALLEST_BLUR_PX, augmentation.blur_px))
+        patch = _blur(patch, rng.uniform(_SMALLEST_BLUR_PX, augmentation.blur_px))
     spread = rng.uniform(0.0, augmentation.noise)
-    # torchvision's own noise draws from torch's global generator
+    # torchvision's own noise uses torch's global generator
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     noise = torch.randn(patch.shape, generator=generator)
     return patch.mul(255.0).add_(noise, alpha=spread).clamp_(0.0, 255.0)
 
 
-def _blurred(patch: Tensor, sigma: float) -> Tensor:
+def _blur(patch: Tensor, sigma: float) -> Tensor:
     reach = min(ceil(3.0 * sigma), min(patch.shape[-2:]) - 1)
     blurred: Tensor = F.gaussian_blur(patch, [2 * reach + 1] * 2, [sigma] * 2)
     return blurred

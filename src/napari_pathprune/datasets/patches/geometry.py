@@ -1,4 +1,4 @@
-"""Patches out of images: turned, mirrored and scaled by torchvision, the picture and its maps alike."""
+"""Cutting of patches: picture and instance map are rotated, mirrored and scaled alike by torchvision."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ _HALF: Final = 16  # bits
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where a patch is cut from an image, and how it is turned.
+    """Position, scale and orientation of a patch in an image.
 
     Attributes
     ----------
     centre
-        (y, x), in pixels of the image.
+        (y, x) in pixels of the image.
     scale
         Magnification.
-    degrees, mirrored
-        The patch is turned clockwise, then mirrored left to right.
+    degrees
+        Clockwise rotation of the patch, in degrees.
+    mirrored
+        Whether the patch is mirrored left to right after the rotation.
     """
 
     centre: tuple[int, int]
@@ -42,18 +44,26 @@ class View:
 def random_view(
     shape: tuple[int, int], patch_px: int, zoom: float, scale: tuple[float, float], rng: np.random.Generator
 ) -> View:
-    """Draw a view at any angle; it stays within the image where that is large enough.
+    """Draw a random view at any angle, which lies within the image if the image is large enough.
 
     Parameters
     ----------
     shape
-        Height and width of the image.
+        Height and width of the image, in pixels.
     patch_px
-        Side of the patch.
+        Side of the patch, in pixels.
     zoom
         Magnification that brings the image to the model's mpp.
     scale
         Smallest and largest extra magnification.
+    rng
+        Source of all random choices.
+
+    Examples
+    --------
+    >>> view = random_view((100, 300), 40, 1.0, (1.0, 1.0), np.random.default_rng(0))
+    >>> 20 <= view.centre[0] < 80, view.scale
+    (True, 1.0)
     """
     magnified = zoom * float(np.exp(rng.uniform(*np.log(scale))))
     turn, mirrored = rng.uniform(0.0, 360.0), rng.choice([True, False])
@@ -65,35 +75,39 @@ def random_view(
 def cut(
     image: NDArray[np.uint8], instances: NDArray[np.integer] | None, patch_px: int, view: View
 ) -> tuple[Tensor, Tensor | None]:
-    """Cut a patch, and the same of the instance map; beyond the image both are mirrored.
+    """Cut a patch from an image and its instance map; both are mirrored beyond the edges of the image.
 
     Parameters
     ----------
-    image, instances
-        (H, W, 3) and (H, W).
+    image
+        (H, W, 3) uint8, RGB.
+    instances
+        (H, W), instance map; None for none.
     patch_px
-        Side of the patch.
+        Side of the patch, in pixels.
     view
-        Where and how.
+        Position, scale and orientation of the patch.
 
     Returns
     -------
-    image, instances
-        (3, patch_px, patch_px) float32, 0 to 255, and (patch_px, patch_px) int32.
+    image
+        (3, patch_px, patch_px) float32, from 0 to 255.
+    instances
+        (patch_px, patch_px) int32; None if there was no instance map.
 
     Examples
     --------
     >>> image = np.zeros((9, 9, 3), np.uint8)
     >>> image[4, 6] = 90
     >>> patch, _ = cut(image, None, 5, View((4, 4), degrees=90.0))
-    >>> patch[0, 4, 2].round().item()  # what was on the right is below
+    >>> patch[0, 4, 2].round().item()  # the pixel on the right is now below
     90.0
     """
-    # the square around the turned patch goes to torchvision, whose affine maps onto as many pixels as it is given
+    # torchvision's affine returns as many pixels as it is given, so it gets the square around the rotated patch
     angle = radians(view.degrees)
     reach = ceil(patch_px / view.scale * (abs(cos(angle)) + abs(sin(angle)))) + 3
     side = max(reach, patch_px)
-    side += (side - patch_px) % 2  # so that the centre of the square is that of the patch
+    side += (side - patch_px) % 2  # so that square and patch have the same centre
     rows, columns = (
         mirror_indices(middle - side // 2, middle - side // 2 + side, size)
         for middle, size in zip(view.centre, image.shape[:2], strict=True)
@@ -102,13 +116,13 @@ def cut(
     parts: list[Tensor] = [tv_tensors.Image(square.float())]
     if instances is not None:
         ids = instances[rows][:, columns].astype(np.int32)
-        # torchvision maps float32, which is exact to 24 bits: an id goes in two halves
+        # torchvision transforms float32, which is exact up to 24 bits, so ids are split into two halves
         halves = np.stack((ids >> _HALF, ids & (1 << _HALF) - 1)).astype(np.float32)
         parts.append(tv_tensors.Mask(torch.from_numpy(halves)))
     for place, part in enumerate(parts):
         turned = F.affine(
             part, view.degrees, [0, 0], view.scale, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR
-        )  # masks take the nearest pixel
+        )  # masks use the nearest pixel
         turned = F.center_crop(turned, [patch_px, patch_px])
         parts[place] = F.horizontal_flip(turned) if view.mirrored else turned
     patch = parts[0].as_subclass(Tensor).contiguous()

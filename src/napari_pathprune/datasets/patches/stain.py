@@ -1,4 +1,4 @@
-"""Colours of haematoxylin and eosin: jitter of the stains, and the look of another image."""
+"""Stain augmentation: jitter of haematoxylin and eosin, and transfer of the look of another image."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from torch import Tensor
 _RGB_FROM_HED: Final = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Optical density of haematoxylin, eosin and DAB (Ruifrok & Johnston 2001)."""
 _LOOK_PX: Final = 128 * 128
-"""So many pixels tell the look of an image, however large it is."""
+"""Number of pixels from which the look of an image is measured, whatever its size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """Mean and spread of an image's colours in Lab: (3,) float32 each."""
+    """Mean and standard deviation of an image's colours in Lab, (3,) float32 each."""
 
     mean: NDArray[np.float32]
     spread: NDArray[np.float32]
 
 
 def look_of(image: NDArray[np.uint8]) -> Look:
-    """Give the look of an image, by an even sample of its pixels.
+    """Measure the look of an image on an even sample of its pixels.
 
     Parameters
     ----------
@@ -40,48 +40,48 @@ def look_of(image: NDArray[np.uint8]) -> Look:
     [100.0, 0.0, 0.0]
     """
     step = max(1, int(sqrt(image.shape[0] * image.shape[1] / _LOOK_PX)))
-    return _look(_lab(image[::step, ::step].astype(np.float32)))
+    return _measure_look(_to_lab(image[::step, ::step].astype(np.float32)))
 
 
 def restain(image: Tensor, look: Look, strength: float) -> Tensor:
-    """Give an image the look of another one (Reinhard et al. 2001, doi:10.1109/38.946629).
+    """Transfer the look of another image to an image (Reinhard et al. 2001, doi:10.1109/38.946629).
 
     Parameters
     ----------
     image
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
     look
-        Of the other image.
+        Look of the other image.
     strength
-        0 leaves the image as it is, 1 takes the other look wholly.
+        From 0, which keeps the image's own look, to 1, which replaces it.
 
     Returns
     -------
     Tensor
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
     """
-    lab = _lab(np.ascontiguousarray(image.permute(1, 2, 0).numpy()))
-    own = _look(lab)
+    lab = _to_lab(np.ascontiguousarray(image.permute(1, 2, 0).numpy()))
+    own = _measure_look(lab)
     mean = own.mean + strength * (look.mean - own.mean)
     gain = (own.spread + strength * (look.spread - own.spread)) / own.spread
-    rgb = cv2.cvtColor(lab * gain + (mean - own.mean * gain), cv2.COLOR_LAB2RGB)  # torchvision knows no Lab
+    rgb = cv2.cvtColor(lab * gain + (mean - own.mean * gain), cv2.COLOR_LAB2RGB)  # torchvision has no Lab
     return torch.from_numpy(rgb).permute(2, 0, 1).clamp(0.0, 1.0).mul(255.0).contiguous()
 
 
 def jitter_stains(image: Tensor, factors: NDArray[np.float64]) -> Tensor:
-    """Multiply the optical density of each stain.
+    """Multiply the optical density of each stain by a factor.
 
     Parameters
     ----------
     image
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
     factors
-        (3,): of haematoxylin, eosin and the rest.
+        (3,), factors of haematoxylin, eosin and the remainder.
 
     Returns
     -------
     Tensor
-        (3, H, W) float32, 0 to 255.
+        (3, H, W) float32, from 0 to 255.
 
     References
     ----------
@@ -93,11 +93,11 @@ def jitter_stains(image: Tensor, factors: NDArray[np.float64]) -> Tensor:
     return changed.clamp_(0.0, 6.0).neg_().exp_().mul_(255.0).reshape(image.shape)
 
 
-def _lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+def _to_lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     lab: NDArray[np.float32] = cv2.cvtColor(rgb / np.float32(255.0), cv2.COLOR_RGB2LAB)
     return lab
 
 
-def _look(lab: NDArray[np.float32]) -> Look:
+def _measure_look(lab: NDArray[np.float32]) -> Look:
     mean, spread = cv2.meanStdDev(lab)
     return Look(mean.ravel().astype(np.float32), spread.ravel().astype(np.float32) + np.float32(1e-3))

@@ -1,7 +1,7 @@
 """HoVer-Net (Graham et al., Medical Image Analysis 58, 2019, doi:10.1016/j.media.2019.101563).
 
-A pre-activation ResNet-50 encoder that keeps full resolution in its first stage, and one decoder for each of
-three maps: nuclear types (``tp``), nuclear pixels (``np``) and distances to the nucleus' centre (``hv``).
+A pre-activation ResNet-50 encoder that keeps full resolution in its first stage, and one decoder for each of three
+maps: nuclear types (``tp``), nuclear pixels (``np``) and distances to the centre of the nucleus (``hv``).
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from napari_pathprune.models.hovernet.hovernet_blocks import (
 Mode = Literal["fast", "original"]
 
 SPLITS: Final = 4
-"""Conv groups of the second convolution of a dense unit."""
+"""Number of conv groups of the second convolution in a dense unit."""
 STRIDE: Final = 8
-"""The encoder's deepest map is this much smaller than its first one."""
+"""Downsampling of the encoder's deepest map relative to its first one."""
 _KERNEL_PX: Final = {"fast": 3, "original": 5}
 _STEM_LOSS_PX: Final = {"fast": 0, "original": 6}
 _DECODER_LOSS_PX: Final = {"fast": 92, "original": 184}
 
 
 class HoVerNet(nn.Module):
-    """HoVer-Net for inputs of any size that fits.
+    """HoVer-Net for inputs of any valid size; see `output_shape`.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class HoVerNet(nn.Module):
     num_types
         Number of nuclear types, background included; None for a network without the ``tp`` branch.
     width
-        Multiplies the channels of every layer but the outputs; 1.0 is the published network.
+        Multiplier of the channels of every layer but the outputs; 1.0 is the published network.
 
     Raises
     ------
     ValueError
-        If mode, num_types or width make no network.
+        If a setting is unknown or out of range.
 
     Examples
     --------
@@ -61,45 +61,47 @@ class HoVerNet(nn.Module):
     def __init__(self, mode: Mode = "fast", num_types: int | None = None, width: float = 1.0) -> None:
         super().__init__()
         if mode not in _KERNEL_PX:
-            raise ValueError(f"got mode {mode!r}; HoVer-Net has the modes 'fast' and 'original'")
+            raise ValueError(f"got mode={mode!r}; expected 'fast' or 'original'")
         if num_types is not None and num_types < 2:
-            raise ValueError(f"got num_types={num_types}; it counts the background: give 2 or more, or None")
+            raise ValueError(f"got num_types={num_types}; expected None, or 2 or more: it counts the background")
         if not 0.0 < width <= 4.0:
-            raise ValueError(f"got width={width}; give a multiplier above 0, at most 4 (1.0 is the published width)")
+            raise ValueError(f"got width={width}; expected a number above 0, at most 4 (1.0 is the published width)")
         self.mode: Mode = mode
         self.num_types = num_types
 
-        def wide(channels: int) -> int:
+        def scaled(channels: int) -> int:
             return max(1, round(channels * width / SPLITS)) * SPLITS
 
         stem: dict[str, nn.Module] = {"pad": SamePad(7)} if mode == "fast" else {}
-        self.conv0 = NamedSequential(stem | {"/": conv(3, wide(64), 7)} | norm_relu(wide(64), ""))
-        self.d0 = ResidualBlock(wide(64), (wide(64), wide(64), wide(256)), units=3, stride_px=1)
-        self.d1 = ResidualBlock(wide(256), (wide(128), wide(128), wide(512)), units=4, stride_px=2)
-        self.d2 = ResidualBlock(wide(512), (wide(256), wide(256), wide(1024)), units=6, stride_px=2)
-        self.d3 = ResidualBlock(wide(1024), (wide(512), wide(512), wide(2048)), units=3, stride_px=2)
-        self.conv_bot = conv(wide(2048), wide(1024), 1)
+        self.conv0 = NamedSequential(stem | {"/": conv(3, scaled(64), 7)} | norm_relu(scaled(64), ""))
+        self.d0 = ResidualBlock(scaled(64), (scaled(64), scaled(64), scaled(256)), units=3, stride_px=1)
+        self.d1 = ResidualBlock(scaled(256), (scaled(128), scaled(128), scaled(512)), units=4, stride_px=2)
+        self.d2 = ResidualBlock(scaled(512), (scaled(256), scaled(256), scaled(1024)), units=6, stride_px=2)
+        self.d3 = ResidualBlock(scaled(1024), (scaled(512), scaled(512), scaled(2048)), units=3, stride_px=2)
+        self.conv_bot = conv(scaled(2048), scaled(1024), 1)
 
-        def branch(outputs: int) -> NamedSequential:
+        def make_branch(outputs: int) -> NamedSequential:
             kernel = _KERNEL_PX[mode]
             layers: dict[str, nn.Module] = {}
             for level, inputs, start, units in (("u3", 1024, 256, 8), ("u2", 512, 128, 4)):
-                dense = DenseBlock(wide(start), kernel, wide(128), wide(32), units, SPLITS)
+                dense = DenseBlock(scaled(start), kernel, scaled(128), scaled(32), units, SPLITS)
                 layers[level] = NamedSequential(
                     {
-                        "conva": conv(wide(inputs), wide(start), kernel),
+                        "conva": conv(scaled(inputs), scaled(start), kernel),
                         "dense": dense,
-                        "convf": conv(dense.outputs, wide(inputs // 2), 1),
+                        "convf": conv(dense.outputs, scaled(inputs // 2), 1),
                     }
                 )
-            layers["u1"] = NamedSequential({"conva/pad": SamePad(kernel), "conva": conv(wide(256), wide(64), kernel)})
+            layers["u1"] = NamedSequential(
+                {"conva/pad": SamePad(kernel), "conva": conv(scaled(256), scaled(64), kernel)}
+            )
             layers["u0"] = NamedSequential(
-                norm_relu(wide(64), "") | {"conv": nn.Conv2d(wide(64), outputs, 1, bias=True)}
+                norm_relu(scaled(64), "") | {"conv": nn.Conv2d(scaled(64), outputs, 1, bias=True)}
             )
             return NamedSequential(layers)
 
         types = {} if num_types is None else {"tp": num_types}
-        self.decoder = nn.ModuleDict({name: branch(n) for name, n in {**types, "np": 2, "hv": 2}.items()})
+        self.decoder = nn.ModuleDict({name: make_branch(n) for name, n in {**types, "np": 2, "hv": 2}.items()})
         self.upsample2x = Upsample2x()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -108,28 +110,39 @@ class HoVerNet(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def output_layers(self) -> dict[str, nn.Module]:
-        """Give the last convolution of each branch, by the name of the map it makes."""
+        """Return the last convolution of each branch by the name of its map."""
         return {name: branch.get_submodule("u0.conv") for name, branch in self.decoder.items()}
 
     @property
     def margin_px(self) -> int:
-        """Pixels lost on each side between input and output."""
+        """Number of pixels lost on each side between input and output."""
         return (_STEM_LOSS_PX[self.mode] + _DECODER_LOSS_PX[self.mode]) // 2
 
     def nearest_sizes(self, size_px: int) -> tuple[int, int]:
-        """Give the input lengths that fit, at most and at least ``size_px`` (the smallest twice if too small)."""
+        """Return the nearest valid input lengths below and above a length.
+
+        Parameters
+        ----------
+        size_px
+            Length, in pixels. A valid length is returned twice, as is the smallest valid one if this is too small.
+
+        Examples
+        --------
+        >>> HoVerNet(width=0.0625).nearest_sizes(250)
+        (248, 256)
+        """
         stem, smallest = _STEM_LOSS_PX[self.mode], _DECODER_LOSS_PX[self.mode] // STRIDE + 1
         steps = (size_px - stem) / STRIDE
         below, above = max(smallest, int(steps // 1)), max(smallest, -int(-steps // 1))
         return stem + below * STRIDE, stem + above * STRIDE
 
     def output_shape(self, height_px: int, width_px: int) -> tuple[int, int]:
-        """Give height and width of the maps for an input.
+        """Return height and width of the maps for an input, in pixels.
 
         Raises
         ------
         ValueError
-            If no map comes out of such an input; the message names the nearest sizes that fit.
+            If the network cannot take such an input. The message names the nearest valid sizes.
         """
         for size_px in (height_px, width_px):
             below, above = self.nearest_sizes(size_px)
@@ -142,23 +155,23 @@ class HoVerNet(nn.Module):
         return height_px - 2 * self.margin_px, width_px - 2 * self.margin_px
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Map images to network maps.
+        """Compute the maps of a batch of images.
 
         Parameters
         ----------
         images
-            (N, 3, H, W), RGB, 0 to 255.
+            (N, 3, H, W), RGB, from 0 to 255.
 
         Returns
         -------
         dict
-            ``tp`` (N, num_types, h, w) and ``np`` (N, 2, h, w), logits; ``hv`` (N, 2, h, w), horizontal and
-            vertical distance to the nucleus' centre, -1 to 1. There is no ``tp`` in an untyped network.
+            ``tp`` (N, num_types, h, w) and ``np`` (N, 2, h, w), logits; ``hv`` (N, 2, h, w), horizontal and vertical
+            distance to the centre of the nucleus, from -1 to 1. A network without types returns no ``tp``.
 
         Raises
         ------
         ValueError
-            If height or width do not fit; see `output_shape`.
+            If the height or width is not valid; see `output_shape`.
         """
         self.output_shape(images.shape[2], images.shape[3])
         d0 = self.d0(self.conv0(images / 255.0))
@@ -173,7 +186,7 @@ class HoVerNet(nn.Module):
             up = branch.get_submodule("u3")(start)
             for level, skip in skips.items():
                 up = self.upsample2x(up)
-                skips[level] = crop_to(skip, up)  # cut once: it has the same size in every branch
+                skips[level] = crop_to(skip, up)  # cropped once, because it has the same size in every branch
                 up = branch.get_submodule(level)(up + skips[level])
             maps[name] = branch.get_submodule("u0")(up)
         return maps

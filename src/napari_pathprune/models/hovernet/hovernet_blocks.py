@@ -1,7 +1,7 @@
-"""The building blocks of HoVer-Net, named as its published checkpoints name them.
+"""Building blocks of HoVer-Net, with the names that its published checkpoints use.
 
-The checkpoints of the original implementation use keys such as ``d0.units.1.preact/bn.weight``. Modules here
-carry those very names, so that a foreign checkpoint loads without a translation table.
+The checkpoints of the original implementation have keys such as ``d0.units.1.preact/bn.weight``. Modules here have the
+same names, so that a foreign checkpoint loads without a translation table.
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ BN_EPS = 1e-5
 
 
 def crop_to(tensor: Tensor, like: Tensor) -> Tensor:
-    """Cut the centre of an (N, C, H, W) tensor to the height and width of another.
+    """Crop an (N, C, H, W) tensor to the height and width of another, around its centre.
 
-    By a negative padding, not by a slice: the gradient of a slice is never channels-last, and every layer before it
-    then works across two memory layouts, which took a third of a training step.
+    This uses negative padding instead of a slice. The gradient of a slice is never channels-last, so that every
+    earlier layer would work across two memory layouts, which took a third of a training step.
+
+    Examples
+    --------
+    >>> tuple(crop_to(torch.zeros(1, 8, 10, 12), torch.zeros(1, 3, 6, 6)).shape)
+    (1, 8, 6, 6)
     """
     down, right = (tensor.shape[axis] - like.shape[axis] for axis in (2, 3))
     if not down and not right:
@@ -29,7 +34,7 @@ def crop_to(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 class NamedSequential(nn.Sequential):
-    """A sequence whose children may have names with slashes, as the checkpoints have them."""
+    """Sequence whose children may have slashes in their names, as in the published checkpoints."""
 
     def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -38,12 +43,12 @@ class NamedSequential(nn.Sequential):
 
 
 class SamePad(nn.Module):
-    """Pad as TensorFlow's ``same`` does: the odd pixel goes to the bottom and to the right.
+    """Zero padding as TensorFlow's ``same``: an odd pixel is added at the bottom and on the right.
 
     Parameters
     ----------
     kernel_px, stride_px
-        Of the convolution that follows. With a stride, sides are taken to be even.
+        Kernel size and stride of the convolution that follows. With a stride of 2, height and width must be even.
     """
 
     def __init__(self, kernel_px: int, stride_px: int = 1) -> None:
@@ -58,7 +63,7 @@ class SamePad(nn.Module):
 
 
 class Upsample2x(nn.Module):
-    """Double height and width by repeating pixels: plain to trace and to export."""
+    """Upsampling by a factor of 2 that repeats pixels, which is easy to trace and to export."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
@@ -66,26 +71,26 @@ class Upsample2x(nn.Module):
 
 
 def norm_relu(channels: int, prefix: str) -> dict[str, nn.Module]:
-    """Batch norm and ReLU under the names ``<prefix>bn`` and ``<prefix>relu``."""
+    """Build a batch norm and a ReLU with the names ``<prefix>bn`` and ``<prefix>relu``."""
     return {f"{prefix}bn": nn.BatchNorm2d(channels, eps=BN_EPS), f"{prefix}relu": nn.ReLU()}
 
 
 def conv(inputs: int, outputs: int, kernel_px: int, *, stride_px: int = 1, splits: int = 1) -> nn.Conv2d:
-    """Build a convolution without padding and without bias: HoVer-Net's usual one."""
+    """Build a convolution without padding and bias, as HoVer-Net uses throughout."""
     return nn.Conv2d(inputs, outputs, kernel_px, stride=stride_px, groups=splits, bias=False)
 
 
 class ResidualBlock(nn.Module):
-    """A stage of pre-activation bottleneck units (He et al. 2016, arXiv 1603.05027).
+    """Stage of pre-activation bottleneck units (He et al. 2016, arXiv 1603.05027).
 
     Parameters
     ----------
     inputs
-        Channels that come in.
+        Number of input channels.
     widths
-        Channels of the three convolutions of each unit; the last is the width of the stream.
+        Channels of the three convolutions in each unit. The last is the width of the residual stream.
     units
-        Number of units. Only the first one strides.
+        Number of units. Only the first one has a stride.
     stride_px
         Stride of the first unit and of the shortcut.
     """
@@ -107,8 +112,8 @@ class ResidualBlock(nn.Module):
             layers |= norm_relu(narrow2, "conv2/")
             layers["conv3"] = conv(narrow2, stream, 1)
             self.units.append(NamedSequential(layers))
-        # every other pixel first, then a convolution without stride: the same, and safe to train while narrow, see
-        # `training.layout`
+        # dropping every other pixel before a convolution without stride gives the same result as a strided one, and is
+        # safe to train in narrow networks; see `training.memory_layout`
         self.every_other = nn.MaxPool2d(1, stride_px) if stride_px > 1 else nn.Identity()
         self.shortcut = conv(inputs, stream, 1)
         self.blk_bna = NamedSequential(norm_relu(stream, ""))
@@ -128,15 +133,15 @@ class DenseBlock(nn.Module):
     Parameters
     ----------
     inputs
-        Channels that come in; every unit adds ``growth`` more.
+        Number of input channels. Every unit adds ``growth`` channels.
     kernel_px
-        Of the second convolution; each unit loses ``kernel_px - 1`` pixels of height and width.
+        Kernel size of the second convolution. Each unit loses ``kernel_px - 1`` pixels of height and width.
     narrow, growth
-        Channels of the first (1x1) and of the second convolution of a unit.
+        Channels of the first (1x1) and of the second convolution in a unit.
     units
         Number of units.
     splits
-        Conv groups of the second convolution.
+        Number of conv groups of the second convolution.
     """
 
     def __init__(self, inputs: int, kernel_px: int, narrow: int, growth: int, units: int, splits: int) -> None:

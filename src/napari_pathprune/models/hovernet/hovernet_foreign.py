@@ -1,8 +1,8 @@
-"""Checkpoints of HoVer-Net's other implementations: the only place that knows their keys.
+"""Checkpoints of other implementations of HoVer-Net; no other module knows their keys.
 
-The original implementation (Graham et al. 2019) saves ``{"desc": state dict, ...}``, sometimes with a ``module.``
-prefix from data-parallel training; TIAToolbox saves the flat state dict. Both carry the constant
-``upsample2x.unpool_mat``, which our network does not need. All other keys are our own network's.
+The original implementation (Graham et al. 2019) saves ``{"desc": state dict, ...}``, sometimes with the prefix
+``module.`` from data-parallel training. TIAToolbox saves the state dict itself. Both contain the constant
+``upsample2x.unpool_mat``, which this network does not need. All other keys are the same as here.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ PUBLISHED_STEM: Final = 64
 
 
 def convert_hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  # noqa: ANN401 - a file can hold anything
-    """Give the state dict under our own network's keys.
+    """Convert the content of a foreign checkpoint to a state dict of `HoVerNet`.
 
     Parameters
     ----------
     content
-        What the file held.
+        Content of the file.
     source
-        Its name, for messages.
+        Name of the file, for messages.
 
     Raises
     ------
     ValueError
-        If this is no state dict of a HoVer-Net.
+        If the content is not a state dict of a HoVer-Net.
+
+    Examples
+    --------
+    >>> list(convert_hovernet_weights({"desc": {"module.conv_bot.weight": torch.ones(1)}}, "net.tar"))
+    ['conv_bot.weight']
     """
     if isinstance(content, Mapping) and isinstance(content.get("desc"), Mapping):
         content = content["desc"]
@@ -40,13 +45,14 @@ def convert_hovernet_weights(content: Any, source: str) -> dict[str, Tensor]:  #
     unpool = weights.pop(UNPOOL, None)
     if unpool is not None and not torch.equal(unpool.float(), torch.ones(2, 2)):
         raise ValueError(
-            f"{source} has an {UNPOOL} that does not repeat pixels; it is not a HoVer-Net that is known here"
+            f"{source} has an {UNPOOL} that does not repeat pixels; expected a HoVer-Net of the original "
+            "implementation or of TIAToolbox"
         )
     return weights
 
 
 def default_type_names(count: int) -> tuple[str, ...]:
-    """Call types that a checkpoint only numbers ``type 1``, ``type 2`` and so on, after the background.
+    """Return names for types that a checkpoint only numbers: the background, ``type 1``, ``type 2`` and so on.
 
     Examples
     --------
@@ -57,12 +63,24 @@ def default_type_names(count: int) -> tuple[str, ...]:
 
 
 def infer_hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[str, Any]:
-    """Read mode, types and width from the shapes of a dense HoVer-Net's weights.
+    """Infer mode, number of types and width from the shapes of a dense HoVer-Net's weights.
+
+    Parameters
+    ----------
+    weights
+        State dict of the network.
+    source
+        Name of the file, for messages.
+
+    Returns
+    -------
+    dict
+        Settings of `HoVerNet`.
 
     Raises
     ------
     ValueError
-        If the shapes are not those of a HoVer-Net; the message names the key that is missing or wrong.
+        If the shapes are not those of a HoVer-Net. The message names the key that is missing or wrong.
     """
     types = weights.get("decoder.tp.u0.conv.weight")
     needed = ["conv0./.weight", "decoder.np.u3.conva.weight", "decoder.hv.u0.conv.weight"]
@@ -71,7 +89,7 @@ def infer_hovernet_config(weights: Mapping[str, Tensor], source: str) -> dict[st
             raise ValueError(f"{source} is not a HoVer-Net: it has no convolution {key!r}")
     kernel_px = weights["decoder.np.u3.conva.weight"].shape[-1]
     if kernel_px not in {3, 5}:
-        raise ValueError(f"{source} has decoder kernels of {kernel_px} px; HoVer-Net has 3 (fast) or 5 (original)")
+        raise ValueError(f"{source} has decoder kernels of {kernel_px} px; expected 3 (fast) or 5 (original)")
     return {
         "mode": "fast" if kernel_px == 3 else "original",
         "num_types": None if types is None else types.shape[0],
