@@ -98,9 +98,9 @@ def test_the_configs_it_shows_can_be_read(tmp_path: Path) -> None:
 def test_every_option_is_told() -> None:
     from typer.main import get_command
 
-    from napari_pathprune.cli import app
+    from napari_pathprune.cli import build_app
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = get_command(build_app()).commands  # type: ignore[attr-defined]
     shown = set(re.findall(r"`(--[\w-]+)", DOCS))
     for verb in ("train", "finetune", "compress", "evaluate"):
         assert f"pathprune {verb} " in DOCS

@@ -47,8 +47,8 @@ def test_the_readmes_python_runs() -> None:
 def test_every_command_that_the_readme_shows_exists() -> None:
     from typer.main import get_command
 
-    from napari_pathprune.cli import app
+    from napari_pathprune.cli import build_app
 
     verbs = set(re.findall(r"^pathprune (\w+)", README, flags=re.MULTILINE))
     assert verbs
-    assert verbs <= set(get_command(app).commands)  # type: ignore[attr-defined]
+    assert verbs <= set(get_command(build_app()).commands)  # type: ignore[attr-defined]

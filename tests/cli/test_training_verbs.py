@@ -14,7 +14,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_pathprune.cli import app, main
+from napari_pathprune.cli import build_app, main
 from napari_pathprune.models import build
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 
@@ -221,7 +221,7 @@ def test_memory_that_runs_out_beside_the_gradients_has_one_line(
     monkeypatch.setattr("torch.optim.AdamW.step", runs_out)
     assert run(verb, model, folder / "train.toml", "-o", folder / "small.safetensors") == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said == "pathprune: not enough memory to train; take smaller patches or a smaller batch"
+    assert said == "pathprune: not enough memory: take smaller patches or a smaller batch"
 
 
 def test_steps_put_a_step_ratio_of_the_config_out_of_force(folder: Path, model: Path) -> None:
@@ -272,7 +272,7 @@ def test_the_example_of_the_help_runs(
 ) -> None:
     from typer.main import get_command
 
-    shown = re.search(r"Example: `pathprune (.+)`", get_command(app).commands[verb].help or "")  # type: ignore[attr-defined]
+    shown = re.search(r"Example: `pathprune (.+)`", get_command(build_app()).commands[verb].help or "")  # type: ignore[attr-defined]
     assert shown is not None
     for number in range(2, 5):  # every fifth judges
         for name in ("images/image-{}.png", "labels/image-{}.tif"):

@@ -96,7 +96,7 @@ folder = "{annotated_folder}"
 
 def command_for(config: Path, out: Path) -> list[str]:
     """Give the command that trains on two devices."""
-    return [sys.executable, "-m", "napari_pathprune.cli.app", "train", str(config), "-o", str(out), "--devices", "2"]
+    return [sys.executable, "-m", "napari_pathprune.cli", "train", str(config), "-o", str(out), "--devices", "2"]
 
 
 def logged(out: Path) -> list[tuple[str, str, str]]:

@@ -1,5 +1,5 @@
-"""The workflows from a shell: ``pathprune --help``."""
+"""The command line: one module a verb; see ``pathprune --help``."""
 
-from napari_pathprune.cli.command_line import app, main
+from napari_pathprune.cli.command_line import build_app, main
 
-__all__ = ["app", "main"]
+__all__ = ["build_app", "main"]

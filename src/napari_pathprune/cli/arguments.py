@@ -1,4 +1,4 @@
-"""Words of the command line turned into what they stand for."""
+"""Values of arguments, parsed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_pathprune.base.box import Box
 
-def region_of(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Turn ``x,y,w,h`` into a box within the slide."""
+
+def parse_region(text: str, shape: tuple[int, int]) -> Box:
+    """Parse ``x,y,w,h`` into a box (y0, x0, y1, x1) in level-0 pixels.
+
+    Parameters
+    ----------
+    text
+        Four whole numbers, as the user wrote them.
+    shape
+        (height, width) of the slide, which must contain the box.
+
+    Raises
+    ------
+    ValueError
+        If the text is something else, or the region is not inside the slide.
+
+    Examples
+    --------
+    >>> parse_region("10,5,90,80", (120, 130))
+    (5, 10, 85, 100)
+    """
     try:
         x, y, w, h = (int(part) for part in text.split(","))
     except ValueError:
@@ -20,13 +40,24 @@ def region_of(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     return y, x, y + h, x + w
 
 
-def folders_of(slides: Sequence[Path], out: Path) -> list[Path]:
-    """Give each slide a folder; a single one writes to `out` itself."""
+def assign_folders(slides: Sequence[Path], out: Path) -> list[Path]:
+    """Return a result folder for each slide: ``out`` for a single one, else a folder in it named after the slide.
+
+    Raises
+    ------
+    ValueError
+        If two slides have the same name.
+
+    Examples
+    --------
+    >>> [str(folder) for folder in assign_folders([Path("a.svs"), Path("b.svs")], Path("out"))]
+    ['out/a', 'out/b']
+    """
     if len(slides) == 1:
         return [out]
     name, times = Counter(path.stem for path in slides).most_common(1)[0]
     if times > 1:
         raise ValueError(
-            f"got {times} slides called {name!r}, whose results would overwrite each other; run them apart"
+            f"got {times} slides called {name!r}, whose results would overwrite each other; run them separately"
         )
     return [out / path.stem for path in slides]

@@ -1,4 +1,4 @@
-"""The workflows from a shell: ``pathprune --help``."""
+"""The command line ``pathprune``: its verbs, its exit codes, and one line for any error."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Final
 
 import typer
 
+from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
 from napari_pathprune.cli.evaluate_verb import evaluate
+from napari_pathprune.cli.field_options import expand_options
 from napari_pathprune.cli.finetune_verb import finetune
 from napari_pathprune.cli.info_verb import info
 from napari_pathprune.cli.prune_verb import prune
@@ -20,26 +22,48 @@ from napari_pathprune.cli.segment_verb import segment
 from napari_pathprune.cli.train_verb import train
 
 MISTAKE: Final = 2
+"""Exit code after an error that the user can solve."""
 STOPPED: Final = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
+VERBS: Final = (demo, info, prune, train, finetune, compress, segment, evaluate)
 
-app = typer.Typer(
-    help="Prune nuclei networks until they are interactive, and see what was lost.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-for verb in (demo, info, prune, train, finetune, compress, segment, evaluate):
-    app.command()(verb)
+
+def build_app(verb: str | None = None) -> typer.Typer:
+    """Return the typer application.
+
+    Parameters
+    ----------
+    verb
+        Name of the only verb that is called. The others are listed without the options of their settings, which take
+        seconds to import. None for complete options of all verbs.
+    """
+    app = typer.Typer(
+        help="Prune nuclei networks until they are interactive, and see what was lost.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    for one in VERBS:
+        app.command()(expand_options(one, drop=verb not in {None, one.__name__}))
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a user's mistake ends with one clear line and exit code 2."""
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it says of a damaged file, we say in one line
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the command line, and exit with its code.
+
+    An error that the user can solve ends with one clear line and exit code 2; Ctrl-C with exit code 130.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``pathprune``; None for those of this process.
+    """
+    keep_freed_memory()
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # error_line describes damaged files in one line
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = app(args=given or ["--help"], prog_name="pathprune", standalone_mode=False)
+        code = build_app(given[0])(args=given, prog_name="pathprune", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = STOPPED
@@ -51,7 +75,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == STOPPED:
         print("pathprune: stopped", file=sys.stderr)
     sys.exit(code or 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_pathprune.cli.show_progress import err, show_progress
-from napari_pathprune.cli.terminal import Json, Out, say, say_json, table_of
+from napari_pathprune.cli.show_progress import show_progress
+from napari_pathprune.cli.terminal import Json, Out, make_table, print_json, print_result
 
 
 def demo(
@@ -16,29 +16,24 @@ def demo(
     viewer: Annotated[bool, typer.Option("--viewer", help="Show the result in napari.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Do the main job on the packaged slide and model.
+    """Do the main job on the packaged slide and model: prune, segment with both models, and compare.
 
     Example: `pathprune demo --out pathprune-demo`
     """
-    from napari_pathprune.workflows.demo.demo import COLUMNS, DemoDone, DemoStage, run_demo
+    from napari_pathprune.workflows.demo.demo import COLUMNS, DemoDone, run_demo
 
-    done = None
-    for event in show_progress(run_demo(out), "demo"):
-        if isinstance(event, DemoStage):
-            err.print(event.line, highlight=False)
-        elif isinstance(event, DemoDone):
-            done = event
-    assert done is not None
+    *_, done = show_progress(run_demo(out), "demo")
+    assert isinstance(done, DemoDone)
     if as_json:
-        say_json(done.to_dict())
+        print_json(done.to_dict())
     else:
-        say(table_of(COLUMNS, done.rows, "Dense and compact on the same tissue"))
-        say(f"Look at {out / 'side-by-side.png'}; everything else lies beside it.")
+        print_result(make_table(COLUMNS, done.rows, "Dense and compact on the same tissue"))
+        print_result(f"Look at {out / 'side-by-side.png'}; all other files are in the same folder.")
     if viewer:
-        _show(out)
+        _show_in_viewer(out)
 
 
-def _show(folder: Path) -> None:
+def _show_in_viewer(folder: Path) -> None:
     from napari_pathprune.workflows.demo.demo import packaged_slide
 
     try:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.terminal import Json, Model, Out
-from napari_pathprune.cli.training_options import Devices, Rate, Source, Steps, Teacher, config_from, run_training
+from napari_pathprune.cli.training_options import Source, fit_options, loss_options, read_settings, run_training
 
 
-def finetune(
-    model: Model,
-    source: Source,
-    out: Out,
-    steps: Steps = None,
-    learning_rate: Rate = None,
-    devices: Devices = None,
-    teacher: Teacher = None,
-    as_json: Json = False,
-) -> None:
-    """Train a model on, a compact one for instance. A run that was stopped goes on when started again.
+def _options() -> Mapping[str, FieldOptions]:
+    return {"fit": fit_options(), "losses": loss_options()}
+
+
+@take_options(_options)
+def finetune(model: Model, source: Source, out: Out, fit: Given, losses: Given, as_json: Json = False) -> None:
+    """Train a model further, such as a compact one. A training that was stopped resumes when it is started again.
 
     `type_names` in the `[model]` of the config name the types, such as those of an imported model.
 
     Example: `pathprune finetune small.safetensors data/ -o tuned.safetensors --steps 200`
     """
-    run_training(config_from(source, steps, learning_rate, devices, teacher), out, start=model, as_json=as_json)
+    run_training(read_settings(source, fit, losses), out, start=model, as_json=as_json)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from napari_pathprune.cli.terminal import Json, Model, say, say_json, table_of
+from napari_pathprune.cli.terminal import Json, Model, make_table, print_json, print_result
 
 
 def info(model: Model, as_json: Json = False) -> None:
-    """Tell what a model is, what it costs, what happened to it, and its channel groups.
+    """Describe a model: its architecture, its cost, its history and its channel groups.
 
     Example: `pathprune info hovernet-s`
     """
@@ -14,7 +14,7 @@ def info(model: Model, as_json: Json = False) -> None:
 
     description = describe(model)
     if as_json:
-        say_json(description.to_dict())
+        print_json(description.to_dict())
         return
-    say(table_of(("", "value"), description.facts(), str(model)))
-    say(table_of(description.GROUP_COLUMNS, description.group_rows(), "Channel groups"))
+    print_result(make_table(("", "value"), description.facts(), str(model)))
+    print_result(make_table(description.GROUP_COLUMNS, description.group_rows(), "Channel groups"))

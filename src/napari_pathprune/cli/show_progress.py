@@ -1,4 +1,4 @@
-"""How far a workflow is: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of a workflow: a bar on a terminal, and a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 err: Final = Console(stderr=True)
 PERIOD_S: Final = 10.0
+"""Seconds between two lines where there is no terminal."""
 
 
 def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
-    """Yield the events of a workflow, and show on stderr how far it is.
+    """Yield the events of a workflow, and show its progress on stderr.
 
     Parameters
     ----------
     events
-        Of any workflow.
+        Events of any workflow.
     label
-        What is done, in a word or two.
+        What the workflow does, in a word or two.
+
+    Yields
+    ------
+    AnyEvent
+        The events, unchanged.
     """
-    with _bar() as bar:
+    with _make_bar() as bar:
         task = bar.add_task(label, total=None, left="", line="")
         left, shown = TimeLeft(), time.monotonic()
         for event in events:
@@ -40,14 +46,14 @@ def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
                 now = time.monotonic()
                 if not err.is_terminal and event.done and (now - shown > PERIOD_S or event.done == event.total):
                     position = f"{label}: {event.done}/{event.total}"
-                    _print(", ".join(part for part in (position, remaining, note) if part))
+                    _print_line(", ".join(part for part in (position, remaining, note) if part))
                     shown = now
             if event.line and event.is_milestone:
-                _print(event.line)
+                _print_line(event.line)
             yield event
 
 
-def _bar() -> Progress:
+def _make_bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,5 +66,5 @@ def _bar() -> Progress:
     )
 
 
-def _print(line: str) -> None:
+def _print_line(line: str) -> None:
     err.print(line, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the command line prints when it is through: a table or a line for people, JSON for machines."""
+"""Results on the terminal, tables and text or JSON, and the arguments that most verbs share."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from rich.console import Console
 from rich.table import Table
 
 Model = Annotated[str, typer.Argument(help="A model file, or the name of a packaged model.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Where the result is written.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Where to write the result.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to run the network.")]
 
 
-def say(content: str | Table) -> None:
-    """Print a text, as it is, or a table."""
-    Console().print(content, highlight=False, soft_wrap=isinstance(content, str))
+def print_result(content: str | Table) -> None:
+    """Print a text without markup, or a table."""
+    Console().print(content, highlight=False, markup=False, soft_wrap=isinstance(content, str))
 
 
-def say_json(content: Mapping[str, Any]) -> None:
+def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
-def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
-    """Make a table; the first column is of words, the others of numbers."""
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
+    """Return a table with the first column, of words, aligned left, and the others, of numbers, aligned right."""
     table = Table(title=title)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.terminal import Json, Out
-from napari_pathprune.cli.training_options import Devices, Rate, Source, Steps, config_from, run_training
+from napari_pathprune.cli.training_options import Source, fit_options, read_settings, run_training
 
 
-def train(
-    source: Source,
-    out: Out,
-    steps: Steps = None,
-    learning_rate: Rate = None,
-    devices: Devices = None,
-    as_json: Json = False,
-) -> None:
-    """Train a fresh model. A run that was stopped goes on where it was when started again.
+def _options() -> Mapping[str, FieldOptions]:
+    return {"fit": fit_options()}
+
+
+@take_options(_options)
+def train(source: Source, out: Out, fit: Given, as_json: Json = False) -> None:
+    """Train a new model. A training that was stopped resumes when it is started again.
 
     Example: `pathprune train train.toml -o model.safetensors`
     """
-    run_training(config_from(source, steps, learning_rate, devices), out, start=None, as_json=as_json)
+    run_training(read_settings(source, fit), out, start=None, as_json=as_json)

@@ -1,71 +1,101 @@
-"""Options that the verbs of training share, and what they change in a config."""
+"""Options that the verbs of training share, and the settings that result from them and a config file."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.cli.field_options import FieldOptions, Given
 from napari_pathprune.cli.show_progress import show_progress
-from napari_pathprune.cli.terminal import say, say_json
+from napari_pathprune.cli.terminal import print_json, print_result
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.config.train_config import TrainConfig
 
-
 Source = Annotated[
-    Path, typer.Argument(metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images (every fifth judges).")
+    Path,
+    typer.Argument(
+        metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images (every fifth is for validation)."
+    ),
 ]
-Steps = Annotated[int | None, typer.Option(help="Optimiser steps, of the last phase, instead of the config's.")]
-Rate = Annotated[float | None, typer.Option(help="Highest learning rate, of every phase, instead of the config's.")]
-Devices = Annotated[int | None, typer.Option(help="How many GPUs (or processes) share every batch.")]
-Teacher = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="A model to learn from beside the truth; in compress, 'parent'.")
-]
+NOTHING: Final[Given] = MappingProxyType({})
+FIT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "steps": "Overrides the last phase of the config.",
+        "learning_rate": "Overrides every phase of the config.",
+        "devices": "Overrides every phase of the config.",
+    }
+)
 
 
-@contextmanager
-def training_memory() -> Iterator[None]:
-    """Advise as it helps in training, wherever in it memory runs out."""
-    from napari_pathprune.base.out_of_memory import is_out_of_memory
+def fit_options(notes: Mapping[str, str] = FIT_NOTES, names: Mapping[str, str] = NOTHING) -> FieldOptions:
+    """Return options for fields of `FitSettings`.
 
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise ValueError("not enough memory to train; take smaller patches or a smaller batch") from error
+    Parameters
+    ----------
+    notes
+        The fields, and a sentence to add to the help of each.
+    names
+        Names of options that differ from those of their fields.
+    """
+    from napari_pathprune.training.fit_settings import FitSettings
 
-
-def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that were given, those that are not None."""
-    return {name: value for name, value in settings.items() if value is not None}
+    return FieldOptions(FitSettings, tuple(notes), names=names, notes=notes)
 
 
-def config_from(
-    source: Path, steps: int | None, learning_rate: float | None, devices: int | None, teacher: str | None = None
-) -> TrainConfig:
-    """Read a config; what the command line says counts more."""
+def loss_options() -> FieldOptions:
+    """Return the option for the teacher of `LossSettings`."""
+    from napari_pathprune.workflows.config.train_config import LossSettings
+
+    return FieldOptions(LossSettings, ("teacher",), metavars={"teacher": "MODEL"}, parse={"teacher": _find_teacher})
+
+
+def _find_teacher(teacher: str) -> str:
+    """Return a path as an absolute one, since those in a config are relative to it; names stay as they are."""
+    return str(Path(teacher).resolve()) if Path(teacher).exists() else teacher
+
+
+def read_settings(source: Path, fit: Given, losses: Given = NOTHING) -> TrainConfig:
+    """Read a config, and override it by the options of the command line.
+
+    Parameters
+    ----------
+    source
+        A config file or a folder; see `train_config.read_config`.
+    fit
+        Fields of `FitSettings`: ``steps`` override the last phase, the others every phase.
+    losses
+        Fields of `LossSettings`.
+    """
     from napari_pathprune.workflows.config.train_config import read_config
 
     config = read_config(source)
-    changes = given({"learning_rate": learning_rate, "devices": devices})
-    phases = [dataclasses.replace(phase, **changes) for phase in config.fit]
-    if steps is not None:
-        phases[-1] = dataclasses.replace(phases[-1], steps=steps)
-    config = dataclasses.replace(config, fit=tuple(phases))
-    if teacher is not None:
-        near = str(Path(teacher).resolve()) if Path(teacher).exists() else teacher
-        config = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=near))
-    return config
+    every = {name: value for name, value in fit.items() if name != "steps"}
+    phases = [dataclasses.replace(phase, **every) for phase in config.fit]
+    phases[-1] = dataclasses.replace(phases[-1], **fit)
+    return dataclasses.replace(config, fit=tuple(phases), losses=dataclasses.replace(config.losses, **losses))
 
 
 def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: bool) -> None:
-    """Train with progress on the terminal, and print how it ended."""
+    """Train with progress on the terminal, and print the result.
+
+    Parameters
+    ----------
+    config
+        What to train, and how.
+    out
+        The model file to write.
+    start
+        File or packaged name of the model to train further; None for a new one.
+    as_json
+        Whether to print JSON.
+    """
     from napari_pathprune.training.fit_events import FitDone, StepDone
     from napari_pathprune.workflows.checkpoint import find, load
     from napari_pathprune.workflows.train.train import train as run
@@ -73,19 +103,25 @@ def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: 
     if start is not None and find(start).resolve() == out.resolve():
         raise ValueError(f"{out} is the model to start from; give another file to write")
     losses, done = {}, None
-    with training_memory():
+    with advise_on_memory("take smaller patches or a smaller batch"):
         for event in show_progress(run(config, out, start=None if start is None else load(start)), "training"):
             match event:
                 case StepDone():
                     losses = dict(event.losses)
                 case FitDone():
                     done = event
-    if done is None:  # one of several processes, of which the first one tells
+    if done is None:  # this is one of several processes; only the first one reports
         return
     if as_json:
-        told = {"model": str(out), "steps": done.steps, "best_step": done.best_step}
-        told |= {"losses": losses, "scores": dict(done.scores)}
-        say_json(told)
+        print_json(
+            {
+                "model": str(out),
+                "steps": done.steps,
+                "best_step": done.best_step,
+                "losses": losses,
+                "scores": dict(done.scores),
+            }
+        )
     else:
         known = ", ".join(f"{name} {value:.3f}" for name, value in done.scores.items())
-        say(f"wrote {out} after {done.steps} steps{f': {known} at step {done.best_step}' if known else ''}")
+        print_result(f"wrote {out} after {done.steps} steps{f': {known} at step {done.best_step}' if known else ''}")

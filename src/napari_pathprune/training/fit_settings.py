@@ -45,8 +45,12 @@ class FitSettings:
     workers
         Number of processes that prepare patches during training, on Linux; 0 prepares them in the main process,
         which is enough for a CPU. Requires a system that can fork processes.
-    accelerator, devices, precision
-        Settings of Lightning Fabric, such as ``"cuda"``, 2 and ``"16-mixed"``.
+    accelerator
+        Device, as Lightning Fabric names it: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    devices
+        Number of GPUs, or of processes on a CPU, that share every batch.
+    precision
+        Precision of the numbers, as Lightning Fabric names it, such as ``"16-mixed"``.
 
     Raises
     ------
