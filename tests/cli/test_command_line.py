@@ -1,100 +1,21 @@
-"""The command line: results, JSON, and one clear line with exit code 2 for every mistake."""
+"""The command line ends every mistake with one clear line and exit code 2, and its help is complete."""
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
+from typer.main import get_command
 
-from napari_pathprune.cli import main
-from napari_pathprune.inference.predict import Predictor
-from napari_pathprune.instances.label_pyramid import LabelsWriter
-from napari_pathprune.models import build
-from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
-
-CONFIG = {"mode": "fast", "num_types": 3, "width": 0.0625}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(2)
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    names = ("background", "neoplastic", "inflammatory")
-    save(Checkpoint("hovernet", CONFIG, build("hovernet", **CONFIG).state_dict(), type_names=names), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("picture") / "tissue.png"
-    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (120, 130, 3), np.uint8))
-    return path
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0)
-
-
-def test_info_tells_types_cost_and_groups(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("info", model, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["type_names"][1] == "neoplastic"
-    assert told["params"] == load(model).params
-    kinds = {group["kind"] for group in told["groups"]}
-    assert kinds == {"skip", "internal"}
-    assert run("info", model) == 0
-    assert "Channel groups" in capsys.readouterr().out
-
-
-def test_prune_writes_a_smaller_model(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "small.safetensors"
-    assert run("prune", model, "-o", out, "--ratio", 0.5, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["params"][1] == load(out).params < told["params"][0] / 2
-
-
-def test_prune_says_when_the_limits_leave_nothing_to_cut(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert (
-        run("prune", str(model), "-o", str(tmp_path / "s.safetensors"), "--ratio", "0.2", "--round-to", "100000") == 0
-    )
-    assert "nothing was cut" in capsys.readouterr().out
-    assert run("prune", str(model), "-o", str(tmp_path / "t.safetensors"), "--ratio", "0.2") == 0
-    assert "nothing was cut" not in capsys.readouterr().out
-
-
-def test_prune_takes_limits_by_name(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "small.safetensors"
-    names = ("--keep", "d0.*", "--keep", "d3.shortcut", "--cap", "d1.*=0.25", "--first", "internal")
-    how = ("--criterion", "fpgm", "--decider", "convolved", "--scope", "global", "--min-channels", 2)
-    assert run("prune", model, "-o", out, "--ratio", 0.5, *names, *how, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["criterion"] == "fpgm (convolved)"
-    for name, (before, after) in load(out).lineage[-1]["widths"].items():
-        kept = 1.0 if name.startswith(("d0.", "d3.shortcut")) else 0.75 if name.startswith("d1.") else 0.0
-        assert after >= max(kept * before, 2), name
-
-
-def test_segment_writes_the_result_folder(
-    model: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "result"
-    arguments = ("segment", picture, "--model", model, "-o", out, "--mpp", 0.25, "--region", "10,5,90,80", "--json")
-    assert run(*arguments) == 0
-    result = json.loads(capsys.readouterr().out)["results"][0]
-    assert result["region_yxyx_px"] == [5, 10, 85, 100]
-    assert {path.name for path in out.iterdir()} == {
-        "instances.parquet",
-        "labels.ome.zarr",
-        "nuclei.geojson",
-        "run.json",
-    }
+from napari_pathprune.cli import build_app
+from napari_pathprune.cli.command_line import VERBS
+from napari_pathprune.workflows.checkpoint import load
 
 
 @pytest.mark.parametrize(
@@ -102,13 +23,14 @@ def test_segment_writes_the_result_folder(
     [
         (("info", "nowhere.safetensors"), "there is no model 'nowhere.safetensors'"),
         (("info", "{picture}"), "is not a model file"),
-        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "1.0"), "got a ratio of 1.0"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors"), "give one of --ratio, --params, --macs and --faster"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "1.0"), "ratio of 1.0"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--criterion", "l7"), "l7"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--keep", "d9.*"), "no channel group"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--cap", "d0.*"), "got the cap 'd0.*'"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--decider", "me"), "decider 'me'"),
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "0.5", "--first", "me"), "first='me'"),
-        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--faster", "1"), "got --faster 1.0"),
+        (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--faster", "1"), "1.0"),
         (("prune", "{model}", "-o", "{tmp}/s.pth", "--ratio", "0.5"), "name it s.safetensors"),
         (("prune", "{model}", "-o", "{tmp}/no/s.safetensors", "--ratio", "0.5"), "does not exist"),
         (("segment", "nowhere.svs", "--model", "{model}", "-o", "{tmp}/r"), "nowhere.svs"),
@@ -126,10 +48,7 @@ def test_segment_writes_the_result_folder(
         (("prune", "{model}", "-o", "{tmp}/s.safetensors", "--ratio", "half"), "Invalid value for '--ratio'"),
         (("prune", "{model}", "--ratio", "0.5"), "Missing option '-o'"),
         (("frobnicate",), "No such command 'frobnicate'"),
-        (
-            ("segment", "{picture}", "--model", "{model}", "-o", "{picture}", "--mpp", "0.25"),
-            "is a file; expected a folder",
-        ),
+        (("segment", "{picture}", "--model", "{model}", "-o", "{picture}", "--mpp", "0.25"), "expected a folder"),
         (
             ("segment", "{picture}", "{picture}", "--model", "{model}", "-o", "{tmp}/r", "--mpp", "0.25"),
             "2 slides called 'tissue'",
@@ -142,6 +61,7 @@ def test_segment_writes_the_result_folder(
     ],
 )
 def test_mistakes_end_with_one_line_and_code_2(
+    run,
     arguments: tuple[str, ...],
     message: str,
     model: Path,
@@ -151,53 +71,108 @@ def test_mistakes_end_with_one_line_and_code_2(
 ) -> None:
     filled = [part.format(model=model, picture=picture, tmp=tmp_path) for part in arguments]
     assert run(*filled) == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1
-    assert said[0].startswith("pathprune: ")
-    assert message in said[0]
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("pathprune: ")
+    assert message in line
     assert not list(tmp_path.iterdir())
-
-
-def test_ctrl_c_is_one_line_and_the_run_can_go_on(
-    model: Path,
-    picture: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder = tmp_path / "result"
-    arguments = ("segment", picture, "--model", model, "-o", folder, "--mpp", "0.25")
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LabelsWriter, "paint", interrupted)
-        assert run(*arguments) == 130
-    assert capsys.readouterr().err.strip().splitlines() == ["pathprune: stopped"]
-    assert [path.name for path in folder.iterdir()] == [".tiles"]
-    with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "predict", interrupted)  # what was found is not looked for again
-        assert run(*arguments, "--resume") == 0
-    assert (folder / "run.json").exists()
 
 
 def test_a_full_disk_is_one_line(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: object, **__: object) -> None:
+    def run_full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", str(tmp_path / "small.safetensors.part"))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", run_full)
     assert run("prune", model, "-o", tmp_path / "small.safetensors", "--ratio", 0.5) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("pathprune: ")
-    assert len(said.strip().splitlines()) == 1
-    assert "disk" in said
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("pathprune: ")
+    assert "disk" in line
     assert not list(tmp_path.iterdir())
 
 
-def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("demo", "info", "prune", "train", "finetune", "segment", "evaluate"):
-        assert run(verb, "--help") == 0
-        assert "Example: pathprune " + verb in " ".join(capsys.readouterr().out.replace("│", " ").split())
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), MemoryError()])
+@pytest.mark.parametrize("verb", ["finetune", "compress"])
+def test_memory_that_runs_out_in_a_training_is_one_line(
+    run,
+    folder: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    verb: str,
+) -> None:
+    def run_out(*_: object, **__: object) -> None:  # where the optimiser allocates its moments, at the first step
+        raise error
+
+    monkeypatch.setattr("torch.optim.AdamW.step", run_out)
+    assert run(verb, model, folder / "train.toml", "-o", folder / "small.safetensors") == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "pathprune: not enough memory: take smaller patches or a smaller batch"
+
+
+def test_an_unexpected_error_keeps_its_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("napari_pathprune.workflows.info.model_info.describe", fail)
+    with pytest.raises(ZeroDivisionError):
+        run("info", "hovernet-s")
+
+
+def test_a_model_is_not_written_over_itself(run, folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = model.read_bytes()
+    for verb, words in (("finetune", "is the model to start from"), ("compress", "is the dense model itself")):
+        assert run(verb, model, folder / "train.toml", "-o", model) == 2
+        assert words in capsys.readouterr().err
+    assert model.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
+def test_every_verb_has_help_with_an_example(run, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(verb, "--help") == 0
+    assert f"Example: pathprune {verb}" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def test_the_list_of_verbs_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from napari_pathprune.cli import main\n"
+        "try:\n    main([])\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "compress" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    ("verb", "fewer", "written"),
+    [
+        ("train", (), "model.safetensors"),
+        ("finetune", ("--steps", 1), "tuned.safetensors"),
+        ("compress", ("--steps", 1, "--fit-steps", 1), "small.safetensors"),
+        ("evaluate", (), ""),
+    ],
+)
+def test_the_example_of_the_help_runs(
+    run,
+    folder: Path,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    fewer: tuple[object, ...],
+    written: str,
+) -> None:
+    shown = re.search(r"Example: `pathprune (.+)`", get_command(build_app()).commands[verb].help or "")  # type: ignore[attr-defined]
+    assert shown is not None
+    for number in range(2, 5):  # every fifth image is for validation
+        for name in ("images/image-{}.png", "labels/image-{}.tif"):
+            shutil.copy(folder / "data" / name.format(0), folder / "data" / name.format(number))
+    tiny = dict.fromkeys(("hovernet-s", "hovernet-s-compact"), model)
+    monkeypatch.setattr("napari_pathprune.workflows.checkpoint.packaged_models", lambda: tiny)
+    monkeypatch.chdir(folder)
+    if verb == "finetune":
+        shutil.copy(model, "small.safetensors")
+    assert run(*shlex.split(shown[1]), *fewer) == 0
+    assert not written or load(folder / written).params
