@@ -22,7 +22,7 @@ def keep_freed_memory() -> bool:
     sixth to a half, which the memory estimate of `inference` includes.
 
     The setting holds for the whole process and cannot be undone, so only entry points call this function: the command
-    line and the worker processes. Calling it again has no further effect.
+    line and the jobs of the plugin. Calling it again has no further effect.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.event import Event
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def load_and_segment(request: SegmentRequest) -> Iterator[Event]:
     from napari_pathprune.workflows.checkpoint import load
     from napari_pathprune.workflows.segment.segment import segment
 
+    keep_freed_memory()  # without it tiles take half as long again on a CPU (712 px, hovernet-s: 5.1 s instead of 3.3)
     checkpoint = load(request.model)
     mpp = checkpoint.mpp
     if mpp is None:
