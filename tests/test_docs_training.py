@@ -15,6 +15,7 @@ from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.config import train_config
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
+from napari_pathprune.workflows.config.toml_settings import settings_table, table_keys
 from napari_pathprune.workflows.config.train_config import (
     DataSettings,
     LossSettings,
@@ -59,10 +60,10 @@ def _value(cell: str) -> object:
 
 
 def true_defaults(kind: type) -> dict[str, Any]:
-    """Give the defaults of a dataclass, in the order of its fields."""
-    missing = dataclasses.MISSING
-    assert all(field.default_factory is missing for field in dataclasses.fields(kind))
-    return {f.name: REQUIRED if f.default is missing else f.default for f in dataclasses.fields(kind)}
+    """Return the defaults of the keys of a table, in their order."""
+    keys = table_keys(kind).values()
+    defaults = {} if any(key.is_required for key in keys) else settings_table(kind())
+    return {key.name: REQUIRED if key.is_required else defaults.get(key.name, key.default) for key in keys}
 
 
 @pytest.mark.parametrize("table", KINDS)
@@ -76,7 +77,11 @@ def test_every_table_of_a_config_has_a_section() -> None:
     known = {name.strip("[]") for name in KINDS}
     assert known == set(train_config._TABLES)
     assert {name.strip("[]") for name in SECTIONS if name.startswith("[")} == known
-    told_otherwise = {"base", "hold_out", "rename"}  # the file's folder, what only a folder has, [model]'s type_names
+    told_otherwise = {
+        "base",
+        "hold_out",
+        "new_type_names",
+    }  # the file's folder, what only a folder has, [model]'s type_names
     assert {field.name for field in dataclasses.fields(TrainConfig)} - told_otherwise == known
 
 

@@ -17,7 +17,7 @@ import torch
 
 from napari_pathprune.workflows.checkpoint import load, save
 from napari_pathprune.workflows.evaluate.evaluate import TILE_PX, evaluate_models
-from napari_pathprune.workflows.prune.prune import cost_per_patch
+from napari_pathprune.workflows.prune.prune import compute_patch_cost
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "src" / "napari_pathprune" / "packaged"
@@ -59,7 +59,7 @@ def main() -> None:
             "scored": PROTOCOL,
             "mind that": RESERVE,
             "megabytes": round(target.stat().st_size / 1e6, 1),
-            "MACs per megapixel": f"{cost_per_patch(trained).macs_per_megapixel:.3g}",
+            "MACs per megapixel": f"{compute_patch_cost(trained).macs_per_megapixel:.3g}",
         }
         seconds: dict[str, float] = {}
         for title, (folder, only) in sets.items():

@@ -16,8 +16,8 @@ from napari_pathprune.datasets.read_images import AnnotatedImage, read_images
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.config.train_config import read_config
 from napari_pathprune.workflows.evaluate.evaluate import score_model
-from napari_pathprune.workflows.prune.prune import cost_per_patch
-from napari_pathprune.workflows.train.training_images import training_images
+from napari_pathprune.workflows.prune.prune import compute_patch_cost
+from napari_pathprune.workflows.train.image_sets import read_image_sets
 
 HERE: Final = Path(__file__).parent
 
@@ -27,8 +27,8 @@ def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
 
     On the processor, wherever it was trained, so that all are scored alike: rounding differs from device to device.
     """
-    cost = cost_per_patch(checkpoint)
-    _, validation = training_images(read_config(HERE / "train.toml"), checkpoint.type_names)
+    cost = compute_patch_cost(checkpoint)
+    _, validation = read_image_sets(read_config(HERE / "train.toml"), checkpoint.type_names)
     sets: dict[str, Sequence[AnnotatedImage]] = {"validation": validation}
     for name, folder, only in study.sets:
         sets[name] = read_images(HERE / folder, checkpoint.type_names, only=only)

@@ -16,14 +16,17 @@ from judge import judged, machine
 from torch import nn
 
 from napari_pathprune.base.atomic import write_atomically
-from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
-from napari_pathprune.workflows.compress.compress import PARENT, compress
+from napari_pathprune.workflows.compress.compress import compress
+from napari_pathprune.workflows.compress.compress_setup import PARENT
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
+from napari_pathprune.workflows.config.toml_settings import settings_from, table_keys
 from napari_pathprune.workflows.config.train_config import TrainConfig, read_config
-from napari_pathprune.workflows.prune.prune import PruneTarget, prune_checkpoint
-from napari_pathprune.workflows.train.train import first_guess, train
-from napari_pathprune.workflows.train.training_images import training_images
+from napari_pathprune.workflows.prune.prune import prune_checkpoint
+from napari_pathprune.workflows.train.image_sets import read_image_sets
+from napari_pathprune.workflows.train.new_model import initialise_outputs
+from napari_pathprune.workflows.train.train import train
 
 HERE: Final = Path(__file__).parent
 WORK: Final = HERE / "work"
@@ -116,19 +119,24 @@ def as_first_stage(config: TrainConfig) -> TrainConfig:
 
 def settings_of(run: Run, study: Study) -> CompressSettings:
     """Give the settings of a compression, which a run names by the same words but for its shape."""
-    fields = {field.name for field in dataclasses.fields(CompressSettings)}
-    told = {name: value for name, value in dataclasses.asdict(run).items() if name in fields}
-    return CompressSettings(**told, caps=study.shapes[run.shape])
+    known = table_keys(CompressSettings) | CompressSettings.RENAMED
+    table = {name: value for name, value in dataclasses.asdict(run).items() if name in known}
+    return settings_from(CompressSettings, table | {"caps": study.shapes[run.shape]}, run.name)
 
 
 def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -> Checkpoint:
     """Cut the dense model as a run in one cut does, draw all weights anew, and give them the history asked for."""
     cut = WORK / f"{run.name}.cut.safetensors"
-    target = PruneTarget("ratio", 1 - run.left) if run.measure == "channels" else PruneTarget(run.measure, run.left)
     settings = settings_of(run, study)
     # by l2 whatever the criterion: each layer keeps as many filters (scope "local"), and their weights do not matter
     prune_checkpoint(
-        str(dense), cut, target, criterion="l2", decider=settings.by, scope=settings.in_scope, limits=settings.limits()
+        str(dense),
+        cut,
+        settings.target,
+        criterion="l2",
+        decider=settings.decider,
+        scope=settings.scope,
+        limits=settings.limits,
     )
     checkpoint = load(cut)
     model = checkpoint.model()
@@ -139,8 +147,8 @@ def with_new_weights(dense: Path, run: Run, study: Study, config: TrainConfig) -
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
             module.reset_running_stats()
-    images, _ = training_images(config, checkpoint.type_names)
-    first_guess(model, images)
+    images, _ = read_image_sets(config, checkpoint.type_names)
+    initialise_outputs(model, images)
     drawn = checkpoint.with_step(model.state_dict(), {"step": "drawn anew", "seed": run.seed})
     return trained_before(drawn, run) if run.start == "history" else drawn
 
@@ -169,7 +177,7 @@ def gammas(checkpoint: Checkpoint) -> dict[str, float]:
 
 def exhaust(events: Iterable[object]) -> None:
     """Follow a workflow to its end."""
-    for _ in followed(events, "  "):
+    for _ in show_progress(events, "  "):
         pass
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from napari_pathprune.workflows.checkpoint import load
 
-IN_COMPRESS = "napari_pathprune.workflows.compress.compress.score_validation"
+IN_COMPRESS = "napari_pathprune.workflows.compress.compress_stage.score_validation"
 IN_TRAIN = "napari_pathprune.workflows.train.train.score_validation"
 
 

@@ -35,6 +35,23 @@ def model_file(checkpoint: Checkpoint, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def simple_checkpoint(two_convolutions: str) -> Checkpoint:
+    """Return a typed network of two convolutions with 32 channels each, which trains in a moment."""
+    config = {"mode": "fast", "num_types": 3, "width": 0.5}
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = build(two_convolutions, **config)
+    return Checkpoint(two_convolutions, config, model.state_dict(), type_names=TYPE_NAMES, licence="test")
+
+
+@pytest.fixture
+def simple_file(simple_checkpoint: Checkpoint, tmp_path: Path) -> Path:
+    path = tmp_path / "simple.safetensors"
+    save(simple_checkpoint, path)
+    return path
+
+
 def discs(shape: tuple[int, int], step: int = 28, radius: int = 9) -> NDArray[np.int32]:
     """Discs on a grid, each a little off its place; ids 1..n."""
     rng = np.random.default_rng(5)

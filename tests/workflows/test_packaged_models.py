@@ -11,7 +11,7 @@ import pytest
 from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.evaluate.evaluate import evaluate_models
-from napari_pathprune.workflows.prune.prune import cost_per_patch
+from napari_pathprune.workflows.prune.prune import compute_patch_cost
 
 UNSEEN = Path(__file__).parent / "unseen_patch"
 ONE_NUCLEUS = 0.03
@@ -31,7 +31,7 @@ def test_the_card_is_true(name: str) -> None:
     assert found["images"] == card["unseen images"]
     assert {key: found[key] for key in SCORES} == pytest.approx({key: card[key] for key in SCORES}, abs=ONE_NUCLEUS)
     assert float(checkpoint.card["MACs per megapixel"]) == pytest.approx(
-        cost_per_patch(checkpoint).macs_per_megapixel, rel=0.01
+        compute_patch_cost(checkpoint).macs_per_megapixel, rel=0.01
     )
     assert checkpoint.card["megabytes"] == pytest.approx(packaged_models()[name].stat().st_size / 1e6, abs=0.06)
 

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_pathprune.base.atomic import write_atomically
-from napari_pathprune.cli.show_progress import followed
+from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.datasets.layouts.pannuke import pannuke_split
 from napari_pathprune.datasets.read_images import read_images
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.compress.compress import compress
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig, read_config
 from napari_pathprune.workflows.evaluate.evaluate import score_model
-from napari_pathprune.workflows.prune.prune import cost_per_patch
+from napari_pathprune.workflows.prune.prune import compute_patch_cost
 from napari_pathprune.workflows.train.train import train
 
 HERE: Final = Path(__file__).parent
@@ -90,7 +90,7 @@ def on_folds(config: TrainConfig, folds: Sequence[Path], steps: int | None, prec
 def scored(path: Path, fold: Path) -> dict[str, Any]:
     """Score a model on the test fold, and say what it costs."""
     checkpoint = load(path)
-    cost = cost_per_patch(checkpoint)
+    cost = compute_patch_cost(checkpoint)
     images = read_images(fold, checkpoint.type_names)
     found = score_model(checkpoint.model(), checkpoint, images).to_dict()
     return {"params": cost.cost.params, "macs_per_megapixel": cost.macs_per_megapixel, "scores": found}
@@ -110,7 +110,7 @@ def over_splits(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def follow(events: Any, label: str) -> None:  # noqa: ANN401 - events of any workflow
     """Run a workflow to its end, and show how far it is."""
-    for _ in followed(events, label):
+    for _ in show_progress(events, label):
         pass
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import typer
 
-from napari_pathprune.base.out_of_memory import advise_on_memory
-from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Ratio, list_choices, pick_one
+from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, list_choices, parse_caps
 from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
@@ -17,10 +16,8 @@ from napari_pathprune.cli.training_options import Source, fit_options, loss_opti
 
 NOTHING_KEPT: Final = 1
 """Exit code of a compression that ran to its end, but lost more than is allowed."""
-_FIELDS: Final = (
-    *("steps", "step_ratio", "criterion", "decider", "scope", "max_skip_ratio", "caps", "round_to", "min_channels"),
-    "allowed_drop",
-)
+_CUTS: Final = ("steps", "step_ratio", "criterion", "decider", "scope", "allowed_drop")
+_LIMITS: Final = ("max_skip_ratio", "caps", "round_to", "min_channels")
 
 
 def _options() -> Mapping[str, FieldOptions]:
@@ -28,20 +25,14 @@ def _options() -> Mapping[str, FieldOptions]:
     from napari_pathprune.workflows.config.compress_settings import CompressSettings
 
     choices = list_choices()
-    cuts = FieldOptions(
-        CompressSettings,
-        _FIELDS,
-        names={"caps": "cap"},
-        notes=NOTES,
-        choices={**choices, "criterion": (*choices["criterion"], "taylor")},
-        metavars=METAVARS,
-        parse={"caps": tuple},
-        described_by=Limits,
+    cuts = FieldOptions(CompressSettings, _CUTS, choices={**choices, "criterion": (*choices["criterion"], "taylor")})
+    limits = FieldOptions(
+        Limits, _LIMITS, names={"caps": "cap"}, notes=NOTES, metavars=METAVARS, parse={"caps": parse_caps}
     )
     fit = fit_options(
         {"steps": "Shared among the cuts.", "learning_rate": "Overrides the config."}, names={"steps": "fit_steps"}
     )
-    return {"cuts": cuts, "fit": fit, "losses": loss_options()}
+    return {"cuts": cuts, "limits": limits, "fit": fit, "losses": loss_options()}
 
 
 @take_options(_options)
@@ -54,6 +45,7 @@ def compress(
     macs: Macs = None,
     ratio: Ratio = None,
     cuts: Given,
+    limits: Given,
     fit: Given,
     losses: Given,
     as_json: Json = False,
@@ -65,17 +57,17 @@ def compress(
 
     Example: `pathprune compress hovernet-s data/ -o small.safetensors --params 0.1 --steps 10 --allowed-drop 0.02`
     """
-    from napari_pathprune.workflows.compress.compress import CompressDone
     from napari_pathprune.workflows.compress.compress import compress as run
+    from napari_pathprune.workflows.compress.compress_events import CompressDone
 
     config = read_settings(source, fit, losses)
-    changes = {**_find_target(params=params, macs=macs, ratio=ratio), **_settle_steps(cuts)}
-    config = dataclasses.replace(config, compress=dataclasses.replace(config.compress, **changes))
+    target = find_target(params=params, macs=macs, ratio=ratio) or config.compress.target
+    limited = dataclasses.replace(config.compress.limits, **limits)
+    settings = dataclasses.replace(config.compress, target=target, limits=limited, **_settle_steps(cuts))
     report = None
-    with advise_on_memory("take smaller patches or a smaller batch"):
-        for event in show_progress(run(model, config, out), "compressing"):
-            if isinstance(event, CompressDone):
-                report = event.report
+    for event in show_progress(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
+        if isinstance(event, CompressDone):
+            report = event.report
     assert report is not None
     if as_json:
         print_json(report.to_dict())
@@ -85,18 +77,6 @@ def compress(
         print_result(f"{report.summary()}\n{'' if report.kept else none}see {page}")
     if not report.kept:  # a script that continues with the compact model would find none
         raise typer.Exit(NOTHING_KEPT)
-
-
-def _find_target(**options: float | None) -> dict[str, Any]:
-    """Return the target of the options as settings; empty if none was given."""
-    from napari_pathprune.pruning import Target
-
-    given = pick_one(**options)
-    if given is None:
-        return {}
-    measure, value = given
-    target = Target.from_ratio(value) if measure == "ratio" else Target(measure, value)  # type: ignore[arg-type]
-    return {"measure": target.measure, "left": target.keep}
 
 
 def _settle_steps(cuts: Given) -> Given:

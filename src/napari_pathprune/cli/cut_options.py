@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
+
+if TYPE_CHECKING:
+    from napari_pathprune.pruning import Target
 
 Params = Annotated[float | None, typer.Option(help="Share of the parameters to keep.")]
 Macs = Annotated[float | None, typer.Option(help="Share of the multiply-accumulates to keep.")]
@@ -18,24 +21,53 @@ METAVARS: Final[Mapping[str, str]] = MappingProxyType({"caps": "GLOB=R", "keep":
 NOTES: Final[Mapping[str, str]] = MappingProxyType({"caps": "Repeatable.", "keep": "Repeatable."})
 
 
-def pick_one(**options: float | None) -> tuple[str, float] | None:
-    """Return the name and the value of the only option that was given; None if none was.
+def find_target(**options: float | None) -> Target | None:
+    """Return the target of the only option that was given; None if none was.
+
+    Parameters
+    ----------
+    options
+        Values of ``params``, ``macs``, ``ratio`` and ``faster``, or of some of them.
 
     Raises
     ------
     ValueError
-        If several were given.
+        If several were given, or the value is out of range.
 
     Examples
     --------
-    >>> pick_one(params=0.1, macs=None)
-    ('params', 0.1)
+    >>> find_target(params=None, ratio=0.25)
+    Target(measure='channels', keep=0.75)
     """
+    from napari_pathprune.pruning import Target
+
     given = [(name, value) for name, value in options.items() if value is not None]
     if len(given) > 1:
-        *names, last = (f"--{name.replace('_', '-')}" for name in options)
-        raise ValueError(f"give one of {', '.join(names)} and {last}")
-    return given[0] if given else None
+        raise ValueError(f"give one of {list_names(options)}")
+    for name, value in given:
+        if name == "ratio":
+            return Target.from_ratio(value)
+        return Target.from_speedup(value) if name == "faster" else Target(name, value)  # type: ignore[arg-type]
+    return None
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Return options as a list for a message.
+
+    Examples
+    --------
+    >>> list_names(["params", "macs", "ratio"])
+    '--params, --macs and --ratio'
+    """
+    *others, last = (f"--{name.replace('_', '-')}" for name in names)
+    return f"{', '.join(others)} and {last}"
+
+
+def parse_caps(texts: Sequence[str]) -> dict[str, float]:
+    """Return the caps of ``GLOB=R`` options by pattern."""
+    from napari_pathprune.pruning.choosing.limits import parse_cap
+
+    return dict(map(parse_cap, texts))
 
 
 def list_choices() -> dict[str, Sequence[str]]:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_pathprune.cli.cut_options import METAVARS, NOTES, Faster, Macs, Params, Ratio, list_choices
+from napari_pathprune.cli.cut_options import (
+    METAVARS,
+    NOTES,
+    Faster,
+    Macs,
+    Params,
+    Ratio,
+    find_target,
+    list_choices,
+    list_names,
+    parse_caps,
+)
 from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
 
 
 def _options() -> Mapping[str, FieldOptions]:
-    from napari_pathprune.pruning.choosing.limits import Limits, parse_cap
+    from napari_pathprune.pruning import Limits
     from napari_pathprune.workflows.config.compress_settings import CompressSettings
 
-    parse = {"caps": lambda texts: dict(map(parse_cap, texts))}
+    parse = {"caps": parse_caps}
     names = ("criterion", "decider", "scope")
     return {
         "how": FieldOptions(CompressSettings, names, choices=list_choices(), show_defaults=True),
@@ -43,9 +54,11 @@ def prune(
     Example: `pathprune prune hovernet-s -o small.safetensors --params 0.1`
     """
     from napari_pathprune.pruning import Limits
-    from napari_pathprune.workflows.prune.prune import PruneTarget, prune_checkpoint
+    from napari_pathprune.workflows.prune.prune import prune_checkpoint
 
-    target = PruneTarget.from_shares(ratio=ratio, params=params, macs=macs, faster=faster)
+    target = find_target(ratio=ratio, params=params, macs=macs, faster=faster)
+    if target is None:
+        raise ValueError(f"give one of {list_names(['ratio', 'params', 'macs', 'faster'])}")
     report = prune_checkpoint(model, out, target, **how, limits=Limits(**limits))
     if as_json:
         print_json(report.to_dict())

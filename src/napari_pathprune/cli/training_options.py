@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.cli.field_options import FieldOptions, Given
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import print_json, print_result
@@ -103,13 +102,12 @@ def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: 
     if start is not None and find(start).resolve() == out.resolve():
         raise ValueError(f"{out} is the model to start from; give another file to write")
     losses, done = {}, None
-    with advise_on_memory("take smaller patches or a smaller batch"):
-        for event in show_progress(run(config, out, start=None if start is None else load(start)), "training"):
-            match event:
-                case StepDone():
-                    losses = dict(event.losses)
-                case FitDone():
-                    done = event
+    for event in show_progress(run(config, out, start=None if start is None else load(start)), "training"):
+        match event:
+            case StepDone():
+                losses = dict(event.losses)
+            case FitDone():
+                done = event
     if done is None:  # this is one of several processes; only the first one reports
         return
     if as_json:

@@ -9,7 +9,7 @@ import pytest
 
 from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
-from napari_pathprune.workflows.train.named_types import identity, named, same_types
+from napari_pathprune.workflows.train.named_types import have_same_types, identify, name_types
 
 NAMES = ("background", "neoplastic", "inflammatory")
 
@@ -21,44 +21,44 @@ def imported(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def test_names_are_given_in_order_and_the_lineage_tells(imported: Checkpoint, tmp_path: Path) -> None:
-    save(named(imported, NAMES), tmp_path / "model.safetensors")
+    save(name_types(imported, NAMES), tmp_path / "model.safetensors")
     given = load(tmp_path / "model.safetensors")
     assert given.type_names == NAMES
     assert given.lineage[1:] == ({"step": "types named", "before": ["background", "type 1", "type 2"]},)
-    assert named(given, NAMES) is given
-    assert named(given, ()) is given
+    assert name_types(given, NAMES) is given
+    assert name_types(given, ()) is given
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (NAMES[1:], r"has 2 type_names, but the model has 3 types, background, type 1, type 2: name as many"),
+        (NAMES[1:], r"has 2 type_names, but the model has 3 types, background, type 1, type 2: give as many names"),
         ((*NAMES, "dead"), r"has 4 type_names, but the model has 3 types"),
         (("background", "type 2", "type 1"), r"names type 1 'type 2', but that is type 2 of the model: keep its order"),
     ],
 )
 def test_names_that_do_not_fit_are_refused(imported: Checkpoint, names: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        named(imported, names)
+        name_types(imported, names)
 
 
 def test_an_untyped_model_is_not_named(imported: Checkpoint) -> None:
     with pytest.raises(ValueError, match="the model is untyped: remove type_names"):
-        named(dataclasses.replace(imported, type_names=()), NAMES)
+        name_types(dataclasses.replace(imported, type_names=()), NAMES)
 
 
 def test_a_model_is_known_by_the_names_it_had_before(imported: Checkpoint) -> None:
-    one, other = named(imported, NAMES), named(imported, ("background", "epithelial", "spindle"))
-    assert same_types(imported, one)
-    assert same_types(one, imported)
-    assert same_types(one, dataclasses.replace(imported, type_names=("Background", "NEOPLASTIC", "inflammatory")))
-    assert not same_types(one, other)
-    assert not same_types(imported, dataclasses.replace(imported, type_names=NAMES))
+    one, other = name_types(imported, NAMES), name_types(imported, ("background", "epithelial", "spindle"))
+    assert have_same_types(imported, one)
+    assert have_same_types(one, imported)
+    assert have_same_types(one, dataclasses.replace(imported, type_names=("Background", "NEOPLASTIC", "inflammatory")))
+    assert not have_same_types(one, other)
+    assert not have_same_types(imported, dataclasses.replace(imported, type_names=NAMES))
     stranger = dataclasses.replace(imported, lineage=({"step": "imported", "file": "another.tar"},))
-    assert not same_types(stranger, one)  # both had a type 1 once, which need not have been the same
+    assert not have_same_types(stranger, one)  # both had a type 1 once, which need not have been the same
 
 
 def test_names_make_another_model_and_stopped_runs_of_before_stay_known(imported: Checkpoint) -> None:
-    one, other = named(imported, NAMES), named(imported, ("background", "epithelial", "spindle"))
-    assert identity(imported) == imported.fingerprint()
-    assert len({identity(model) for model in (imported, one, other)}) == 3
+    one, other = name_types(imported, NAMES), name_types(imported, ("background", "epithelial", "spindle"))
+    assert identify(imported) == imported.fingerprint()
+    assert len({identify(model) for model in (imported, one, other)}) == 3

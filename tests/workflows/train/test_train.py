@@ -1,4 +1,4 @@
-"""Training from a config or a folder ends in a model file that loads, and resumes exactly."""
+"""Training from a config or a folder writes a model that loads, and a stopped training resumes exactly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from napari_pathprune.workflows.train.train import train
 
 CONFIG = """
 [model]
-width = 0.0625
+architecture = "two-convolutions"
+width = 0.25
 type_names = ["background", "neoplastic", "inflammatory"]
 licence = "CC0-1.0"
 
@@ -31,7 +32,7 @@ batch = 1
 save_every = 1
 
 [patches]
-patch_px = 96
+patch_px = 64
 
 [[data]]
 folder = "annotated"
@@ -40,15 +41,21 @@ leave_out = ["two"]
 
 
 @pytest.fixture
-def config_file(annotated_folder: Path) -> Path:
+def config_file(annotated_folder: Path, two_convolutions: str) -> Path:
+    assert f'"{two_convolutions}"' in CONFIG
     path = annotated_folder.parent / "train.toml"
     path.write_text(CONFIG.format(steps=2), encoding="utf-8")
     return path
 
 
-def test_a_config_trains_a_model_that_loads(config_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["two-convolutions", "hovernet"])
+def test_a_config_trains_a_model_that_loads(config_file: Path, tmp_path: Path, architecture: str) -> None:
     out = tmp_path / "model.safetensors"
-    events = list(train(read_config(config_file), out))
+    config = read_config(config_file)
+    if architecture == "hovernet":
+        model = dataclasses.replace(config.model, architecture=architecture, width=0.0625)
+        config = dataclasses.replace(config, model=model, patches=PatchSettings(patch_px=96))
+    events = list(train(config, out))
     assert [type(event) for event in events] == [StepDone, StepDone, FitDone]
     loaded = load(out)
     assert loaded.type_names == ("background", "neoplastic", "inflammatory")
@@ -58,7 +65,7 @@ def test_a_config_trains_a_model_that_loads(config_file: Path, tmp_path: Path) -
     assert not out.with_name("model.safetensors.state").exists()
 
 
-def test_a_stopped_run_goes_on_exactly(config_file: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_exactly(config_file: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     list(train(read_config(config_file), whole))
     stopped = train(read_config(config_file), parts)
@@ -72,21 +79,21 @@ def test_a_stopped_run_goes_on_exactly(config_file: Path, tmp_path: Path) -> Non
 
 
 def test_fine_tuning_keeps_the_model_and_adds_to_its_lineage(
-    config_file: Path, checkpoint: Checkpoint, tmp_path: Path
+    config_file: Path, simple_checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     out = tmp_path / "tuned.safetensors"
     start = Checkpoint(
-        **{**{n: getattr(checkpoint, n) for n in checkpoint.__slots__}, "lineage": ({"step": "trained"},)}
+        **{**{n: getattr(simple_checkpoint, n) for n in simple_checkpoint.__slots__}, "lineage": ({"step": "trained"},)}
     )
     list(train(read_config(config_file), out, start=start))
     tuned = load(out)
     assert [step["step"] for step in tuned.lineage] == ["trained", "fine-tuned"]
-    assert tuned.config == checkpoint.config
-    name = "decoder.np.u0.conv.weight"
-    assert not torch.equal(tuned.weights[name], checkpoint.weights[name])
+    assert tuned.config == simple_checkpoint.config
+    name = "features.second.weight"
+    assert not torch.equal(tuned.weights[name], simple_checkpoint.weights[name])
 
 
-def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_does_not_resume_with_other_settings(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     config = with_validation(read_config(config_file))
     stream = train(config, out)
@@ -107,7 +114,7 @@ def test_a_stopped_run_does_not_go_on_as_another(config_file: Path, tmp_path: Pa
 
 
 def test_the_folder_of_the_model_must_exist(config_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nowhere is not a folder"):
+    with pytest.raises(ValueError, match="nowhere does not exist; create it first"):
         next(iter(train(read_config(config_file), tmp_path / "nowhere" / "model.safetensors")))
 
 
@@ -116,40 +123,40 @@ def test_out_must_be_a_model_file(config_file: Path, tmp_path: Path) -> None:
         next(iter(train(read_config(config_file), tmp_path / "model.pth")))
 
 
-def test_a_finished_training_is_not_trained_over(config_file: Path, tmp_path: Path) -> None:
+def test_a_finished_training_is_not_overwritten(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     config = read_config(config_file)
     list(train(config, out))
     before = out.read_bytes()
     nowhere = dataclasses.replace(config, data=(dataclasses.replace(config.data[0], folder="nowhere"),))
-    for again in (config, nowhere):  # told before the images are read
-        with pytest.raises(ValueError, match=r"model\.safetensors is there already, .*: give another file"):
+    for again in (config, nowhere):  # refused before the images are read
+        with pytest.raises(ValueError, match=r"model\.safetensors exists already, .*: give another file"):
             next(iter(train(again, out)))
     assert out.read_bytes() == before
 
 
-def test_a_record_can_be_made_of_the_end_before_the_state_goes(config_file: Path, tmp_path: Path) -> None:
+def test_the_end_can_be_recorded_before_the_state_is_removed(config_file: Path, tmp_path: Path) -> None:
     out, state = tmp_path / "model.safetensors", tmp_path / "model.safetensors.state"
     config = read_config(config_file)
     stream = train(config, out)
     done = next(event for event in stream if isinstance(event, FitDone))
     assert state.exists()
     stream.close()  # type: ignore[attr-defined]
-    (again,) = train(config, out)  # what a stop in between is followed by
+    (again,) = train(config, out)  # the run that follows a stop in between
     assert isinstance(again, FitDone)
     assert (again.steps, again.best_step) == (done.steps, done.best_step)
     assert not state.exists()
 
 
 def with_validation(config: TrainConfig, **phase: object) -> TrainConfig:
-    """Let the image that is left out judge."""
+    """Validate on the image that is left out of the training."""
     only = dataclasses.replace(config.data[0], leave_out=(), only=("two",))
     fit = dataclasses.replace(config.fit[0], **phase)  # type: ignore[arg-type]
     return dataclasses.replace(config, fit=(fit,), validation=(only,))
 
 
-def marks(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> None:
-    """Let validations give these scores in turn."""
+def set_scores(monkeypatch: pytest.MonkeyPatch, scores: Sequence[float]) -> None:
+    """Replace the validation by one that returns these scores in turn."""
     turn: Iterator[float] = iter(scores)
     monkeypatch.setattr("napari_pathprune.workflows.train.train.score_validation", lambda *_a, **_k: {"pq": next(turn)})
 
@@ -159,7 +166,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_validation_is_real_and_by_image(config_file: Path, tmp_path: Path) -> None:
+def test_validation_scores_the_model(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     events = list(train(with_validation(read_config(config_file)), out))
     (validated,) = [event for event in events if isinstance(event, Validated)]
@@ -167,19 +174,20 @@ def test_validation_is_real_and_by_image(config_file: Path, tmp_path: Path) -> N
     assert all(0.0 <= score <= 1.0 for score in validated.scores.values())
 
 
-def test_it_is_told_which_images_judge(annotated_folder: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(read_config(annotated_folder), hold_out=2, patches=PatchSettings(patch_px=96))
-    config = dataclasses.replace(config, fit=(FitSettings(steps=1, batch=1),))
+def test_the_use_of_each_image_is_recorded(annotated_folder: Path, two_convolutions: str, tmp_path: Path) -> None:
+    config = dataclasses.replace(read_config(annotated_folder), hold_out=2, patches=PatchSettings(patch_px=64))
+    model = dataclasses.replace(config.model, architecture=two_convolutions)
+    config = dataclasses.replace(config, model=model, fit=(FitSettings(steps=1, batch=1),))
     next(train(config, tmp_path / "model.safetensors"))
-    learnt, judging = rows(tmp_path / "model.images.csv")
-    assert (learnt["use"], judging["use"]) == ("learnt from", "judges")
-    assert learnt["image"] < judging["image"]
+    training, validation = rows(tmp_path / "model.images.csv")
+    assert (training["use"], validation["use"]) == ("training", "validation")
+    assert training["image"] < validation["image"]
 
 
-def test_the_best_is_kept_and_the_last_lies_beside_it(
+def test_the_best_and_the_last_model_are_both_written(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks(monkeypatch, [0.1, 0.7, 0.3])
+    set_scores(monkeypatch, [0.1, 0.7, 0.3])
     out = tmp_path / "model.safetensors"
     seen = {}
     for event in train(with_validation(read_config(config_file), steps=3, validate_every=1), out):
@@ -188,7 +196,7 @@ def test_the_best_is_kept_and_the_last_lies_beside_it(
     best, last = load(out), load(tmp_path / "model.last.safetensors")
     assert (best.lineage[-1]["steps"], last.lineage[-1]["steps"]) == (2, 3)
     assert seen[3] is None
-    name = "decoder.np.u0.conv.weight"
+    name = "features.second.weight"
     assert torch.equal(best.weights[name], seen[2][name])  # type: ignore[index]
     assert not torch.equal(best.weights[name], last.weights[name])
     assert [(row["step"], row["pq"], row["best"]) for row in rows(tmp_path / "model.validation.csv")] == [
@@ -199,10 +207,10 @@ def test_the_best_is_kept_and_the_last_lies_beside_it(
     assert cv2.imread(str(tmp_path / "model.curves.png")).std() > 1
 
 
-def test_a_run_stopped_after_its_best_model_goes_on(
+def test_a_run_stopped_after_its_best_model_resumes(
     config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks(monkeypatch, [0.7, 0.3])
+    set_scores(monkeypatch, [0.7, 0.3])
     out = tmp_path / "model.safetensors"
     config = with_validation(read_config(config_file), steps=4, validate_every=2, save_every=1000)
     stopped = train(config, out)
@@ -215,7 +223,7 @@ def test_a_run_stopped_after_its_best_model_goes_on(
     assert events[-1].best_step == 2
 
 
-def test_the_log_of_a_resumed_run_is_that_of_a_whole_one(config_file: Path, tmp_path: Path) -> None:
+def test_the_log_of_a_resumed_run_equals_that_of_an_uninterrupted_one(config_file: Path, tmp_path: Path) -> None:
     config = read_config(config_file)
     config = dataclasses.replace(config, fit=(dataclasses.replace(config.fit[0], steps=4, save_every=2),))
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
@@ -234,7 +242,7 @@ def test_the_log_of_a_resumed_run_is_that_of_a_whole_one(config_file: Path, tmp_
 
 def phases(config: TrainConfig) -> TrainConfig:
     """Train the decoder first, then all, as HoVer-Net was trained."""
-    first = dataclasses.replace(config.fit[0], frozen=("d[0-3].*", "conv0.*"))
+    first = dataclasses.replace(config.fit[0], frozen=("features.*",))
     return dataclasses.replace(config, fit=(first, config.fit[0]))
 
 
@@ -254,14 +262,14 @@ def test_two_phases_follow_each_other(config_file: Path, tmp_path: Path) -> None
     list(train(only, tmp_path / "first.safetensors"))
     list(train(dataclasses.replace(config, fit=config.fit[1:]), tmp_path / "second.safetensors"))
     first, second = (load(tmp_path / f"{name}.safetensors").weights for name in ("first", "second"))
-    encoder, decoder = "d2.units.0.conv1.weight", "decoder.np.u0.conv.weight"
+    encoder, decoder = "features.second.weight", "heads.np.weight"
     assert not torch.equal(first[decoder], torch.zeros_like(first[decoder]))
     assert torch.equal(first[encoder], fresh_weights(config_file, tmp_path)[encoder])
     assert not torch.equal(second[encoder], first[encoder])
 
 
 def fresh_weights(config_file: Path, tmp_path: Path) -> dict[str, torch.Tensor]:
-    """Give the weights that training begins with: those after a step whose rate is as good as nothing."""
+    """Return the weights that a training starts from: those after a step with a negligible learning rate."""
     config = read_config(config_file)
     still = dataclasses.replace(config.fit[0], steps=1, learning_rate=1e-30, weight_decay=0.0)
     list(train(dataclasses.replace(config, fit=(still,)), tmp_path / "still.safetensors"))
@@ -269,7 +277,7 @@ def fresh_weights(config_file: Path, tmp_path: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("events_before", [1, 3, 4])
-def test_a_run_stopped_in_either_phase_goes_on_exactly(config_file: Path, tmp_path: Path, events_before: int) -> None:
+def test_a_run_stopped_in_either_phase_resumes_exactly(config_file: Path, tmp_path: Path, events_before: int) -> None:
     config = phases(read_config(config_file))
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     list(train(config, whole))
@@ -293,7 +301,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_weights(
         bad = float("nan") if next(turn) == 1 else 1.0
         return {name: term * bad for name, term in hovernet_losses(maps, batch).items()}
 
-    monkeypatch.setattr("napari_pathprune.workflows.train.train.hovernet_losses", breaks)
+    monkeypatch.setattr("napari_pathprune.workflows.train.config_losses.hovernet_losses", breaks)
     out = tmp_path / "model.safetensors"
     with pytest.raises(ValueError, match=r"not finite at step 2: .*last good weights are in .*model\.last-good"):
         list(train(read_config(config_file), out))
@@ -302,38 +310,45 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_weights(
     assert not out.exists()
 
 
-def test_a_teacher_teaches(config_file: Path, checkpoint: Checkpoint, model_file: Path, tmp_path: Path) -> None:
+def test_a_teacher_adds_its_losses(
+    config_file: Path, simple_checkpoint: Checkpoint, simple_file: Path, tmp_path: Path
+) -> None:
     config = read_config(config_file)
-    taught = dataclasses.replace(config, losses=LossSettings(teacher=str(model_file), teacher_share=0.9))
+    taught = dataclasses.replace(config, losses=LossSettings(teacher=str(simple_file), teacher_share=0.9))
     first = next(event for event in train(taught, tmp_path / "a.safetensors") if isinstance(event, StepDone))
     assert {"np_teacher", "tp_teacher", "hv_teacher"} < set(first.losses)
     same = next(
-        event for event in train(taught, tmp_path / "b.safetensors", start=checkpoint) if isinstance(event, StepDone)
+        event
+        for event in train(taught, tmp_path / "b.safetensors", start=simple_checkpoint)
+        if isinstance(event, StepDone)
     )
     assert same.losses["np_teacher"] < first.losses["np_teacher"]
 
 
-def test_another_teacher_does_not_go_on_here(
-    config_file: Path, checkpoint: Checkpoint, model_file: Path, tmp_path: Path
+def test_a_run_does_not_resume_with_another_teacher(
+    config_file: Path, simple_checkpoint: Checkpoint, simple_file: Path, tmp_path: Path
 ) -> None:
     out, teacher = tmp_path / "model.safetensors", tmp_path / "teacher.safetensors"
-    teacher.write_bytes(model_file.read_bytes())
+    teacher.write_bytes(simple_file.read_bytes())
     taught = dataclasses.replace(read_config(config_file), losses=LossSettings(teacher=str(teacher)))
     stopped = train(taught, out)
     next(event for event in stopped if isinstance(event, StepDone))
     stopped.close()  # type: ignore[attr-defined]
-    save(dataclasses.replace(checkpoint, weights={n: 2 * w for n, w in checkpoint.weights.items()}), teacher)
+    save(
+        dataclasses.replace(simple_checkpoint, weights={n: 2 * w for n, w in simple_checkpoint.weights.items()}),
+        teacher,
+    )
     with pytest.raises(ValueError, match=r"was left by a run with losses\.teacher = \w{16}, but it is \w{16} now"):
         list(train(taught, out))
-    moved = dataclasses.replace(taught, losses=LossSettings(teacher=str(model_file)))
+    moved = dataclasses.replace(taught, losses=LossSettings(teacher=str(simple_file)))
     assert next(event.step for event in train(moved, out) if isinstance(event, StepDone)) == 2
 
 
 @pytest.fixture
-def imported(checkpoint: Checkpoint) -> Checkpoint:
-    """Give a model whose types have no names."""
+def imported(simple_checkpoint: Checkpoint) -> Checkpoint:
+    """Return a model whose types have no names."""
     return dataclasses.replace(
-        checkpoint, type_names=default_type_names(3), lineage=({"step": "imported", "file": "a.tar"},)
+        simple_checkpoint, type_names=default_type_names(3), lineage=({"step": "imported", "file": "a.tar"},)
     )
 
 
@@ -343,39 +358,41 @@ def test_types_are_named_before_they_are_trained_on(config_file: Path, imported:
     config = read_config(config_file)
     config = dataclasses.replace(config, losses=LossSettings(teacher=str(tmp_path / "imported.safetensors")))
     first = next(event for event in train(config, out, start=imported) if isinstance(event, StepDone))
-    assert {"tp_ce", "tp_teacher"} < set(first.losses)  # the teacher is known by the names of before
+    assert {"tp_ce", "tp_teacher"} < set(first.losses)  # the teacher is recognised by its earlier names
     with pytest.raises(ValueError, match="no names yet"):
-        next(iter(train(dataclasses.replace(config, rename=()), tmp_path / "other.safetensors", start=imported)))
+        next(
+            iter(train(dataclasses.replace(config, new_type_names=()), tmp_path / "other.safetensors", start=imported))
+        )
     names = ("background", "inflammatory", "neoplastic")
     with pytest.raises(ValueError, match=r"was left by a run with start = .*neoplastic inflammatory, but it is"):
-        next(iter(train(dataclasses.replace(config, rename=names), out, start=imported)))
+        next(iter(train(dataclasses.replace(config, new_type_names=names), out, start=imported)))
     list(train(config, out, start=imported))
     tuned = load(out)
     assert tuned.type_names == config.model.type_names
     assert [step["step"] for step in tuned.lineage] == ["imported", "types named", "fine-tuned"]
 
 
-def test_a_teacher_of_other_types_is_refused(config_file: Path, checkpoint: Checkpoint, tmp_path: Path) -> None:
-    other = dataclasses.replace(checkpoint, type_names=("background", "inflammatory", "neoplastic"))
+def test_a_teacher_of_other_types_is_refused(config_file: Path, simple_checkpoint: Checkpoint, tmp_path: Path) -> None:
+    other = dataclasses.replace(simple_checkpoint, type_names=("background", "inflammatory", "neoplastic"))
     save(other, tmp_path / "teacher.safetensors")
     config = dataclasses.replace(
         read_config(config_file), losses=LossSettings(teacher=str(tmp_path / "teacher.safetensors"))
     )
     with pytest.raises(ValueError, match=r"teacher\.safetensors has type_names = .*; give another"):
-        next(iter(train(config, tmp_path / "model.safetensors", start=checkpoint)))
+        next(iter(train(config, tmp_path / "model.safetensors", start=simple_checkpoint)))
 
 
-def test_slimming_adds_its_penalty(config_file: Path, tmp_path: Path, checkpoint: Checkpoint) -> None:
+def test_slimming_adds_its_penalty(config_file: Path, tmp_path: Path, simple_checkpoint: Checkpoint) -> None:
     config = dataclasses.replace(read_config(config_file), losses=LossSettings(slimming=1e-3))
     first = next(event for event in train(config, tmp_path / "a.safetensors") if isinstance(event, StepDone))
-    norms = [module for module in checkpoint.model().modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in simple_checkpoint.model().modules() if isinstance(module, nn.BatchNorm2d)]
     most = 1e-3 * sum(norm.num_features for norm in norms)  # each weight begins at 1
     assert 0.5 * most < first.losses["penalty"] <= most
 
 
-def test_types_of_another_name_are_not_left_out_without_a_word(config_file: Path, tmp_path: Path) -> None:
+def test_types_that_the_data_name_differently_are_refused(config_file: Path, tmp_path: Path) -> None:
     config = read_config(config_file)
     misnamed = tuple(name.replace("neoplastic", "tumour") for name in config.model.type_names)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, type_names=misnamed))
-    with pytest.raises(ValueError, match=r"has a type 'tumour', which no nucleus .* the data have 'neoplastic'"):
+    with pytest.raises(ValueError, match=r"has the type 'tumour', which the data lack, .* have 'neoplastic'"):
         list(train(config, tmp_path / "model.safetensors"))

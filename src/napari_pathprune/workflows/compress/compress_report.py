@@ -1,4 +1,4 @@
-"""What a compression did, step by step: the facts that its report shows."""
+"""The figures of a compression, stage by stage, which its report shows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Scores = Mapping[str, float]
+"""Validation scores by name; the first one decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -20,15 +23,17 @@ class Stage:
     number
         0 for the dense model, then 1, 2, ...
     removed
-        Share removed so far, of what the target counts: channels, parameters or MACs.
+        Target of the stage as the share of the dense model to remove: of channels, parameters or MACs, in [0, 1).
     params, macs
-        Cost, for an input of `CompressReport.input_px`.
+        Cost of the model, for an input of `CompressReport.input_px`.
     scores
-        On the validation images after fine-tuning, by name (``pq`` first); empty if there are none.
+        Validation scores after fine-tuning, by name (``pq`` first); empty without validation images.
     scores_cut
-        The same, straight after the cut; empty if not measured.
-    fit_steps, seconds
-        Fine-tuning, and the time of the whole stage.
+        Validation scores before fine-tuning; empty if not measured.
+    fit_steps
+        Fine-tuning steps of the stage.
+    seconds
+        Time of the whole stage.
     file
         Name of the model file in the folder of stages; empty for the dense model.
     """
@@ -37,8 +42,8 @@ class Stage:
     removed: float
     params: int
     macs: int
-    scores: Mapping[str, float]
-    scores_cut: Mapping[str, float]
+    scores: Scores
+    scores_cut: Scores
     fit_steps: int
     seconds: float
     file: str = ""
@@ -46,7 +51,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """A channel group's width before and after; ``kind`` is ``"skip"`` or ``"internal"``."""
+    """Width of a channel group before and after; ``kind`` is ``"skip"`` or ``"internal"``."""
 
     name: str
     kind: str
@@ -56,7 +61,19 @@ class Width:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A validation image, or a part of it, (H, W, 3) uint8, with instance maps (H, W) int32, and their PQ on it."""
+    """A validation image as the dense and the compact model segment it.
+
+    Attributes
+    ----------
+    name
+        Name of the image.
+    image
+        (H, W, 3) uint8, the image or a part of it.
+    truth, dense, compact
+        (H, W) int32, instance maps: the annotation and the predictions of the two models.
+    dense_pq, compact_pq
+        PQ of the two models on this part.
+    """
 
     name: str
     image: NDArray[np.uint8]
@@ -69,26 +86,26 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompressReport:
-    """A compression from its dense model to the one that was kept.
+    """A compression, from the dense model to the model that was kept.
 
     Attributes
     ----------
     model, out
-        Names of the dense and of the compact model file.
+        Names of the files of the dense and the compact model.
     settings
-        What was asked for, by name.
+        Settings by name.
     stages
-        The dense model first.
+        All stages; the first one is the dense model.
     kept
-        Number of the stage that was written to `out`: the smallest within the allowed drop.
+        Number of the stage that was written to `out`, the smallest within the allowed drop; 0 if there is none.
     input_px
-        Side of the input that MACs are told for.
+        Side of the input that MACs are counted for.
     widths
-        Of all channel groups, in the order of the graph, from the dense to the kept model.
+        Widths of all channel groups in the dense and in the kept model, in the order of the graph.
     examples
-        Dense, compact and truth side by side.
+        Predictions of both models on validation images.
     train_images, validation_images
-        Names.
+        Names of the images.
     """
 
     model: str
@@ -104,16 +121,16 @@ class CompressReport:
 
     @property
     def dense(self) -> Stage:
-        """The dense model."""
+        """Figures of the dense model."""
         return self.stages[0]
 
     @property
     def compact(self) -> Stage:
-        """The model that was kept."""
+        """Figures of the kept model."""
         return self.stages[self.kept]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; without pictures. A limit that is none is None."""
+        """Return the report for JSON, without pictures; an infinite limit becomes None."""
         return {
             "model": self.model,
             "out": self.out,
@@ -127,14 +144,14 @@ class CompressReport:
         }
 
     def summary(self) -> str:
-        """Tell it to people, in two lines; in one if nothing was kept."""
+        """Return the result in two lines, or in one if no stage was kept."""
         if not self.kept:
-            return f"{self.model}: even the first of {len(self.stages) - 1} stages lost more than is allowed"
+            return f"{self.model}: even the first of {len(self.stages) - 1} stages lost more than allowed"
         old, new = self.dense, self.compact
         scores = ", ".join(f"{name} {old.scores[name]:.3f} -> {new.scores[name]:.3f}" for name in new.scores)
         return (
             f"{self.model} -> {self.out}: parameters {old.params:,} -> {new.params:,} "
-            f"({new.params / old.params:.1%} left), MACs for {self.input_px} px {old.macs / 1e9:.2f} G -> "
-            f"{new.macs / 1e9:.2f} G ({new.macs / old.macs:.1%} left)\n"
+            f"({new.params / old.params:.1%} kept), MACs for {self.input_px} px {old.macs / 1e9:.2f} G -> "
+            f"{new.macs / 1e9:.2f} G ({new.macs / old.macs:.1%} kept)\n"
             f"{scores or 'not scored: no validation images'}"
         )

@@ -1,101 +1,114 @@
-"""How far to compress a model, in how many steps, and by which criterion."""
+"""Settings of a compression: how much to keep, in how many stages, and by which criterion."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, cast, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, Final, Literal, get_args
 
 from napari_pathprune.pruning import Limits, Target
-from napari_pathprune.pruning.choosing.limits import Scope, check_scope, parse_cap
+from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Scope
 from napari_pathprune.pruning.schedule import cubic_steps, fixed_steps, linear_steps
 from napari_pathprune.pruning.scoring.criteria import CRITERIA
 from napari_pathprune.pruning.scoring.deciders import Decider
+from napari_pathprune.workflows.config.toml_settings import OMIT
 
-_MEASURES: Final = ("channels", "params", "macs")
+Schedule = Literal["linear", "cubic"]
+MEASURES: Final = ("channels", "params", "macs")
+"""What the target of a compression can be measured in."""
+DEFAULT_TARGET: Final = Target("params", keep=0.1)
 
 
 @dataclass(frozen=True, slots=True)
 class CompressSettings:
-    """A compression: cut, re-estimate the batch norms, fine-tune, and again.
+    """A compression: cut, re-estimate the batch norms, fine-tune, and repeat.
+
+    In the table ``[compress]`` of a config, the fields of `target` and `limits` stand beside the others. Groups that
+    stay whole have a cap of 0 there, since ``keep`` is the share to keep.
 
     Attributes
     ----------
-    measure
-        What is counted: ``"params"``, ``"macs"`` or ``"channels"``.
-    left
-        Share of it that is left in the end, above 0, below 1.
+    target
+        Share of the dense model to keep in the end, below 1, of its ``"params"``, ``"macs"`` or ``"channels"``.
+    limits
+        Limits of every cut.
+    scope
+        ``"local"``: the same share of every group. ``"global"``: one threshold for all groups.
     steps
-        Cuts; 1 is one-shot.
+        Number of cuts, with fine-tuning after each; 1 is one-shot.
     step_ratio
-        Share of the dense model that each cut removes, instead of `steps`; 0.05 with channels is the paper's. 0 for
-        none.
+        Share of the dense model that each cut removes, instead of ``steps``; 0 for none. 0.05 of the channels is what
+        arXiv 2404.08831 does.
     schedule
-        ``"linear"`` steps or ``"cubic"`` ones, much at first; see `pruning.schedule`.
-    criterion, decider
-        See `pruning.importance`; ``"taylor"`` is measured on training patches.
-    scope, max_skip_ratio, round_to, min_channels
-        Limits as in `pruning.choose`; a `max_skip_ratio` of 1 is none.
-    caps
-        The largest share that groups of channels lose, such as ``"decoder.*=0.5"``.
+        How ``steps`` divide the cut: ``"linear"`` into equal steps, ``"cubic"`` into ever smaller ones.
+    criterion
+        How channels are scored: ``"l1"``, ``"l2"``, ``"bn_scale"``, ``"fpgm"``, ``"random"``, or ``"taylor"``, which
+        is measured on training patches.
+    decider
+        Whose score counts where layers share channels: ``"producers"``, ``"mean"``, ``"sum"``, ``"max"``,
+        ``"convolved"`` or ``"shortcut"``; see `pruning.importance`.
     recalibrate
-        Batches of training patches on which batch norms are estimated anew after each cut; 0 for none.
+        Number of batches of training patches on which batch norms are re-estimated after each cut; 0 for none.
     last_share
-        Share of the fine-tuning steps that follow the last cut; the others are shared among the cuts before.
+        Share of the fine-tuning steps that follow the last cut. The cuts before it divide the rest evenly.
     allowed_drop
-        Stop when the first validation score falls by more than this below the dense model's; the smallest model before
-        is kept.
-    judge_cuts
-        Score each model straight after its cut as well; takes time, changes nothing.
+        Stop when the first validation score (PQ) falls by more than this below the dense model's. The smallest model
+        before that is kept.
+    score_cuts
+        Also score each model between its cut and its fine-tuning. Takes time and does not change the result.
     seed
-        Of criterion ``"random"``.
+        Seed of the criterion ``"random"``.
 
     Raises
     ------
     ValueError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> CompressSettings(Target("params", keep=0.2), steps=3).target.keep
+    0.2
     """
 
-    measure: str = "params"
-    left: float = 0.1
+    RENAMED: ClassVar[Mapping[str, str]] = MappingProxyType({"left": "keep", "judge_cuts": "score_cuts"})
+    """Old keys of ``[compress]`` and their names today."""
+
+    target: Target = DEFAULT_TARGET
+    limits: Limits = field(default=DEFAULT_LIMITS, metadata={OMIT: ("floor", "keep", "first")})
+    scope: Scope = "local"
     steps: int = 1
     step_ratio: float = 0.0
-    schedule: str = "linear"
+    schedule: Schedule = "linear"
     criterion: str = "l2"
-    decider: str = "producers"
-    scope: str = "local"
-    max_skip_ratio: float = 1.0
-    round_to: int = 1
-    min_channels: int = 1
-    caps: tuple[str, ...] = ()
+    decider: Decider = "producers"
     recalibrate: int = 16
     last_share: float = 0.5
     allowed_drop: float = math.inf
-    judge_cuts: bool = False
+    score_cuts: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.measure not in _MEASURES:
-            raise ValueError(f"got measure = {self.measure!r}; give one of {', '.join(_MEASURES)}")
-        if not 0.0 < self.left < 1.0:
-            raise ValueError(f"got left = {self.left}; give the share of the {self.measure} to keep, above 0, below 1")
-        if self.schedule not in {"linear", "cubic"}:
-            raise ValueError(f"got schedule = {self.schedule!r}; give 'linear' or 'cubic'")
+        if self.target.measure not in MEASURES:
+            raise ValueError(f"got measure = {self.target.measure!r}; expected one of {', '.join(MEASURES)}")
+        if self.target.keep == 1.0:
+            raise ValueError(f"got keep = 1; expected a share of the {self.target.measure} below 1, or nothing is cut")
+        for name, value, choices in (
+            ("scope", self.scope, get_args(Scope)),
+            ("schedule", self.schedule, get_args(Schedule)),
+            ("criterion", self.criterion, (*CRITERIA, "taylor")),
+            ("decider", self.decider, get_args(Decider)),
+        ):
+            if value not in choices:
+                raise ValueError(f"got {name} {value!r}; expected one of {', '.join(choices)}")
         if not 0.0 <= self.last_share <= 1.0:
-            raise ValueError(f"got last_share = {self.last_share}; give a share between 0 and 1")
+            raise ValueError(f"got last_share = {self.last_share}; expected a share from 0 to 1")
         if self.steps > 1 and self.step_ratio:
-            raise ValueError("got both steps and step_ratio; give one of them")
-        criteria = (*CRITERIA, "taylor")
-        if self.criterion not in criteria:
-            raise ValueError(f"got criterion {self.criterion!r}; the criteria are {', '.join(criteria)}")
-        if self.decider not in get_args(Decider):
-            raise ValueError(f"got decider {self.decider!r}; the deciders are {', '.join(get_args(Decider))}")
-        check_scope(self.scope)
-        for name in ("allowed_drop", "recalibrate", "max_skip_ratio"):
+            raise ValueError("got both steps and step_ratio; expected one of them")
+        for name in ("allowed_drop", "recalibrate"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give 0 or more")
-        self.limits()
+                raise ValueError(f"got {name} = {getattr(self, name)}; expected 0 or more")
         self.targets()
 
     def targets(self) -> tuple[Target, ...]:
@@ -103,41 +116,21 @@ class CompressSettings:
 
         Examples
         --------
-        >>> [target.keep for target in CompressSettings(left=0.5, steps=2).targets()]
+        >>> [target.keep for target in CompressSettings(Target("params", keep=0.5), steps=2).targets()]
         [0.75, 0.5]
         """
-        target = Target(self.measure, self.left)  # type: ignore[arg-type] # Target checks it
         if self.step_ratio:
-            return fixed_steps(target, self.step_ratio)
-        return linear_steps(target, self.steps) if self.schedule == "linear" else cubic_steps(target, self.steps)
+            return fixed_steps(self.target, self.step_ratio)
+        return (linear_steps if self.schedule == "linear" else cubic_steps)(self.target, self.steps)
 
-    def fit_steps(self, total: int) -> Sequence[int]:
-        """Share fine-tuning steps among the cuts, at least one for each.
+    def fit_steps(self, total: int) -> tuple[int, ...]:
+        """Divide fine-tuning steps among the cuts, with at least one step for each.
 
         Examples
         --------
         >>> CompressSettings(steps=4, last_share=0.5).fit_steps(120)
-        [20, 20, 20, 60]
+        (20, 20, 20, 60)
         """
         cuts = len(self.targets())
         each = max(1, round(total * (1.0 - self.last_share) / (cuts - 1))) if cuts > 1 else 0
-        return [each] * (cuts - 1) + [max(1, total - each * (cuts - 1))]
-
-    def limits(self) -> Limits:
-        """Return the limits of each cut."""
-        return Limits(
-            max_skip_ratio=min(self.max_skip_ratio, 1.0),
-            round_to=self.round_to,
-            min_channels=self.min_channels,
-            caps=dict(map(parse_cap, self.caps)),
-        )
-
-    @property
-    def in_scope(self) -> Scope:
-        """The scope, as `pruning.choose` takes it."""
-        return cast("Scope", self.scope)
-
-    @property
-    def by(self) -> Decider:
-        """The decider, as `pruning.importance` takes it."""
-        return cast("Decider", self.decider)
+        return *(each,) * (cuts - 1), max(1, total - each * (cuts - 1))

@@ -1,4 +1,4 @@
-"""What a training run is told: a TOML file, or a folder of annotated images and good defaults."""
+"""Settings of a training run, read from a TOML file or assumed for a folder of annotated images."""
 
 from __future__ import annotations
 
@@ -18,25 +18,35 @@ from napari_pathprune.workflows.config.toml_settings import settings_from
 
 Table = TypeVar("Table")
 HOLD_OUT: Final = 5
-"""Of a folder that is given instead of a config, every fifth image judges."""
+"""Of a folder that stands in for a config, every fifth image is held out for validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """The network to train, and what its file says of it.
+    """The network to train, and what is recorded in its file.
 
     Attributes
     ----------
-    architecture, mode, width
-        See `models.build`.
+    architecture
+        Name of the network; see `models.build`.
+    mode
+        ``"fast"`` (3x3 decoder kernels) or ``"original"`` (5x5).
+    width
+        Factor of the channels of every layer, above 0, at most 4; 1 is the published network.
     mpp
-        Pixel size of the training images after their ``zoom``, in um.
+        Pixel size in um that the model expects, which the training images have after their ``zoom``.
     type_names
-        Background first; empty for an untyped model. To a model that is trained on they give names, see `named`.
+        Names of the nucleus types, background first; empty for an untyped model. In fine-tuning and compression they
+        rename the types of the model; see `name_types`.
     licence
-        Of the weights.
+        Licence of the weights.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
+
+    Raises
+    ------
+    ValueError
+        If the pixel size is not positive, a type name occurs twice, or the first one is not the background.
     """
 
     architecture: str = "hovernet"
@@ -49,42 +59,71 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         if not self.mpp > 0.0:
-            raise ValueError(f"got mpp = {self.mpp}; give the pixel size in um, above 0")
+            raise ValueError(f"got mpp = {self.mpp}; expected the pixel size in um, above 0")
         names = [normalise_name(name) for name in self.type_names]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ValueError(f"got type_names with {twice[0]!r} twice; give each type a name of its own")
+            raise ValueError(f"got type_names with {twice[0]!r} twice; expected a different name for each type")
         if names and names[0] != "background":
-            raise ValueError(f"got type_names that begin with {self.type_names[0]!r}; put 'background' first")
+            raise ValueError(f"got type_names that start with {self.type_names[0]!r}; put 'background' first")
 
     @property
     def config(self) -> dict[str, Any]:
-        """What `models.build` takes."""
+        """Keyword arguments of `models.build`."""
         return {"mode": self.mode, "num_types": len(self.type_names) or None, "width": self.width}
 
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """A folder of annotated images; see `training.datasets.read_images`."""
+    """A folder of annotated images; see `datasets.read_images`.
+
+    Attributes
+    ----------
+    folder
+        Path, relative to the config.
+    zoom
+        Magnification that brings the images to the model's pixel size: their um per pixel divided by the model's.
+    weight
+        How often patches come from this folder, relative to the others, however many images each has.
+    leave_out
+        Names of images, without ending, that are not read.
+    only
+        Names of the images to read; all if empty.
+    bad_files
+        ``"stop"`` at a file that is missing, damaged or has impossible values, or ``"skip"`` its image with a warning.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive or finite, or ``bad_files`` is neither of the two.
+    """
 
     folder: str
     zoom: float = 1.0
     weight: float = 1.0
     leave_out: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
-    bad_files: str = "stop"
+    bad_files: BadFiles = "stop"
 
     def __post_init__(self) -> None:
         for name in ("zoom", "weight"):
             if not 0.0 < getattr(self, name) < math.inf:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give a number above 0")
+                raise ValueError(f"got {name} = {getattr(self, name)}; expected a number above 0")
         if self.bad_files not in get_args(BadFiles):
-            raise ValueError(f"got bad_files = {self.bad_files!r}; give 'stop' or 'skip'")
+            raise ValueError(f"got bad_files = {self.bad_files!r}; expected 'stop' or 'skip'")
 
 
 @dataclass(frozen=True, slots=True)
 class PatchSettings:
-    """Side of the patches, and the seed of where they are cut and how they are changed."""
+    """The patches that the network is trained on.
+
+    Attributes
+    ----------
+    patch_px
+        Side in pixels of the model's pixel size, at least 1.
+    seed
+        Seed of the places where patches are cut and of their augmentation, at least 0.
+    """
 
     patch_px: int = 320
     seed: int = 1
@@ -92,23 +131,25 @@ class PatchSettings:
     def __post_init__(self) -> None:
         for name, least in (("patch_px", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give {least} or more")
+                raise ValueError(f"got {name} = {getattr(self, name)}; expected {least} or more")
 
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
-    """What is asked of the network beside the truth.
+    """Terms of the loss beside the annotations.
 
     Attributes
     ----------
     rarity
         How much more pixels of rare types count: 0 not at all, 1 so that every type counts the same.
     teacher
-        A model to learn from as well, a file relative to the config or a packaged name; none if empty.
-    teacher_share, temperature
-        See `training.distill.Distillation`.
+        Model to distil from, a file relative to the config or a packaged name; none if empty.
+    teacher_share
+        Share of the teacher in the loss; the annotations have the rest. See `training.distill.Distillation`.
+    temperature
+        How much the probabilities of the teacher are softened, above 0.
     slimming
-        Factor of network slimming's penalty, 0 for none; 1e-5 to 1e-4 is usual.
+        Factor of the penalty of network slimming, 0 for none; 1e-5 to 1e-4 is usual.
     """
 
     rarity: float = 0.0
@@ -119,33 +160,35 @@ class LossSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.slimming < math.inf:
-            raise ValueError(f"got slimming = {self.slimming}; give 0 or more")
+            raise ValueError(f"got slimming = {self.slimming}; expected 0 or more")
         for name in ("rarity", "teacher_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"got {name} = {getattr(self, name)}; give a share between 0 and 1")
+                raise ValueError(f"got {name} = {getattr(self, name)}; expected a share from 0 to 1")
         if not self.temperature > 0.0:
-            raise ValueError(f"got temperature = {self.temperature}; give a number above 0")
+            raise ValueError(f"got temperature = {self.temperature}; expected a number above 0")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that a training run depends on; folders are relative to `base`.
+    """Everything that a training run depends on.
 
     Attributes
     ----------
     base
-        Folder of the config file.
+        Folder of the config file; paths in the config are relative to it.
     model
-        For a fresh model; one that is trained on keeps its own, but for the names of its types.
-    rename
-        What these are to be called: the ``type_names`` of the file's ``[model]``. They keep their names if it has none,
-        and for a folder, which may well show fewer types than the model has.
+        Network to train. A model that is fine-tuned or compressed keeps its own, except for the names of its types.
     fit
-        The phases, one after the other.
+        Phases of the training, one after the other.
+    patches, augmentation, losses, compress
+        The tables of the same name.
     data, validation
-        Images to learn from, and to judge by; without the latter the last weights are kept.
+        Training images and validation images. Without the latter the last weights are kept.
     hold_out
-        Without `validation`, every so manieth image of `data` judges and is not learnt from; 0 for none.
+        Without `validation`, every n-th image of `data` is held out for validation; 0 for none.
+    new_type_names
+        Names to give to the types of a model that is fine-tuned or compressed: the ``type_names`` of the file's
+        ``[model]``. Empty if it has none, and for a folder, which may show fewer types than the model has.
     """
 
     base: Path
@@ -158,11 +201,11 @@ class TrainConfig:
     losses: LossSettings = field(default_factory=LossSettings)
     compress: CompressSettings = field(default_factory=CompressSettings)
     hold_out: int = 0
-    rename: tuple[str, ...] = ()
+    new_type_names: tuple[str, ...] = ()
 
     @property
     def device(self) -> str:
-        """What Lightning's ``accelerator`` is called elsewhere; see `inference.device.find_device`."""
+        """Device outside of Lightning, for the accelerator of the first phase; see `inference.device.find_device`."""
         accelerator = self.fit[0].accelerator
         return "auto" if accelerator == "gpu" else accelerator
 
@@ -171,19 +214,19 @@ _TABLES: Final = ("model", "fit", "patches", "augmentation", "losses", "compress
 
 
 def read_config(source: Path) -> TrainConfig:
-    """Read a config file, or make one for a folder of annotated images.
+    """Read a config file, or return the config that is assumed for a folder of annotated images.
 
     Parameters
     ----------
     source
         A ``.toml`` with the tables ``[model]``, ``[fit]`` (or ``[[fit]]`` for several phases), ``[patches]``,
-        ``[augmentation]``, ``[losses]``, ``[compress]``, one or more ``[[data]]`` and perhaps ``[[validation]]``; or
-        a folder of annotated images.
+        ``[augmentation]``, ``[losses]``, ``[compress]``, one or more ``[[data]]`` and optionally ``[[validation]]``;
+        or a folder of annotated images.
 
     Raises
     ------
     ValueError
-        If it does not exist, is no TOML, or has a key that is not known.
+        If it does not exist, is not TOML, or has an unknown key or a value out of range.
     """
     if source.is_dir():
         model = ModelSettings(type_names=read_type_names(source))
@@ -202,13 +245,13 @@ def read_config(source: Path) -> TrainConfig:
         tables = tomllib.loads(source.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{source} is not a TOML file: {error}") from error
-    strangers = sorted(set(tables) - set(_TABLES))
-    if strangers:
-        raise ValueError(f"{source} has a table [{strangers[0]}]; those known are {', '.join(_TABLES)}")
+    unknown = sorted(set(tables) - set(_TABLES))
+    if unknown:
+        raise ValueError(f"{source} has an unknown table [{unknown[0]}]; expected one of {', '.join(_TABLES)}")
     for name in ("data", "validation"):
         if not isinstance(tables.get(name, []), list):
             raise ValueError(  # noqa: TRY004 - the user's
-                f"{source} has a table [{name}]; write [[{name}]], since there may be several"
+                f"{source} has a table [{name}]; write [[{name}]], since there can be several"
             )
     if not tables.get("data"):
         raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
@@ -231,5 +274,5 @@ def read_config(source: Path) -> TrainConfig:
         validation=several("validation", DataSettings),
         losses=one("losses", LossSettings),
         compress=one("compress", CompressSettings),
-        rename=model.type_names,
+        new_type_names=model.type_names,
     )

@@ -19,7 +19,7 @@ from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.demo.picture import Panel, draw_side_by_side
-from napari_pathprune.workflows.prune.prune import cost_per_patch, cut_as
+from napari_pathprune.workflows.prune.prune import compute_patch_cost, repeat_cut
 from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent
 
@@ -125,7 +125,7 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
     folder.mkdir(parents=True, exist_ok=True)
     dense, compact = load(DENSE), load(COMPACT)
     yield DemoStage(f"pruning {DENSE} as {COMPACT} was pruned ...")
-    cut, plan = cut_as(dense, compact)
+    cut, plan = repeat_cut(dense, compact)
     (folder / "prune-plan.json").write_text(plan.to_json(), encoding="utf-8")
     save(cut, folder / "just-cut.safetensors")
     models = {"dense": (DENSE, dense), "just-cut": ("just cut", cut), "compact": (COMPACT, compact)}
@@ -154,7 +154,7 @@ def _panel(folder: Path, title: str, pixels: NDArray[np.uint8], region: Box) -> 
 
 def _row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tuple[str, ...]:
     run = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    cost = cost_per_patch(checkpoint)
+    cost = compute_patch_cost(checkpoint)
     return (
         panel.title,
         f"{checkpoint.params:,}",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from napari_pathprune.pruning import ChannelGraph, trace
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load
-from napari_pathprune.workflows.prune.prune import PatchCost, cost_per_patch, example_for
+from napari_pathprune.workflows.prune.prune import PatchCost, compute_patch_cost, make_example
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +103,6 @@ def describe(model_name: str) -> Description:
     """
     checkpoint = load(model_name)
     model = checkpoint.model()
-    return Description(str(find(model_name)), checkpoint, cost_per_patch(checkpoint), trace(model, example_for(model)))
+    return Description(
+        str(find(model_name)), checkpoint, compute_patch_cost(checkpoint), trace(model, make_example(model))
+    )

@@ -1,11 +1,11 @@
-"""Prune a model file: load, trace, score, choose, cut, save."""
+"""Pruning of a model file in one shot: load, trace, score, choose, cut, save."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -29,69 +29,19 @@ from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 
 PATCH_PX: Final = 256
-"""Costs are told for an input of about this size, HoVer-Net's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class PruneTarget:
-    """How much to remove: a ratio of the channels, a share of parameters or MACs to keep, or how much faster to run."""
-
-    kind: Literal["ratio", "params", "macs", "faster"]
-    value: float
-
-    @classmethod
-    def from_shares(
-        cls, *, ratio: float | None, params: float | None, macs: float | None, faster: float | None = None
-    ) -> PruneTarget:
-        """Take the one that is given.
-
-        Raises
-        ------
-        ValueError
-            If none or several are given, or it is out of range.
-        """
-        named = {"ratio": ratio, "params": params, "macs": macs, "faster": faster}
-        given = [(kind, value) for kind, value in named.items() if value is not None]
-        if len(given) != 1:
-            raise ValueError("give one of --ratio, --params, --macs and --faster")
-        kind, value = given[0]
-        if kind == "ratio" and not 0.0 <= value < 1.0:
-            raise ValueError(f"got a ratio of {value}; it is the share of channels to remove, 0 to below 1")
-        if kind in {"params", "macs"} and not 0.0 < value <= 1.0:
-            raise ValueError(f"got --{kind} {value}; it is the share of the {kind} to keep, above 0 to 1")
-        if kind == "faster" and not value > 1.0:
-            raise ValueError(f"got --faster {value}; it is how many times faster the model is to run, above 1")
-        return cls(kind, value)  # type: ignore[arg-type]
-
-    def plan(
-        self,
-        model: nn.Module,
-        graph: ChannelGraph,
-        scores: dict[str, Tensor],
-        criterion: str,
-        scope: Scope,
-        limits: Limits,
-    ) -> PrunePlan:
-        """Choose a plan that reaches the target."""
-        if self.kind == "ratio":
-            return choose(graph, scores, self.value, scope, limits, criterion=criterion)
-        if self.kind == "faster":
-            target = Target.from_speedup(self.value)
-            return choose_for_latency(model, graph, scores, target, scope, limits, criterion=criterion)
-        target = Target(self.kind, self.value)
-        return choose(graph, scores, scope=scope, limits=limits, target=target, criterion=criterion)
+"""Approximate side of the input that costs are counted for, HoVer-Net's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatchCost:
-    """What a model costs for one patch.
+    """Cost of a model for one patch.
 
     Attributes
     ----------
     cost
-        Parameters, MACs and bytes for an input of `input_px`.
+        Parameters, MACs and bytes for an input of ``input_px``.
     input_px, output_px
-        Sides of the patch and of its maps.
+        Sides of the patch and of its maps, in pixels.
     """
 
     cost: Cost
@@ -104,38 +54,58 @@ class PatchCost:
         return self.cost.macs / self.output_px**2 * 1e6
 
 
-def cost_per_patch(checkpoint: Checkpoint, patch_px: int = PATCH_PX) -> PatchCost:
-    """Give the cost of a model for a patch of about ``patch_px``."""
+def compute_patch_cost(checkpoint: Checkpoint, patch_px: int = PATCH_PX) -> PatchCost:
+    """Return the cost of a model for the smallest patch of at least ``patch_px`` that it accepts."""
     model = checkpoint.model()
     size = model.nearest_sizes(patch_px)[1]  # type: ignore[operator]
     return PatchCost(cost_of(model, torch.zeros(1, 3, size, size)), size, model.output_shape(size, size)[0])  # type: ignore[operator]
 
 
-def example_for(model: nn.Module) -> Tensor:
-    """Make an input of about `PATCH_PX` to trace a model on, so that shares of MACs are those of a patch."""
+def make_example(model: nn.Module) -> Tensor:
+    """Return an example input to trace a model on, of about `PATCH_PX`, so that shares of MACs are those of a patch.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, size, size) zeros.
+    """
     size = model.nearest_sizes(PATCH_PX)[1]  # type: ignore[operator]
     return torch.zeros(1, 3, size, size)
 
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """What a cut did; the seconds of a patch before and after it where the target was a speed."""
+    """The result of a cut.
+
+    Attributes
+    ----------
+    model, out
+        Names of the dense model and of the file that was written.
+    before, after
+        Costs of the dense and the compact model.
+    target
+        Share of the dense model to keep.
+    criterion
+        Criterion, with the decider in parentheses if it is not the default.
+    seconds
+        Measured seconds for one patch before and after the cut, if the target is a latency.
+    """
 
     model: str
     out: str
     before: PatchCost
     after: PatchCost
-    target: PruneTarget
+    target: Target
     criterion: str
     seconds: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report for JSON; the target is given as the option of the command line."""
         return {
             "model": self.model,
             "out": self.out,
             "criterion": self.criterion,
-            "target": {self.target.kind: self.target.value},
+            "target": _write_target(self.target),
             "params": [self.before.cost.params, self.after.cost.params],
             "macs": [self.before.cost.macs, self.after.cost.macs],
             "input_px": self.before.input_px,
@@ -143,26 +113,36 @@ class PruneReport:
         }
 
     def summary(self) -> str:
-        """Tell it to people, in two or three lines."""
+        """Return the result in two or three lines."""
         old, new = self.before.cost, self.after.cost
-        told = ""
+        more = ""
         if self.seconds is not None:
             slow, fast = self.seconds
-            told = f"\nseconds for a patch, measured here, {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
+            more = f"\nmeasured seconds for a patch {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
         if new.params == old.params:
-            told += "\nnothing was cut: the limits (caps, keep, round_to, the ratio) leave every layer whole"
+            more += "\nnothing was cut: under these limits and this target every layer stays whole"
         return (
             f"{self.model} -> {self.out}\n"
-            f"parameters {old.params:,} -> {new.params:,} ({new.params / old.params:.1%} left), "
+            f"parameters {old.params:,} -> {new.params:,} ({new.params / old.params:.1%} kept), "
             f"MACs for {self.before.input_px} px {old.macs / 1e9:.2f} G -> {new.macs / 1e9:.2f} G "
-            f"({new.macs / old.macs:.1%} left){told}"
+            f"({new.macs / old.macs:.1%} kept){more}"
         )
+
+
+def _write_target(target: Target) -> dict[str, float]:
+    match target.measure:
+        case "channels":
+            return {"ratio": target.ratio}
+        case "latency":
+            return {"faster": target.speedup}
+        case _:
+            return {target.measure: target.keep}
 
 
 def prune_checkpoint(
     model_name: str,
     out: Path,
-    target: PruneTarget,
+    target: Target,
     *,
     criterion: str = "l2",
     decider: Decider = "producers",
@@ -178,49 +158,63 @@ def prune_checkpoint(
     out
         The ``.safetensors`` to write.
     target
-        How much to remove.
+        Share of the dense model to keep, of its parameters, MACs, channels or measured latency.
     criterion, decider
-        See `pruning.importance`.
+        As in `pruning.importance`.
     scope, limits
         As in `pruning.choose`.
 
     Raises
     ------
     ValueError
-        If the model cannot be read or a setting is out of range.
+        If the model cannot be read, a setting is out of range, or the target is out of reach under the limits.
     """
     dense = load(model_name)
     model = dense.model()
-    example = example_for(model)
+    example = make_example(model)
     graph = trace(model, example)
     scores = importance(model, graph, criterion, decider=decider)
-    told = criterion if decider == "producers" else f"{criterion} ({decider})"
-    small = cut(dense, model, graph, target.plan(model, graph, scores, told, scope, limits))
+    name = criterion if decider == "producers" else f"{criterion} ({decider})"
+    if target.measure == "latency":
+        plan = choose_for_latency(model, graph, scores, target, scope, limits, criterion=name)
+    else:
+        plan = choose(graph, scores, scope=scope, limits=limits, target=target, criterion=name)
+    small = cut_checkpoint(dense, model, graph, plan)
     save(small, out)
     seconds = None
-    if target.kind == "faster":
+    if target.measure == "latency":
         slow, fast = seconds_of((model, small.model()), ((example,), {}))
         seconds = slow, fast
-    return PruneReport(model_name, str(out), cost_per_patch(dense), cost_per_patch(small), target, told, seconds)
+    return PruneReport(
+        model_name, str(out), compute_patch_cost(dense), compute_patch_cost(small), target, name, seconds
+    )
 
 
-def cut(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
-    """Cut a model by a plan; the checkpoint's lineage tells what was cut."""
+def cut_checkpoint(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
+    """Return a model cut by a plan, with the cut recorded in its lineage.
+
+    Parameters
+    ----------
+    dense, model, graph
+        The dense model as a checkpoint, as a module, and its channel graph.
+    plan
+        Channels to keep.
+    """
     small = compact(model, graph, plan)
-    return dense.with_step(small.state_dict(), pruned_step(dense, graph, plan))
+    return dense.with_step(small.state_dict(), describe_cut(dense, graph, plan))
 
 
-def pruned_step(dense: Checkpoint, graph: ChannelGraph, plan: PrunePlan, between: int = 0) -> dict[str, Any]:
-    """Tell, for a lineage, what was cut from a dense model.
+def describe_cut(dense: Checkpoint, graph: ChannelGraph, plan: PrunePlan, between: int = 0) -> dict[str, Any]:
+    """Return the step of a lineage that records a cut.
 
     Parameters
     ----------
     dense, graph
         The dense model and its channel graph.
     plan
-        In the indices of the dense model.
+        Channels to keep, as indices of the dense model.
     between
-        Steps of fine-tuning between the cuts that make up the plan; 0 if it was one cut.
+        Fine-tuning steps between the cuts that make up the plan; 0 if it was a single cut.
     """
     return {
         "step": "pruned",
@@ -233,17 +227,17 @@ def pruned_step(dense: Checkpoint, graph: ChannelGraph, plan: PrunePlan, between
     }
 
 
-def cut_as(dense: Checkpoint, compact_one: Checkpoint) -> tuple[Checkpoint, PrunePlan]:
-    """Repeat, on a dense model, the cut that another model's lineage tells of.
+def repeat_cut(dense: Checkpoint, compact_model: Checkpoint) -> tuple[Checkpoint, PrunePlan]:
+    """Cut a dense model by the plan in the lineage of a compact model.
 
     Raises
     ------
     ValueError
-        If that model was not pruned, or from another architecture.
+        If the compact model was not pruned exactly once, or has another architecture.
     """
-    plans = [step["plan"] for step in compact_one.lineage if step["step"] == "pruned"]
+    plans = [step["plan"] for step in compact_model.lineage if step["step"] == "pruned"]
     if len(plans) != 1:
-        raise ValueError(f"the compact model was pruned {len(plans)} times; its cut can be repeated only if that is 1")
+        raise ValueError(f"got a compact model that was pruned {len(plans)} times; only a single cut can be repeated")
     plan = PrunePlan.from_json(json.dumps(plans[0]))
     model = dense.model()
-    return cut(dense, model, trace(model, example_for(model)), plan), plan
+    return cut_checkpoint(dense, model, trace(model, make_example(model)), plan), plan

@@ -1,4 +1,4 @@
-"""The log of a training beside its model: tables of steps and validations, TensorBoard's where it is installed."""
+"""Log of a training next to its model: tables of steps, validations and images, and TensorBoard if installed."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BOARD: Final = ".tensorboard"
 
 
 class FitLog:
-    """Write down every step and validation.
+    """Log of every step and validation.
 
-    Rows of an earlier run stay up to where this one goes on, so that the log of a resumed training is that of an
-    uninterrupted one.
+    Rows of an earlier run are kept up to the step where this one resumes, so that the log of a resumed training equals
+    that of an uninterrupted one.
 
     Parameters
     ----------
     model
-        The model file; ``model.log.csv``, ``model.validation.csv`` and ``model.images.csv`` lie beside
-        ``model.safetensors``.
-    learnt, judging
-        Names of the images that are learnt from, and of those that judge.
+        The model file. For ``model.safetensors`` the tables are ``model.log.csv``, ``model.validation.csv`` and
+        ``model.images.csv``.
+    training, validation
+        Names of the training images and of the validation images.
 
     Examples
     --------
@@ -46,16 +46,16 @@ class FitLog:
     1,1,0.001,2.000,0.75,0.5,0.25
     """
 
-    def __init__(self, model: Path, learnt: Sequence[str] = (), judging: Sequence[str] = ()) -> None:
+    def __init__(self, model: Path, training: Sequence[str] = (), validation: Sequence[str] = ()) -> None:
         self.steps, self.validations = (model.with_name(model.stem + ending) for ending in (STEPS, VALIDATIONS))
-        self._images, self._names = model.with_name(model.stem + IMAGES), (learnt, judging)
-        self._begun: set[Path] = set()
+        self._images, self._names = model.with_name(model.stem + IMAGES), (training, validation)
+        self._started: set[Path] = set()
         self._folder = model.with_name(model.stem + BOARD)
 
     def write(self, phase: int, event: FitEvent) -> None:
-        """Add an event of a phase, counted from 1; events that are neither steps nor validations are left out."""
-        if self._images not in self._begun:  # with the first event: only then it is sure that the run goes on
-            self._begun.add(self._images)
+        """Add an event of a phase, counted from 1; other events than steps and validations are ignored."""
+        if self._images not in self._started:  # not before the first event, when the run is known not to be refused
+            self._started.add(self._images)
             self._write_images(*self._names)
         match event:
             case StepDone(step=step, losses=losses, learning_rate=rate, seconds=seconds):
@@ -68,17 +68,17 @@ class FitLog:
                 self._add(self.validations, phase, step, row)
                 self._show(phase, step, {f"validation/{name}": value for name, value in scores.items()})
 
-    def _write_images(self, learnt: Sequence[str], judging: Sequence[str]) -> None:
+    def _write_images(self, training: Sequence[str], validation: Sequence[str]) -> None:
         with write_atomically(self._images) as part, part.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerows([("image", "use"), *((name, "learnt from") for name in learnt)])
-            rows.writerows((name, "judges") for name in judging)
+            rows.writerows([("image", "use"), *((name, "training") for name in training)])
+            rows.writerows((name, "validation") for name in validation)
 
     def _add(self, path: Path, phase: int, step: int, row: Mapping[str, str]) -> None:
         columns = ["phase", "step", *row]
-        if path not in self._begun:
-            self._begun.add(path)
-            kept = [old for old in _rows(path, columns) if (int(old["phase"]), int(old["step"])) < (phase, step)]
+        if path not in self._started:
+            self._started.add(path)
+            kept = [old for old in _read_rows(path, columns) if (int(old["phase"]), int(old["step"])) < (phase, step)]
             with write_atomically(path) as part, part.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, columns, lineterminator="\n")
                 writer.writeheader()
@@ -87,17 +87,17 @@ class FitLog:
             csv.DictWriter(file, columns, lineterminator="\n").writerow({"phase": phase, "step": step, **row})
 
     def _show(self, phase: int, step: int, values: Mapping[str, float]) -> None:
-        if self._board is not None:  # made when it is needed: of several processes only the first one writes
+        if self._board is not None:  # opened when needed: of several processes only the first one writes
             for name, value in values.items():
                 self._board.add_scalar(f"phase {phase}/{name}", value, step)
 
     @cached_property
     def _board(self) -> SummaryWriter | None:
-        return _board(self._folder)
+        return _open_board(self._folder)
 
 
-def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
-    """Read an earlier run's rows; none if it logged something else."""
+def _read_rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
+    """Return the rows of an earlier run; none if its columns differ."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -105,9 +105,9 @@ def _rows(path: Path, columns: list[str]) -> list[dict[str, str]]:
         return list(reader) if reader.fieldnames == columns else []
 
 
-def _board(folder: Path) -> SummaryWriter | None:
+def _open_board(folder: Path) -> SummaryWriter | None:
     if find_spec("tensorboard") is None:
         return None
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an option that takes seconds to import
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional, and slow to import
 
     return SummaryWriter(str(folder))

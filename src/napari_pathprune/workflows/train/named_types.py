@@ -1,4 +1,4 @@
-"""The types of a model that is trained on: named as its user says, and known again by the names they had before."""
+"""Names of the types of a model that is trained on: given by the user, and recognised by their earlier names."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, normal
 from napari_pathprune.workflows.checkpoint import Checkpoint
 
 NAMED: Final = "types named"
-"""The step of a lineage; its ``before`` are the names that were there."""
+"""Step of a lineage; its ``before`` holds the earlier names."""
 
 
-def named(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
-    """Give a model with its types named, which its lineage tells.
+def name_types(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
+    """Return a model with new names for its types, recorded in its lineage.
 
     Parameters
     ----------
     checkpoint
-        Its weights and the order of its types stay.
+        Its weights and the order of its types stay as they are.
     names
-        As many as it has types, background first; it keeps its own if there are none.
+        One name for each type, background first. If empty, the model keeps its own names.
 
     Raises
     ------
     ValueError
-        If there are more or fewer, or a name is that of another of its types.
+        If the number of names differs, or one is the name of another type of the model.
 
     Examples
     --------
     >>> imported = Checkpoint("hovernet", {}, {}, type_names=("background", "type 1"))
-    >>> named(imported, ["background", "neoplastic"]).type_names
+    >>> name_types(imported, ["background", "neoplastic"]).type_names
     ('background', 'neoplastic')
     """
     own = checkpoint.type_names
@@ -42,12 +42,12 @@ def named(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
     if len(names) != len(own):
         raise ValueError(
             f"[model] has {len(names)} type_names, but the model has {len(own)} types, {', '.join(own)}: "
-            "name as many, in this order, or remove type_names to keep these"
+            "give as many names, in this order, or remove type_names to keep these"
         )
     numbers = number_types(own)
     for number, name in enumerate(names):
         before = find_type((name,), numbers)
-        if before not in {number, UNKNOWN_TYPE}:  # else a config that was made for another model would mix them up
+        if before not in {number, UNKNOWN_TYPE}:  # a config that was made for another model would mix them up
             raise ValueError(
                 f"[model] names type {number} {name!r}, but that is type {before} of the model: "
                 f"keep its order, {', '.join(own)}, or remove type_names to keep these"
@@ -56,10 +56,10 @@ def named(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
     return replace(checkpoint, type_names=tuple(names), lineage=(*checkpoint.lineage, step))
 
 
-def same_types(one: Checkpoint, other: Checkpoint) -> bool:
-    """Tell whether two models have the same types in the same order, be it that those of one were named since.
+def have_same_types(one: Checkpoint, other: Checkpoint) -> bool:
+    """Return whether two models have the same types in the same order, by their names today or earlier.
 
-    Names of before count where one model came of the other: two imported ones may both have had a ``type 1``.
+    Earlier names count only if one model descends from the other: two imported models may both have had a ``type 1``.
     """
     ours, theirs = _names_over_time(one), _names_over_time(other)
     if ours[-1] == theirs[-1]:
@@ -68,15 +68,15 @@ def same_types(one: Checkpoint, other: Checkpoint) -> bool:
     return later[: len(earlier)] == earlier and (ours[-1] in theirs or theirs[-1] in ours)
 
 
-def identity(checkpoint: Checkpoint) -> str:
-    """Tell a model from others: by its weights, and by the names of its types where somebody gave them."""
-    return " ".join([checkpoint.fingerprint(), *(checkpoint.type_names if _naming(checkpoint) else ())])
+def identify(checkpoint: Checkpoint) -> str:
+    """Return a text that identifies a model by its weights and, if they were given, by the names of its types."""
+    return " ".join([checkpoint.fingerprint(), *(checkpoint.type_names if _earlier_names(checkpoint) else ())])
 
 
-def _naming(checkpoint: Checkpoint) -> list[Sequence[str]]:
+def _earlier_names(checkpoint: Checkpoint) -> list[Sequence[str]]:
     return [step["before"] for step in checkpoint.lineage if step["step"] == NAMED]
 
 
 def _names_over_time(checkpoint: Checkpoint) -> list[tuple[str, ...]]:
-    """Give the plain names of the types, those of today last."""
-    return [tuple(map(normalise_name, names)) for names in (*_naming(checkpoint), checkpoint.type_names)]
+    """Return the normalised names of the types, oldest first and today's last."""
+    return [tuple(map(normalise_name, names)) for names in (*_earlier_names(checkpoint), checkpoint.type_names)]

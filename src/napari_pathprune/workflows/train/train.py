@@ -1,96 +1,100 @@
-"""Train a model from scratch, or train one on, as a config says."""
+"""Training of a new model, or further training of an existing one."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
-from napari_pathprune.base.packaged_file import packaged_models
+from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.datasets.annotated_image import names_of
-from napari_pathprune.datasets.read_images import AnnotatedImage, class_shares
-from napari_pathprune.models import build
-from napari_pathprune.pruning import slimming_penalty, trace
-from napari_pathprune.training.backward import Losses
-from napari_pathprune.training.distill import Distillation
+from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
-from napari_pathprune.training.losses import hovernet_losses, rarity_weights
 from napari_pathprune.training.random_patches import RandomPatches
-from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
-from napari_pathprune.workflows.config.train_config import LossSettings, ModelSettings, TrainConfig
+from napari_pathprune.workflows.checkpoint import Checkpoint, save
+from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.validation import score_validation
-from napari_pathprune.workflows.prune.prune import example_for
+from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses, make_penalty
 from napari_pathprune.workflows.train.curves import draw_curves
 from napari_pathprune.workflows.train.fit_log import FitLog
-from napari_pathprune.workflows.train.named_types import identity, named, same_types
-from napari_pathprune.workflows.train.training_images import facts_of, training_images
+from napari_pathprune.workflows.train.image_sets import collect_facts, read_image_sets
+from napari_pathprune.workflows.train.named_types import identify, name_types
+from napari_pathprune.workflows.train.new_model import make_model
 
 _LOG = logging.getLogger(__name__)
+MEMORY_ADVICE: Final = "take smaller patches or a smaller batch"
 
 
 def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) -> Iterator[FitEvent]:
     """Train a model and write it.
 
-    Beside the model file (``model.safetensors``) lie the state of each phase while it trains
-    (``model.safetensors.state``), from which a stopped run resumes exactly, its log (``model.log.csv``,
-    ``model.validation.csv``), the names of its images (``model.images.csv``), a picture of it (``model.curves.png``),
-    and, where the best validation was not the last one, ``model.last.safetensors``. The best model of a phase so far is
-    written at each validation. The state goes when the last event was taken: who keeps a record of the training writes
-    it on `FitDone`, and a stop in between loses nothing.
+    Next to the model file (``model.safetensors``) are written the state of each phase while it trains
+    (``model.safetensors.state``), from which a stopped run resumes exactly; its log (``model.log.csv``,
+    ``model.validation.csv``); the names of its images (``model.images.csv``); its curves (``model.curves.png``); and,
+    if the best validation was not the last one, ``model.last.safetensors``. The best model of a phase so far is written
+    at each validation. The state is removed after the last event has been consumed: a caller that records the end of
+    the training does so on `FitDone`, and a stop in between loses nothing.
 
     Parameters
     ----------
     config
         See `train_config.read_config`.
     out
-        The model file to write, ``.safetensors``. There must be none but that of a stopped run.
+        The ``.safetensors`` to write. It must not exist, unless a stopped run wrote it.
     start
-        Model to train on; its architecture, widths and types are kept, and named if the config does. None trains a
-        fresh one.
+        Model to train further. Its architecture, widths and types are kept; the types are renamed if the config names
+        them. None trains a new model.
 
     Yields
     ------
     StepDone, BatchSplit, Validated, FitDone
-        Of one phase after the other.
+        Of each phase in turn.
 
     Raises
     ------
     ValueError
-        If a model is there already, data or settings are not usable, or the loss becomes NaN; then
+        If the model exists already, data or settings are not usable, or the loss becomes NaN. In the last case
         ``model.last-good.safetensors`` holds the average of the weights before.
+    MemoryError
+        If memory runs out even with a batch of one patch.
     """
+    with advise_on_memory(MEMORY_ADVICE):
+        yield from _train(config, out, start)
+
+
+def _train(config: TrainConfig, out: Path, start: Checkpoint | None) -> Iterator[FitEvent]:
     phases = len(config.fit)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     _check_out(out, states)
-    start = named(start, config.rename) if start else None
+    start = name_types(start, config.new_type_names) if start else None
     type_names = start.type_names if start else config.model.type_names
-    images, judged = training_images(config, type_names)
-    before = start or fresh(config.model, images)
+    images, validation = read_image_sets(config, type_names)
+    before = start or make_model(config.model, images)
     model = before.model()
-    check_fit(model, *config.fit)  # a mistake in the last phase is told before the first
-    validate = _validation(config, before, judged)
-    losses = losses_for(config, before, images)
-    log = FitLog(out, names_of(images), names_of(judged))
-    facts = facts_of(config, images, judged, teacher_of(config))
-    about = {"start": identity(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
+    check_fit(model, *config.fit)  # finds a mistake in the last phase before the first one starts
+    validate = _make_validate(config, before, validation)
+    losses = make_losses(config, before, images)
+    log = FitLog(out, names_of(images), names_of(validation))
+    facts = collect_facts(config, images, validation, load_teacher(config))
+    about = {"start": identify(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
         if phase < reached:
             continue
         events = fit(
             model,
-            _patches(config, settings, phase, model, images),
+            _make_patches(config, settings, phase, model, images),
             losses,
             settings,
-            penalty=_penalty(config.losses, model),
+            penalty=make_penalty(config.losses, model),
             validate=validate,
             state=states[phase - 1],
             about={"phase": str(phase), **about},
@@ -102,32 +106,32 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
                 if isinstance(event, StepDone):
                     done = event.step
                 if isinstance(event, Validated) and event.best:
-                    save(_trained(before, event.weights, config, phase, event.step, images), out)
+                    save(_record_training(before, event.weights, config, phase, event.step, images), out)
                 if isinstance(event, FitDone) and phase == phases:
                     _finish(before, model, event, config, images, out, log)
                 yield event
         except NotFinite as error:
             good = out.with_name(f"{out.stem}.last-good.safetensors")
             if not rank_zero_only.rank:
-                save(_trained(before, model.state_dict(), config, phase, done, images), good)
+                save(_record_training(before, model.state_dict(), config, phase, done, images), good)
             raise NotFinite(f"{error}; the last good weights are in {good}") from error
     for state in () if rank_zero_only.rank else states:
         state.unlink(missing_ok=True)
 
 
-def _validation(config: TrainConfig, before: Checkpoint, judged: Sequence[AnnotatedImage]) -> Validate | None:
-    """Score on the images that judge; None if there are none."""
-    return partial(score_validation, images=judged, checkpoint=before, device=config.device) if judged else None
+def _make_validate(config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage]) -> Validate | None:
+    """Return the function that scores a model on the validation images, or None if there are none."""
+    return partial(score_validation, images=images, checkpoint=before, device=config.device) if images else None
 
 
 def _check_out(out: Path, states: Sequence[Path]) -> None:
     if out.suffix != ".safetensors":
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
     if not out.parent.is_dir():
-        raise ValueError(f"{out.parent} is not a folder; make it first")
+        raise ValueError(f"the folder {out.parent} does not exist; create it first")
     if out.exists() and not any(state.exists() for state in states):
         raise ValueError(
-            f"{out} is there already, and no stopped training to go on with: give another file to write, or remove it"
+            f"{out} exists already, and there is no stopped training to resume: give another file, or remove it"
         )
 
 
@@ -141,102 +145,28 @@ def _finish(
     log: FitLog,
 ) -> None:
     phase = len(config.fit)
-    save(_trained(before, model.state_dict(), config, phase, done.best_step, images), out)
+    save(_record_training(before, model.state_dict(), config, phase, done.best_step, images), out)
     if done.best_step != done.steps:
-        last = _trained(before, done.last, config, phase, done.steps, images)
+        last = _record_training(before, done.last, config, phase, done.steps, images)
         save(last, out.with_name(f"{out.stem}.last.safetensors"))
     validations = log.validations if log.validations.exists() else None
     try:
         draw_curves(log.steps, out.with_name(f"{out.stem}.curves.png"), validation_csv=validations)
-    except (OSError, ValueError) as error:  # the model is written; that counts
-        _LOG.warning("the curves were not drawn: %s", error)
+    except (OSError, ValueError) as error:  # the model has been written, which matters more
+        _LOG.warning("could not draw the curves: %s", error)
 
 
-def _patches(
+def _make_patches(
     config: TrainConfig, settings: FitSettings, phase: int, model: nn.Module, images: Sequence[AnnotatedImage]
 ) -> RandomPatches:
-    """Give the patches of a phase; every phase sees others."""
+    """Return the patches of a phase; each phase has different ones."""
     size_px = config.patches.patch_px
     output_px, _ = model.output_shape(size_px, size_px)  # type: ignore[operator]
     seed, length = config.patches.seed + 1000 * (phase - 1), settings.steps * settings.batch
     return RandomPatches(images, size_px, output_px, length, seed, config.augmentation)
 
 
-def losses_for(config: TrainConfig, student: Checkpoint, images: Sequence[AnnotatedImage]) -> Losses:
-    """Give HoVer-Net's losses as the config wants them: rare types weighted, a teacher beside the truth.
-
-    Raises
-    ------
-    ValueError
-        If the teacher cannot be read, or does not see the same types at the same pixel size.
-    """
-    wanted, num_types = config.losses, len(student.type_names)
-    losses: Losses = hovernet_losses
-    if wanted.rarity and num_types:
-        weights = rarity_weights(class_shares(images, num_types)["tp"], wanted.rarity)
-        losses = partial(hovernet_losses, type_weights=weights)
-    teacher = teacher_of(config)
-    if teacher:
-        for name, same in (("type_names", same_types(teacher, student)), ("mpp", teacher.mpp == student.mpp)):
-            if not same:
-                theirs, ours = getattr(teacher, name), getattr(student, name)
-                raise ValueError(f"the teacher {wanted.teacher} has {name} = {theirs}, the model {ours}; give another")
-        losses = Distillation(losses, teacher.model(), share=wanted.teacher_share, temperature=wanted.temperature)
-    return losses
-
-
-def teacher_of(config: TrainConfig) -> Checkpoint | None:
-    """Load the model to learn from, if there is one."""
-    wanted = config.losses.teacher
-    if not wanted:
-        return None
-    return load(wanted if wanted in packaged_models() else config.base / wanted)
-
-
-def _penalty(wanted: LossSettings, model: nn.Module) -> Callable[[], Tensor] | None:
-    if not wanted.slimming:
-        return None
-    graph = trace(model, example_for(model))
-    return lambda: wanted.slimming * slimming_penalty(model, graph)
-
-
-def fresh(settings: ModelSettings, images: Sequence[AnnotatedImage]) -> Checkpoint:
-    """Make a model that knows nothing yet but how frequent each class is; see `first_guess`."""
-    torch.manual_seed(settings.seed)
-    model = build(settings.architecture, **settings.config)
-    first_guess(model, images)
-    return Checkpoint(
-        architecture=settings.architecture,
-        config=settings.config,
-        weights=model.state_dict(),
-        type_names=settings.type_names,
-        mpp=settings.mpp,
-        licence=settings.licence,
-    )
-
-
-def first_guess(model: nn.Module, images: Sequence[AnnotatedImage]) -> None:
-    """Let a model begin with the best guess that sees nothing: no distances, each class at its share.
-
-    With biases at zero too, the first thing that every feature learns is that background is more frequent, and
-    features that fire inside nuclei hardly arise any more (Lin et al. 2017, doi:10.1109/ICCV.2017.324, section 3.3).
-
-    Parameters
-    ----------
-    model
-        Its last convolutions are changed in place.
-    images
-        Give the shares.
-    """
-    layers = model.output_layers()  # type: ignore[operator]
-    shares = class_shares(images, layers["tp"].out_channels if "tp" in layers else None)
-    for name, layer in layers.items():
-        nn.init.zeros_(layer.weight)
-        if name in shares:
-            layer.bias.data.copy_(torch.from_numpy(shares[name]).log())
-
-
-def _trained(
+def _record_training(
     before: Checkpoint,
     weights: Mapping[str, Tensor],
     config: TrainConfig,
@@ -244,9 +174,9 @@ def _trained(
     step: int,
     images: Sequence[AnnotatedImage],
 ) -> Checkpoint:
-    """Give the model after a step of a phase; its lineage tells how it was trained."""
+    """Return the model after a step of a phase, with the training recorded in its lineage."""
     last = config.fit[phase - 1]
-    told = {
+    record = {
         "step": "fine-tuned" if before.lineage else "trained",
         "steps": sum(settings.steps for settings in config.fit[: phase - 1]) + step,
         "batch": last.batch,
@@ -256,5 +186,5 @@ def _trained(
         "images": len(images),
     }
     if config.losses.teacher:
-        told["teacher"] = Path(config.losses.teacher).name
-    return before.with_step(weights, told)
+        record["teacher"] = Path(config.losses.teacher).name
+    return before.with_step(weights, record)

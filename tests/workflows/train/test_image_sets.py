@@ -1,4 +1,4 @@
-"""Types of model and data are the same by any name that the readers know; others are refused before training."""
+"""Types of model and data are matched by any name that the readers know; others are refused before training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig, read_config
-from napari_pathprune.workflows.train.training_images import training_images
+from napari_pathprune.workflows.train.image_sets import read_image_sets
 
 NAMES = ("background", "neoplastic", "inflammatory")
 
@@ -27,34 +27,34 @@ def on(config: TrainConfig, folder: Path) -> TrainConfig:
     return dataclasses.replace(config, data=(DataSettings(str(folder)),))
 
 
-def test_types_without_names_are_to_be_named(config: TrainConfig) -> None:
+def test_types_without_names_are_refused(config: TrainConfig) -> None:
     message = (
         r"no names yet \(background, type 1, type 2\), but the data have 'inflammatory', 'neoplastic': give "
         r'\[model\] type_names = \["background", \.\.\.\] in the config, 3 names'
     )
     with pytest.raises(ValueError, match=message):
-        training_images(config, default_type_names(3))
+        read_image_sets(config, default_type_names(3))
 
 
-def test_types_without_names_do_on_data_without_types(config: TrainConfig, annotated_folder: Path) -> None:
+def test_types_without_names_are_accepted_for_data_without_types(config: TrainConfig, annotated_folder: Path) -> None:
     for table in (annotated_folder / "classes").iterdir():
         table.unlink()
-    learnt, _ = training_images(config, default_type_names(3))
-    assert [image.types for image in learnt] == [None, None]
+    training, _ = read_image_sets(config, default_type_names(3))
+    assert [image.types for image in training] == [None, None]
 
 
 def test_another_name_is_refused(config: TrainConfig) -> None:
-    with pytest.raises(ValueError, match=r"has a type 'tumour', .* have 'neoplastic', .* type_names in the config"):
-        training_images(config, ("background", "tumour", "inflammatory"))
+    with pytest.raises(ValueError, match=r"has the type 'tumour', .* have 'neoplastic', .* type_names in the config"):
+        read_image_sets(config, ("background", "tumour", "inflammatory"))
 
 
-def test_another_spelling_is_not(config: TrainConfig) -> None:
-    learnt, _ = training_images(config, ("Background", "Neoplastic", "INFLAMMATORY"))
-    assert learnt[0].types is not None
-    assert learnt[0].types[:4].tolist() == [0, 2, 1, 2]
+def test_another_spelling_is_accepted(config: TrainConfig) -> None:
+    training, _ = read_image_sets(config, ("Background", "Neoplastic", "INFLAMMATORY"))
+    assert training[0].types is not None
+    assert training[0].types[:4].tolist() == [0, 2, 1, 2]
 
 
-def test_pannuke_goes_by_the_names_of_the_literature(config: TrainConfig, tmp_path: Path) -> None:
+def test_pannuke_types_have_the_names_of_the_literature(config: TrainConfig, tmp_path: Path) -> None:
     folder = tmp_path / "fold1"
     folder.mkdir()
     masks = np.zeros((1, 32, 32, 6))
@@ -62,35 +62,35 @@ def test_pannuke_goes_by_the_names_of_the_literature(config: TrainConfig, tmp_pa
     np.save(folder / "images.npy", np.full((1, 32, 32, 3), 200, np.uint8))
     np.save(folder / "masks.npy", masks)
     names = ("background", "Non-neoplastic epithelial", "neoplastic", "inflammatory", "connective")
-    learnt, _ = training_images(on(config, folder), names)
-    assert learnt[0].types is not None
-    assert sorted(learnt[0].types.tolist()) == [0, 1, 2]
-    with pytest.raises(ValueError, match=r"has a type 'lymphocyte', .* have 'dead', 'inflammatory', which"):
-        training_images(on(config, folder), (*names[:3], "lymphocyte", names[4]))
+    training, _ = read_image_sets(on(config, folder), names)
+    assert training[0].types is not None
+    assert sorted(training[0].types.tolist()) == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"has the type 'lymphocyte', .* have 'dead', 'inflammatory', which"):
+        read_image_sets(on(config, folder), (*names[:3], "lymphocyte", names[4]))
 
 
-def test_consep_goes_by_its_original_types(config: TrainConfig, annotated_folder: Path, tmp_path: Path) -> None:
+def test_consep_types_have_their_original_names(config: TrainConfig, annotated_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "consep"
     (folder / "Labels").mkdir(parents=True)
     (annotated_folder / "images").rename(folder / "Images")
     maps = np.zeros((140, 150))
     maps[10:20, 10:20], maps[30:40, 30:40] = 4, 6
     savemat(folder / "Labels" / "one.mat", {"inst_map": maps, "type_map": maps})
-    learnt, _ = training_images(on(config, folder), ("background", "malignant epithelial", "healthy epithelial"))
-    assert learnt[0].types is not None
-    assert learnt[0].types[[0, 4, 6]].tolist() == [0, 1, UNKNOWN_TYPE]
+    training, _ = read_image_sets(on(config, folder), ("background", "malignant epithelial", "healthy epithelial"))
+    assert training[0].types is not None
+    assert training[0].types[[0, 4, 6]].tolist() == [0, 1, UNKNOWN_TYPE]
 
 
-def test_images_that_judge_what_was_learnt_from_them_are_named(
+def test_a_warning_names_images_of_both_sets(
     config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     both = dataclasses.replace(config, validation=(DataSettings(str(annotated_folder), only=("two",)),))
-    training_images(both, NAMES)
-    assert "both learnt from and judged by" in caplog.text
+    read_image_sets(both, NAMES)
+    assert "used both for training and for validation" in caplog.text
     assert caplog.text.rstrip().endswith("two")
 
 
-def test_images_that_only_judge_are_not(
+def test_there_is_no_warning_if_the_sets_are_disjoint(
     config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     apart = dataclasses.replace(
@@ -98,13 +98,13 @@ def test_images_that_only_judge_are_not(
         data=(DataSettings(str(annotated_folder), leave_out=("two",)),),
         validation=(DataSettings(str(annotated_folder), only=("two",)),),
     )
-    training_images(apart, NAMES)
+    read_image_sets(apart, NAMES)
     assert not caplog.records
 
 
-def test_patience_without_images_that_judge_is_refused(config: TrainConfig) -> None:
+def test_patience_without_validation_images_is_refused(config: TrainConfig) -> None:
     patient = dataclasses.replace(config, fit=(FitSettings(validate_every=1, patience=1),))
     with pytest.raises(ValueError, match="got patience, but no validation images"):
-        training_images(patient, NAMES)
-    learnt, judged = training_images(dataclasses.replace(patient, hold_out=2), NAMES)
-    assert (len(learnt), len(judged)) == (1, 1)
+        read_image_sets(patient, NAMES)
+    training, validation = read_image_sets(dataclasses.replace(patient, hold_out=2), NAMES)
+    assert (len(training), len(validation)) == (1, 1)

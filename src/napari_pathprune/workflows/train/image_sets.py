@@ -1,0 +1,135 @@
+"""The training images and the validation images that a config names."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_pathprune.datasets.annotated_image import join, names_of, pick, weights_of
+from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
+from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number_types
+from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
+from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
+from napari_pathprune.workflows.train.named_types import identify
+
+_LOG = logging.getLogger(__name__)
+
+
+def read_image_sets(
+    config: TrainConfig, type_names: Sequence[str]
+) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
+    """Read the training images and the validation images; a logged warning names images that are in both sets.
+
+    Parameters
+    ----------
+    config
+        If it names no validation images and has ``hold_out``, every n-th image by name is held out for validation.
+    type_names
+        Types of the model, background first.
+
+    Returns
+    -------
+    training, validation
+        The images; large data sets are decoded one image at a time.
+
+    Raises
+    ------
+    ValueError
+        If a folder or a file in it is not usable; if types of the model have no names yet, or seem to have another
+        name in the data; or if there is ``patience`` without validation images.
+    """
+    _check_names(config, type_names)
+    training_sets = [_read(data, config, type_names) for data in config.data]
+    validation_sets = [_read(data, config, type_names) for data in config.validation]
+    _warn_of_shared_images(config, training_sets, validation_sets)
+    training, validation = join(training_sets), join(validation_sets)
+    every = config.hold_out
+    if every and not validation:
+        held = range(every - 1, len(training), every)
+        rest = (index for index in range(len(training)) if index not in held)
+        training, validation = pick(training, rest), pick(training, held)
+    if not validation and any(phase.patience for phase in config.fit):
+        raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
+    return training, validation
+
+
+def collect_facts(
+    config: TrainConfig,
+    training: Sequence[AnnotatedImage],
+    validation: Sequence[AnnotatedImage],
+    teacher: Checkpoint | None = None,
+) -> dict[str, Any]:
+    """Return what a run depends on, in values for JSON, so that a stopped run resumes only with the same.
+
+    A teacher counts by its weights and types, not by the path of its file.
+    """
+    facts = {name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")}
+    if teacher:
+        facts["losses"]["teacher"] = identify(teacher)
+    return {
+        **facts,
+        "data": [names_of(training), weights_of(training).tolist(), [data.zoom for data in config.data]],
+        "validation": [names_of(validation), [data.zoom for data in config.validation]],
+    }
+
+
+def _check_names(config: TrainConfig, type_names: Sequence[str]) -> None:
+    """Raise if the model has a type that no nucleus has, and the data have one that the model does not know.
+
+    Such a training would run without complaint, and that type would never be learned.
+    """
+    numbers = number_types(type_names)
+    classes = [names for data in config.data for names in read_class_names(config.base / data.folder)]
+    found = [find_type(names, numbers) for names in classes]
+    absent = [name for number, name in enumerate(type_names) if number and number not in found]
+    unknown = sorted({names[-1] for names, number in zip(classes, found, strict=True) if number == UNKNOWN_TYPE})
+    if not absent or not unknown:
+        return
+    theirs = ", ".join(map(repr, unknown))
+    if set(absent) & set(default_type_names(len(type_names))):
+        raise ValueError(
+            f"the types of the model have no names yet ({', '.join(type_names)}), but the data have {theirs}: give "
+            f'[model] type_names = ["background", ...] in the config, {len(type_names)} names in the model\'s order'
+        )
+    raise ValueError(
+        f"the model has the type {absent[0]!r}, which the data lack, and the data have {theirs}, which the model "
+        "lacks: use the same names in both, for instance with type_names in the config's [model]"
+    )
+
+
+def _warn_of_shared_images(
+    config: TrainConfig,
+    training_sets: Sequence[Sequence[AnnotatedImage]],
+    validation_sets: Sequence[Sequence[AnnotatedImage]],
+) -> None:
+    """Log a warning if validation images are also training images, which makes the scores too good."""
+    training = _locate(config.base, config.data, training_sets)
+    shared = sorted(training & _locate(config.base, config.validation, validation_sets))
+    if shared:
+        _LOG.warning(
+            "images are used both for training and for validation, so the scores are too good; name them in leave_out "
+            "of [[data]]: %s",
+            ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else ""),
+        )
+
+
+def _locate(base: Path, tables: Sequence[DataSettings], sets: Sequence[Sequence[AnnotatedImage]]) -> set[Path]:
+    """Return folder and name of each image, since images in different folders can have the same name."""
+    pairs = zip(tables, sets, strict=True)
+    return {(base / data.folder).resolve() / name for data, images in pairs for name in names_of(images)}
+
+
+def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
+    return read_images(
+        config.base / data.folder,
+        type_names,
+        zoom=data.zoom,
+        weight=data.weight,
+        leave_out=data.leave_out,
+        only=data.only,
+        bad_files=data.bad_files,
+    )
