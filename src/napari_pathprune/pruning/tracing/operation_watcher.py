@@ -8,6 +8,7 @@ values runs on real ones. Under inference mode the operations arrive as they wer
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from napari_pathprune.pruning.tracing.call import Call, find_inputs, name_operat
 from napari_pathprune.pruning.tracing.shapes import make_empty_result
 
 _Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
+_FUSED_LAYERS = threading.RLock()
 
 
 class OperationWatcher(TorchDispatchMode):
@@ -107,10 +109,14 @@ def _move_to_meta(value: Any) -> Any:  # noqa: ANN401 (arguments of operations a
 
 @contextlib.contextmanager
 def disable_fused_layers() -> Iterator[None]:
-    """Prevent torch's transformer layers from running as one fused operation."""
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
+    """Prevent torch's transformer layers from running as one fused operation.
+
+    torch has one such setting for the whole process, so threads take turns.
+    """
+    with _FUSED_LAYERS:
+        fused = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
