@@ -25,7 +25,7 @@ def test_nucleus_smaller_than_the_halo_belongs_to_the_tile_with_its_centre(write
     first = tiles[claims[0]].write
     assert first[0] <= centre[0, 0] + 0.5 < first[2]
     assert first[1] <= centre[0, 1] + 0.5 < first[3]
-    for later in claims[1:]:  # claimed in case that the owner missed it
+    for later in claims[1:]:  # claimed in case the owner missed it
         write = tiles[later].write
         assert box[0, 0] < write[2]
         assert box[0, 2] > write[0]

@@ -45,7 +45,7 @@ GREY = paint(50, 70)[..., 0]
 RGB = paint(50, 70)
 ALPHA = np.where(np.arange(70) < 30, 255, 0).astype(np.uint8)[None].repeat(50, 0)
 ON_WHITE = np.where(ALPHA[..., None] > 0, RGB, 255)
-"""The red, green and blue samples with pixels of alpha 0 on white."""
+"""RGB with ALPHA, on white."""
 
 
 def write_svs(path: Path, image: np.ndarray, compression: str = "jpeg", mpp: str = "|MPP = 0.4990") -> None:

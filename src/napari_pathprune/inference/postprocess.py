@@ -45,7 +45,7 @@ def instances_from_maps(maps: NetworkMaps) -> NDArray[np.int32]:
     Raises
     ------
     ValueError
-        If a map holds NaN or infinite values, as it does if training diverged.
+        If a map holds NaN or infinite values, as it does after training has diverged.
 
     Examples
     --------
