@@ -1,6 +1,6 @@
-"""Photograph the Segment dock after a run on the sample slide: python photograph_dock.py OUT.png.
+"""Take a screenshot of the Segment dock after a run on the sample slide: python photograph_dock.py OUT.
 
-Without a display: ``xvfb-run -s '-screen 0 1600x1000x24' python photograph_dock.py OUT.png``.
+Without a display: ``xvfb-run -s '-screen 0 1600x1000x24' python photograph_dock.py OUT``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's own
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's settings
 
 from napari import Viewer
 from qtpy.QtWidgets import QApplication
@@ -22,29 +22,29 @@ VIEW_PX = 500
 
 
 def main() -> None:
-    """Open the sample, run the compact model on what is in view, photograph the window."""
+    """Open the sample slide, segment the current view with the compact model, and save a screenshot of the window."""
     viewer = Viewer(show=True)
-    viewer.window._qt_window.resize(1400, 880)  # noqa: SLF001 - napari has no public way
+    viewer.window.resize(1400, 880)
     _, dock = viewer.window.add_plugin_dock_widget("napari-pathprune", "Segment nuclei")
     [slide] = viewer.open_sample("napari-pathprune", "cmu_region")
-    wait_for(lambda: dock.run.isEnabled() and time.monotonic() > started + 3)
+    wait_for(lambda: dock.run.isEnabled() and time.monotonic() > start + 3)
     viewer.scene.camera.center = (0.0, *slide.data_to_world(CENTRE_PX))
     viewer.scene.camera.zoom = min(viewer.canvas.size) / (VIEW_PX * slide.scale[0])
     dock.run.click()
     wait_for(lambda: not dock.is_running)
-    seen = time.monotonic()
-    wait_for(lambda: time.monotonic() > seen + 3)
+    end = time.monotonic()
+    wait_for(lambda: time.monotonic() > end + 3)
     viewer.screenshot(sys.argv[1], canvas_only=False, flash=False)
     viewer.close()
 
 
-def wait_for(met: Callable[[], bool]) -> None:
-    """Let the window live until the condition is met."""
-    while not met():
+def wait_for(is_met: Callable[[], bool]) -> None:
+    """Process the events of the window until a condition is met."""
+    while not is_met():
         QApplication.processEvents()
         time.sleep(0.02)
 
 
-started = time.monotonic()
+start = time.monotonic()
 if __name__ == "__main__":
     main()

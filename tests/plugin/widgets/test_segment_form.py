@@ -52,7 +52,7 @@ def test_each_missing_input_is_named_in_turn(form, viewer, tissue):
 def test_a_model_must_be_chosen(form, viewer, tissue):
     add_slide(viewer, tissue, **MICRONS)
     form.model.setCurrentIndex(form.model.count() - 1)
-    assert form.problem == "Choose a model."
+    assert form.problem == "Choose a model"
 
 
 def test_a_known_pixel_size_is_shown_and_an_unknown_one_can_be_entered(form, viewer, tissue):

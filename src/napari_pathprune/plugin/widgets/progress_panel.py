@@ -58,6 +58,7 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
         for label in (self.line, self.detail):
             label.setWordWrap(True)
             layout.addWidget(label)
+        self.line.hide()  # an empty line would take space
         self._set_running(running=False)
 
     def follow(self, runner: JobRunner, describe_end: Callable[[JobEnd], str] | None = None) -> None:
@@ -113,13 +114,11 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
 
     def show_line(self, text: str) -> None:
         """Show a line of text."""
-        self.line.setStyleSheet("")
-        self.line.setText(text)
+        self._set_line(text, "")
 
     def show_error(self, text: str) -> None:
         """Show an error, here and as a notification."""
-        self.line.setStyleSheet(ERROR_STYLE)
-        self.line.setText(text)
+        self._set_line(text, ERROR_STYLE)
         show_error(text)
 
     def count(self, number: int) -> str:
@@ -130,6 +129,11 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
         job = None if self._runner is None else self._runner.job
         seconds = None if job is None or event.done == event.total else job.seconds_left
         return "" if seconds is None else f", about {format_duration(seconds)} left"
+
+    def _set_line(self, text: str, style: str) -> None:
+        self.line.setStyleSheet(style)
+        self.line.setText(text)
+        self.line.setVisible(bool(text))
 
     def _show_stopping(self) -> None:
         self.cancel.setEnabled(False)

@@ -131,13 +131,13 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         """
         layer = self.slide.layer
         if layer is None:
-            raise ValueError("Open a slide first (File > Open, or File > Open Sample > Pathprune).")
+            raise ValueError("Open a slide first (File > Open, or File > Open Sample > Pathprune)")
         mpp = self._mpp()
         slide = slide_from_layer(layer, mpp)
         if mpp is None:
-            raise ValueError("Enter the pixel size: about 0.25 \u00b5m/px for a 40x scan, 0.5 \u00b5m/px for 20x.")
+            raise ValueError("Enter the pixel size: about 0.25 \u00b5m/px for a 40x scan, 0.5 \u00b5m/px for 20x")
         if self.model.model is None:
-            raise ValueError("Choose a model.")
+            raise ValueError("Choose a model")
         return SegmentRequest(slide, self.model.model, self._region().box, self.tissue_only.isChecked())
 
     def refresh(self, _: object = None) -> None:
