@@ -1,10 +1,10 @@
-"""One target of a cut is given at most, and the words of the engine are listed."""
+"""One target of a cut is given at most, and caps are parsed by pattern."""
 
 from __future__ import annotations
 
 import pytest
 
-from napari_pathprune.cli.cut_options import find_target, list_choices, parse_caps
+from napari_pathprune.cli.cut_options import find_target, list_names, parse_caps
 from napari_pathprune.pruning import Target
 
 
@@ -24,9 +24,5 @@ def test_caps_are_parsed_by_pattern() -> None:
     assert parse_caps(["d0.*=0.5", "d1.*=0.25"]) == {"d0.*": 0.5, "d1.*": 0.25}
 
 
-def test_choices_are_those_of_the_engine() -> None:
-    choices = list_choices()
-    assert set(choices) == {"criterion", "decider", "scope"}
-    assert "l2" in choices["criterion"]
-    assert "producers" in choices["decider"]
-    assert set(choices["scope"]) == {"local", "global"}
+def test_names_are_listed_as_they_are_written() -> None:
+    assert list_names(["steps", "step_ratio"]) == "--steps and --step-ratio"

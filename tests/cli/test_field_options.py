@@ -41,19 +41,6 @@ class Settings:
     caps: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass
-class Other:
-    """Another class.
-
-    Attributes
-    ----------
-    second
-        The second word.
-    """
-
-    second: str
-
-
 SEEN: list[dict[str, Any]] = []
 
 
@@ -63,10 +50,8 @@ def options() -> Mapping[str, FieldOptions]:
             Settings,
             names={"caps": "cap"},
             notes={"caps": "Repeatable."},
-            choices={"first": ("a", "b")},
             metavars={"caps": "NAME=R"},
             parse={"caps": tuple},
-            described_by=Other,
             show_defaults=True,
         )
     }
@@ -96,13 +81,13 @@ def test_a_docstring_describes_the_fields() -> None:
     assert describe_fields(int) == {}
 
 
-def test_the_help_is_the_first_sentence_with_choices_notes_and_defaults() -> None:
+def test_the_help_is_the_first_sentence_with_notes_and_defaults() -> None:
     (group,) = options().values()
     shown = {one.name: one.annotation.__metadata__[0] for one in group.parameters()}
     assert {name: option.help for name, option in shown.items()} == {
         "rate": "Highest rate, such as `1e-3`. Default: 0.002.",
-        "first": "Words. One of a, b.",
-        "second": "The second word. Default: word.",
+        "first": "Words.",
+        "second": "Words. Default: word.",
         "cap": "Name of a group to its limit. Repeatable.",
     }
     assert shown["cap"].metavar == "NAME=R"

@@ -17,7 +17,7 @@ from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.pruning import PrunePlan, compact, trace
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.checkpoint import load
-from napari_pathprune.workflows.prune.prune import example_for
+from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE, TILES, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentFinished
 
@@ -50,9 +50,9 @@ def test_a_plan_opens_and_cuts_the_model_that_it_was_made_for() -> None:
     plan = PrunePlan.from_json((OLD / "prune-plan.json").read_text(encoding="utf-8"))
     assert plan.ratio == 0.5
     dense = load("hovernet-s").model()
-    graph = trace(dense, example_for(dense))
+    graph = trace(dense, make_example(dense))
     small = compact(dense, graph, plan, verify=False)
-    widths = {group.name: group.width for group in trace(small, example_for(small)).groups}
+    widths = {group.name: group.width for group in trace(small, make_example(small)).groups}
     assert {name: widths[name] for name in plan.keep} == {name: len(stay) for name, stay in plan.keep.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, list_choices, parse_caps
+from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, parse_caps
 from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
@@ -24,8 +24,7 @@ def _options() -> Mapping[str, FieldOptions]:
     from napari_pathprune.pruning import Limits
     from napari_pathprune.workflows.config.compress_settings import CompressSettings
 
-    choices = list_choices()
-    cuts = FieldOptions(CompressSettings, _CUTS, choices={**choices, "criterion": (*choices["criterion"], "taylor")})
+    cuts = FieldOptions(CompressSettings, _CUTS)
     limits = FieldOptions(
         Limits, _LIMITS, names={"caps": "cap"}, notes=NOTES, metavars=METAVARS, parse={"caps": parse_caps}
     )

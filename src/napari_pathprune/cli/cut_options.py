@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -68,12 +68,3 @@ def parse_caps(texts: Sequence[str]) -> dict[str, float]:
     from napari_pathprune.pruning.choosing.limits import parse_cap
 
     return dict(map(parse_cap, texts))
-
-
-def list_choices() -> dict[str, Sequence[str]]:
-    """Return the words that the settings of a cut allow, by field."""
-    from napari_pathprune.pruning.choosing.limits import Scope
-    from napari_pathprune.pruning.scoring.criteria import CRITERIA
-    from napari_pathprune.pruning.scoring.deciders import Decider
-
-    return {"criterion": tuple(CRITERIA), "decider": get_args(Decider), "scope": get_args(Scope)}

@@ -38,14 +38,10 @@ class FieldOptions:
         Names of options that differ from those of their fields: field -> option.
     notes
         Field -> a sentence to add to the help.
-    choices
-        Field -> words that it allows, which are added to the help.
     metavars
         Field -> placeholder of the value in the help.
     parse
         Field -> a function that converts the given value.
-    described_by
-        Another dataclass, whose docstring counts for fields of the same name.
     show_defaults
         Whether the help shows the defaults; False where a config file may set others.
 
@@ -73,10 +69,8 @@ class FieldOptions:
     fields: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
-    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     metavars: Mapping[str, str] = field(default_factory=dict)
     parse: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
-    described_by: type | None = None
     show_defaults: bool = False
 
     def parameters(self) -> Iterator[inspect.Parameter]:
@@ -92,13 +86,8 @@ class FieldOptions:
             )
 
     def _write_help(self, name: str) -> str:
-        described = describe_fields(self.kind)
-        if self.described_by is not None:
-            described |= describe_fields(self.described_by)
-        parts = [described[name].partition(". ")[0].removesuffix(".") + "."]
-        if name in self.choices:
-            parts.append(f"One of {', '.join(self.choices[name])}.")
-        if name in self.notes:
+        parts = [describe_fields(self.kind)[name].partition(". ")[0].removesuffix(".") + "."]
+        if self.notes.get(name):
             parts.append(self.notes[name])
         default = next(one.default for one in dataclasses.fields(self.kind) if one.name == name)
         if self.show_defaults and default not in (dataclasses.MISSING, None, ()):

@@ -12,7 +12,6 @@ from napari_pathprune.cli.cut_options import (
     Params,
     Ratio,
     find_target,
-    list_choices,
     list_names,
     parse_caps,
 )
@@ -25,9 +24,9 @@ def _options() -> Mapping[str, FieldOptions]:
     from napari_pathprune.workflows.config.compress_settings import CompressSettings
 
     parse = {"caps": parse_caps}
-    names = ("criterion", "decider", "scope")
+    how = {"criterion": "`taylor` needs `compress`.", "decider": "", "scope": ""}
     return {
-        "how": FieldOptions(CompressSettings, names, choices=list_choices(), show_defaults=True),
+        "how": FieldOptions(CompressSettings, tuple(how), notes=how, show_defaults=True),
         "limits": FieldOptions(
             Limits, names={"caps": "cap"}, notes=NOTES, metavars=METAVARS, parse=parse, show_defaults=True
         ),

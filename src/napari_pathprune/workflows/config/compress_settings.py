@@ -35,7 +35,7 @@ class CompressSettings:
     limits
         Limits of every cut.
     scope
-        ``"local"``: the same share of every group. ``"global"``: one threshold for all groups.
+        ``"local"``, the same share of every group, or ``"global"``, one threshold for all groups.
     steps
         Number of cuts, with fine-tuning after each; 1 is one-shot.
     step_ratio
@@ -48,7 +48,7 @@ class CompressSettings:
         is measured on training patches.
     decider
         Whose score counts where layers share channels: ``"producers"``, ``"mean"``, ``"sum"``, ``"max"``,
-        ``"convolved"`` or ``"shortcut"``; see `pruning.importance`.
+        ``"convolved"`` or ``"shortcut"``. See `pruning.importance`.
     recalibrate
         Number of batches of training patches on which batch norms are re-estimated after each cut; 0 for none.
     last_share
