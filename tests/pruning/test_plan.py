@@ -145,8 +145,8 @@ def test_a_plan_for_the_dense_model_is_refused_by_the_compact_one():
 @pytest.mark.parametrize(
     ("keep", "words"),
     [
-        ({"first.0": ()}, "keeps nothing"),
-        ({"first.0": (3, 1)}, "do not rise"),
+        ({"first.0": ()}, "keeps no channel"),
+        ({"first.0": (3, 1)}, "are not rising"),
         ({"first.0": (0, 1, 2, 8)}, "does not have"),
         ({"nobody": (0,)}, "does not have"),
         ({"first.0": (0, 1, 2, 4)}, "unequal numbers"),

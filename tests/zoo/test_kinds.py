@@ -145,10 +145,10 @@ class Compiled(nn.Module):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (Compiled(net()), "the model compiled; give what was compiled"),
+        (Compiled(net()), "the model compiled; give the original module"),
         (nn.Sequential(Quantised(3, 4)), "part '0' of the model quantised.*cut the float model"),
         (nn.Sequential(nn.LazyConv2d(4, 3)), "lazy.*run the model once"),
-        (torch.relu, "wanted an nn.Module"),
+        (torch.relu, "expected an nn.Module"),
     ],
     ids=["compiled", "quantised", "lazy", "function"],
 )

@@ -1,4 +1,4 @@
-"""Cut channels out of any network, its skip connections kept whole."""
+"""Channel pruning for any network, with its skip connections kept intact."""
 
 from napari_pathprune.pruning.choosing.choose import choose
 from napari_pathprune.pruning.choosing.edit import Change, changes, keep_whole, prune_more

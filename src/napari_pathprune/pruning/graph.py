@@ -1,4 +1,4 @@
-"""Channel groups: which places of a network have to lose the same channels at the same time."""
+"""Channel groups: the places of a network that have to lose the same channels together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SINGLE_CHANNEL = "one channel is left"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One place where the channels of a group live: a stretch of one axis of one parameter or buffer.
+    """One place where the channels of a group live: a stretch of one axis of a parameter or buffer.
 
     Attributes
     ----------
@@ -32,16 +32,17 @@ class Member:
     axis
         Axis of the tensor.
     offset
-        Position of the group's first channel on that axis; concatenation makes it differ from zero.
+        Position of the group's first channel on that axis; not zero after a concatenation.
     role
-        ``"out"``: a filter makes the channel. ``"in"``: a filter reads it. ``"scale"``: anything applied to
-        each channel alone (biases, norms, layer scales, embeddings that are added).
+        ``"out"``: a filter makes the channel. ``"in"``: a filter reads it. ``"scale"``: anything that is applied to
+        each channel alone (biases, norms, layer scales, added embeddings).
     block
         Consecutive positions that belong to one channel: 49 where a 7x7 map is flattened before a linear layer.
     splits
-        Conv groups, where the axis is counted through all of them although the tensor holds one's share.
+        Number of conv groups, if the positions are counted over all of them although the axis of the tensor holds
+        those of one.
     order
-        Positions relative to ``offset``, ``block`` for each channel, where they are not simply consecutive.
+        Positions relative to ``offset``, ``block`` for each channel; None if they are consecutive.
     """
 
     module: str
@@ -59,7 +60,7 @@ class Member:
         return f"{self.module}.{self.parameter}" if self.module else self.parameter
 
     def positions(self, width: int) -> Indices:
-        """Give the positions on the axis, (width, block)."""
+        """Return the positions on the axis, (width, block)."""
         if self.order is None:
             return np.arange(self.offset, self.offset + width * self.block, dtype=np.int64).reshape(width, self.block)
         return (self.offset + np.asarray(self.order, np.int64)).reshape(width, self.block)
@@ -72,19 +73,19 @@ class ChannelGroup:
     Attributes
     ----------
     name
-        Of the module that makes these channels first; ``name[a:b]`` where a module makes several groups.
+        Name of the module that makes these channels first; ``name[a:b]`` where a module makes several groups.
     width
         Number of channels.
     members
         Every place that holds these channels, in the order of execution.
     splits
-        Parts of equal size that have to keep the same number of channels, each choosing its own: conv groups.
+        Number of equal parts (conv groups) that each keep the same number of channels, but not the same ones.
         Channel ``i`` belongs to part ``i // (width // splits)``.
     kind
-        ``"skip"`` where the channels pass an addition that joins two producers' outputs (residual or
+        ``"skip"`` if an addition joins the outputs of two producers of these channels (residual or
         encoder-decoder), else ``"internal"``.
     frozen
-        Why the group cannot be cut, or None.
+        The reason why the group cannot be cut, or None.
     """
 
     name: str
@@ -102,10 +103,10 @@ class ChannelGroup:
 
 @dataclass(frozen=True, slots=True)
 class Rescale:
-    """Rows of a weight that make up for a number in the code which is a power of a width.
+    """Rows of a weight that compensate for a number in the code that is a power of a width.
 
-    Attention is scaled by the root of the number of dimensions of a head. When some go, the rows that make the
-    queries are multiplied, so that what is left gives the same products as before.
+    Attention is scaled by the root of the number of dimensions of a head. When some dimensions are cut, the rows that
+    make the queries are multiplied, so that the remaining ones give the same products as before.
 
     Attributes
     ----------
@@ -114,7 +115,7 @@ class Rescale:
     rows
         Positions on its axis 0.
     fixed, parts
-        The width: positions of no group, and (group, positions for each channel).
+        The width: number of positions of no group, and pairs of a group and its positions for each channel.
     power
         The number in the code is ``width ** power`` times a constant.
     """
@@ -126,32 +127,32 @@ class Rescale:
     power: float
 
     def factor(self, before: Mapping[str, int], after: Mapping[str, int]) -> float:
-        """Give what the rows are multiplied by when the groups' widths change."""
+        """Return the factor for the rows when the widths of the groups change."""
         widths = [self.fixed + sum(block * own[name] for name, block in self.parts) for own in (before, after)]
         return float((widths[0] / widths[1]) ** self.power)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelGraph:
-    """All channel groups of a network, as `trace` found them.
+    """All channel groups of a network, as found by `trace`.
 
     Attributes
     ----------
     groups
-        In the order of execution, those that cannot be cut included.
+        In the order of execution, including those that cannot be cut.
     shapes
-        Shape of every parameter and buffer of the model that was traced.
+        Shape of every parameter and buffer of the traced model.
     example
         Positional and keyword arguments of the traced call, with `TensorSpec` for tensors.
     sizes
         Parameters, MACs and bytes as functions of the widths of the groups.
     unreached
-        Parameters that the traced call did not use, such as heads for training only. They are left as they are,
-        and what reads channels there does not fit once these are cut.
+        Parameters that the traced call did not use, such as heads for training only. They are not cut, and no
+        longer fit if the channels that they read are.
     norms
-        Weights of norms that take one mean over channels (layer norm): over those that stay, once some are cut.
+        Weights of norms that take one mean over all channels (layer norm); after a cut, over those that stay.
     rescales
-        Weights that make up for numbers in the code.
+        Weights that compensate for numbers in the code.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -169,16 +170,16 @@ class ChannelGraph:
 
     @property
     def frozen(self) -> dict[str, str]:
-        """Why each group that cannot be cut cannot be cut, by name of the group."""
+        """The reason why each frozen group cannot be cut, by name of the group."""
         return {group.name: group.frozen for group in self.groups if group.frozen is not None}
 
     def group(self, name: str) -> ChannelGroup:
-        """Give the group of a name.
+        """Return the group of this name.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If there is no such group.
         """
         for group in self.groups:
             if group.name == name:
@@ -186,12 +187,12 @@ class ChannelGraph:
         raise ValueError(f"got channel group {name!r}, which this graph does not have; see graph.to_text()")
 
     def to_text(self) -> str:
-        """Write the graph for people: one paragraph for each group, one line for each module in it."""
-        lines = [line for group in self.groups for line in _paragraph(group)]
+        """Return a readable form: one paragraph for each group, one line for each module in it."""
+        lines = [line for group in self.groups for line in _write_group(group)]
         return "\n".join([*lines, *(f"not reached: {name}" for name in self.unreached)])
 
     def fingerprint(self) -> str:
-        """Identify the structure: equal for equal groups, whatever the weights, the process or the machine."""
+        """Return a hash of the groups, independent of the weights, the process and the machine."""
         text = "\n".join(
             f"{group.name}|{group.width}|{group.splits}|{group.kind}|{group.frozen is None}|"
             + ";".join(f"{m.tensor},{m.axis},{m.offset},{m.role},{m.block},{m.splits},{m.order}" for m in group.members)
@@ -200,7 +201,7 @@ class ChannelGraph:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def after(self, keep: Mapping[str, tuple[int, ...]]) -> ChannelGraph:
-        """Give the graph of the compact model, without another trace.
+        """Return the graph of the compact model, without another trace.
 
         Parameters
         ----------
@@ -212,7 +213,7 @@ class ChannelGraph:
         groups: list[ChannelGroup] = []
         for group in self.groups:
             width = len(kept[group.name])
-            members = tuple(_moved(m, group.width, kept[group.name], gone) for m in group.members)
+            members = tuple(_move_member(m, group.width, kept[group.name], gone) for m in group.members)
             single = SINGLE_CHANNEL if width == group.splits else None
             groups.append(replace(group, width=width, members=members, frozen=group.frozen or single))
         shapes = {name: tuple(shape) for name, shape in self.shapes.items()}
@@ -220,7 +221,9 @@ class ChannelGraph:
             shape = list(shapes[name])
             shape[axis] -= len(cut) // splits
             shapes[name] = tuple(shape)
-        rescales = tuple(replace(own, rows=_left(own.rows, gone.get((own.tensor, 0, 1)))) for own in self.rescales)
+        rescales = tuple(
+            replace(own, rows=_renumber_rows(own.rows, gone.get((own.tensor, 0, 1)))) for own in self.rescales
+        )
         return replace(self, groups=tuple(groups), shapes=shapes, rescales=rescales)
 
     def __repr__(self) -> str:
@@ -228,7 +231,7 @@ class ChannelGraph:
 
 
 def positions_to_cut(graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]) -> dict[tuple[str, int, int], Indices]:
-    """Give the sorted positions that go, for every (tensor, axis, splits) that loses some."""
+    """Return the sorted positions to remove, for every (tensor, axis, splits) that loses some."""
     parts: dict[tuple[str, int, int], list[Indices]] = {}
     for group in graph.groups:
         stay = keep.get(group.name)
@@ -241,36 +244,38 @@ def positions_to_cut(graph: ChannelGraph, keep: Mapping[str, tuple[int, ...]]) -
     return {key: np.sort(np.concatenate(value)) for key, value in parts.items()}
 
 
-def _left(rows: tuple[int, ...], gone: Indices | None) -> tuple[int, ...]:
-    """Give the positions that stay, counted among what stays."""
+def _renumber_rows(rows: tuple[int, ...], gone: Indices | None) -> tuple[int, ...]:
+    """Return the new positions of the rows that stay."""
     if gone is None:
         return rows
     stay = np.setdiff1d(np.asarray(rows, np.int64), gone)
     return tuple((stay - np.searchsorted(gone, stay)).tolist())
 
 
-def _moved(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]) -> Member:
-    """Give a member its place after the cut: positions count what is left before them."""
+def _move_member(member: Member, width: int, kept: Indices, gone: Mapping[tuple[str, int, int], Indices]) -> Member:
+    """Return the place of a member after the cut: positions shift by the number removed before them."""
     cut = gone.get((member.tensor, member.axis, member.splits))
     if cut is None:
         return member
     at_start = member.offset == 0 and member.order is None and cut[-1] < width * member.block
-    if at_start and len(cut) == (width - len(kept)) * member.block:  # nothing lies before it, and nothing in between
+    if (
+        at_start and len(cut) == (width - len(kept)) * member.block
+    ):  # nothing is removed before it, nor between its channels
         return member
     old = member.positions(width)[kept].ravel()
-    offset, order = stretch(old - np.searchsorted(cut, old))
+    offset, order = compress_positions(old - np.searchsorted(cut, old))
     return Member(member.module, member.parameter, member.axis, offset, member.role, member.block, member.splits, order)
 
 
-def stretch(positions: Indices) -> tuple[int, tuple[int, ...] | None]:
-    """Give offset and order of flat positions; the order is None where they are consecutive."""
+def compress_positions(positions: Indices) -> tuple[int, tuple[int, ...] | None]:
+    """Return the offset and the order of flat positions; the order is None if they are consecutive."""
     offset = int(positions.min())
     relative = positions - offset
     regular = bool((relative == np.arange(len(positions))).all())
     return offset, None if regular else tuple(relative.tolist())
 
 
-def _paragraph(group: ChannelGroup) -> Iterator[str]:
+def _write_group(group: ChannelGroup) -> Iterator[str]:
     splits = f", {group.splits} splits" if group.splits > 1 else ""
     frozen = f", frozen: {group.frozen}" if group.frozen else ""
     yield f"{group.name}: {group.width} {group.kind}{splits}{frozen}"

@@ -1,4 +1,4 @@
-"""What to keep: the prune plan, and how two plans become one."""
+"""The prune plan: the channels to keep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMAT = "pathprune-plan-1"
 
 @dataclass(frozen=True, slots=True)
 class PrunePlan:
-    """Which channels of which groups stay.
+    """The channels of each group to keep.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class PrunePlan:
     graph
         Fingerprint of the channel graph that the plan is for.
     criterion
-        How importance was measured, in words; empty where it was not.
+        Name of the criterion that scored the channels; empty if there was none.
     ratio
-        Share of channels that was to be removed.
+        The share to remove that was asked for.
 
     Examples
     --------
@@ -46,9 +46,9 @@ class PrunePlan:
         keep = {str(name): tuple(map(int, stay)) for name, stay in self.keep.items()}
         for name, stay in keep.items():
             if not stay:
-                raise ValueError(f"got a plan that keeps nothing of channel group {name!r}; keep at least one channel")
+                raise ValueError(f"got a plan that keeps no channel of group {name!r}; keep at least one")
             if stay[0] < 0 or any(map(operator.ge, stay, stay[1:])):
-                raise ValueError(f"got indices for channel group {name!r} that do not rise from 0 on; sort them")
+                raise ValueError(f"got indices for channel group {name!r} that are not rising from 0; sort them")
         object.__setattr__(self, "keep", MappingProxyType(keep))
 
     def __hash__(self) -> int:
@@ -58,39 +58,42 @@ class PrunePlan:
         return PrunePlan, (dict(self.keep), self.graph, self.criterion, self.ratio)
 
     def to_json(self) -> str:
-        """Write the plan as JSON, the same text for the same plan."""
+        """Return the plan as JSON; equal plans give equal text."""
         head = {"format": _FORMAT, "graph": self.graph, "criterion": self.criterion, "ratio": self.ratio}
         return json.dumps({**head, "keep": {name: list(stay) for name, stay in self.keep.items()}})
 
     @classmethod
     def from_json(cls, text: str) -> PrunePlan:
-        """Read what `to_json` wrote.
+        """Read a plan written by `to_json`.
 
         Raises
         ------
         ValueError
-            If the text is no plan.
+            If the text is not a plan.
         """
         try:
             data = json.loads(text)
             if data["format"] != _FORMAT:
-                raise ValueError(f"got a plan of format {data['format']!r}, wanted {_FORMAT!r}")
+                raise ValueError(f"got a plan of format {data['format']!r}; expected {_FORMAT!r}")
             return cls(data["keep"], str(data["graph"]), str(data["criterion"]), float(data["ratio"]))
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"got JSON that is no prune plan ({error}); give what PrunePlan.to_json wrote") from error
+            raise ValueError(
+                f"got JSON that is not a prune plan ({error}); give JSON written by PrunePlan.to_json"
+            ) from error
 
     def check(self, graph: ChannelGraph) -> None:
-        """Refuse a graph that the plan was not made for; weights do not matter.
+        """Raise if the plan does not fit a graph; the weights of the model do not matter.
 
         Raises
         ------
         ValueError
-            If the graph is another one, or the plan breaks one of its rules; the line says in what.
+            If the plan is for another graph, names channels that do not exist, cuts a frozen group or keeps different
+            numbers of channels in the splits of a group.
         """
         if self.graph != graph.fingerprint():
             raise ValueError(
                 f"got a plan for channel graph {self.graph}, but this model's graph is {graph.fingerprint()}: "
-                f"{self._other(graph)}; choose a plan for this model (trace, importance, choose)"
+                f"{self._describe_difference(graph)}; choose a plan for this model (trace, importance, choose)"
             )
         groups = {group.name: group for group in graph.groups}
         for name, stay in self.keep.items():
@@ -107,8 +110,8 @@ class PrunePlan:
                     "keep the same number in each"
                 )
 
-    def _other(self, graph: ChannelGraph) -> str:
-        """Say what is different in another graph, as far as the plan can tell."""
+    def _describe_difference(self, graph: ChannelGraph) -> str:
+        """Return how another graph differs, as far as the plan shows."""
         widths = {group.name: group.width for group in graph.groups}
         for name, stay in self.keep.items():
             if name not in widths:
@@ -122,24 +125,24 @@ class PrunePlan:
 
 
 def identity_plan(graph: ChannelGraph) -> PrunePlan:
-    """Give the plan that keeps everything."""
+    """Return the plan that keeps everything."""
     return PrunePlan({group.name: tuple(range(group.width)) for group in graph.prunable}, graph.fingerprint())
 
 
 def compose(first: PrunePlan, second: PrunePlan) -> PrunePlan:
-    """Give the one plan that does what two do one after the other.
+    """Return the single plan that has the effect of two plans applied in turn.
 
     Parameters
     ----------
     first
-        For the dense model.
+        Plan for the dense model.
     second
-        For the compact model that ``first`` leaves; of groups that the first does not name, everything is left.
+        Plan for the compact model that ``first`` makes.
 
     Raises
     ------
     ValueError
-        If the second plan has channels that the first one does not leave.
+        If the second plan keeps channels that the first one removes.
     """
     keep = dict(first.keep)
     for name, stay in second.keep.items():
@@ -147,7 +150,7 @@ def compose(first: PrunePlan, second: PrunePlan) -> PrunePlan:
         if before is not None and stay[-1] >= len(before):
             raise ValueError(
                 f"got a second plan that keeps channel {stay[-1]} of {name!r}, of which the first plan leaves "
-                f"{len(before)} channels; choose it for the model that the first one makes"
+                f"{len(before)} channels; choose it for the compact model that the first one makes"
             )
         keep[name] = stay if before is None else tuple(before[index] for index in stay)
     ratio = 1.0 - (1.0 - first.ratio) * (1.0 - second.ratio)

@@ -15,19 +15,19 @@ Floats = NDArray[np.float64]
 class Polynomial:
     """A sum of products of axis lengths, where every axis length is a sum over channel groups.
 
-    An axis of a tensor is ``fixed + sum(block * width)`` long; a tensor holds the product of its axes; a network
-    holds the sum of its tensors.
+    The length of an axis is ``fixed + sum(block * width)``, the size of a tensor the product of its axes, and the size
+    of a network the sum of its tensors.
 
     Attributes
     ----------
     coefficients
         (terms,)
     factors
-        (terms, most factors) int: rows of ``blocks``; 0 is the constant one.
+        (terms, largest number of factors) int: rows of ``blocks``; row 0 is the constant one.
     blocks
-        (axes, groups): positions that one channel of a group takes on an axis.
+        (axes, groups): number of positions of one channel of a group on an axis.
     fixed
-        (axes,): positions that belong to no group.
+        (axes,): number of positions that belong to no group.
     """
 
     coefficients: Floats
@@ -36,21 +36,21 @@ class Polynomial:
     fixed: Floats
 
     def at(self, widths: Floats) -> float:
-        """Evaluate for (groups,) widths."""
+        """Return the value for (groups,) widths."""
         lengths = self.fixed + self.blocks @ widths
         return float(self.coefficients @ lengths[self.factors].prod(axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sizes:
-    """What a network costs, for any widths of its channel groups.
+    """The cost of a network for any widths of its channel groups.
 
     Attributes
     ----------
     names
-        The groups, in the order of the widths.
+        Names of the groups, in the order of the widths.
     params, macs, bytes
-        Costs; MACs on the example that was traced.
+        The costs; MACs are those of one run on the traced example.
     """
 
     names: tuple[str, ...]
@@ -59,16 +59,16 @@ class Sizes:
     bytes: Polynomial
 
     def widths(self, widths: Mapping[str, int]) -> Floats:
-        """Put widths by name in the order that the polynomials want."""
+        """Return widths by name as an array in the order of the polynomials."""
         return np.array([widths[name] for name in self.names], np.float64)
 
 
 Length = tuple[int, tuple[tuple[int, int], ...]]
-"""Length of an axis: positions of no group, and (number of the group, positions for each channel)."""
+"""Length of an axis: number of positions of no group, and pairs of a group's number and its positions for a channel."""
 
 
-def polynomial(terms: Sequence[tuple[float, tuple[Length, ...]]], groups: int) -> Polynomial:
-    """Build a polynomial from (coefficient, lengths of the axes) terms; equal terms become one."""
+def build_polynomial(terms: Sequence[tuple[float, tuple[Length, ...]]], groups: int) -> Polynomial:
+    """Build a polynomial from (coefficient, lengths of the axes) terms; equal terms are merged."""
     axes: dict[Length, int] = {(1, ()): 0}
     merged: dict[tuple[int, ...], float] = {}
     for coefficient, lengths in terms:

@@ -216,7 +216,7 @@ def test_shapes_that_do_not_fit_are_refused(shapes, words):
 
 def test_another_model_is_refused(narrow_graph):
     model = build("hovernet", mode="fast", num_types=4, width=0.25)
-    with pytest.raises(ValueError, match=r"decoder\.tp\.u0\.conv\.weight.*trace this model anew"):
+    with pytest.raises(ValueError, match=r"decoder\.tp\.u0\.conv\.weight.*trace this model again"):
         compact(model, narrow_graph, identity_plan(narrow_graph))
 
 

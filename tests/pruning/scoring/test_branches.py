@@ -14,13 +14,13 @@ IMAGE = torch.zeros(1, 3, 16, 16)
 
 def sides(model: nn.Module, name: str) -> tuple[set[str], set[str]]:
     graph = trace(model, IMAGE)
-    found = Wiring(graph).sides(graph.group(name))
+    found = Wiring(graph).split_producers(graph.group(name))
     return {member.module for member in found.convolved}, {member.module for member in found.shortcut}
 
 
 @pytest.mark.parametrize(("stage", "units"), [(0, 3), (1, 4), (2, 6), (3, 3)])
 def test_the_encoder_of_hovernet(narrow_graph, stage, units):
-    found = Wiring(narrow_graph).sides(narrow_graph.group(f"d{stage}.shortcut"))
+    found = Wiring(narrow_graph).split_producers(narrow_graph.group(f"d{stage}.shortcut"))
     assert [member.module for member in found.convolved] == [f"d{stage}.units.{n}.conv3" for n in range(units)]
     assert [member.module for member in found.shortcut] == [f"d{stage}.shortcut"]
     others = {m.module for m in narrow_graph.group(f"d{stage}.shortcut").producers} - {
@@ -33,7 +33,7 @@ def test_the_same_after_a_cut(narrow_graph):
     keep = {group.name: tuple(range(group.splits * 2)) for group in narrow_graph.prunable}
     after = narrow_graph.after(keep)
     for name in ("d0.shortcut", "d2.shortcut"):
-        old, new = (Wiring(graph).sides(graph.group(name)) for graph in (narrow_graph, after))
+        old, new = (Wiring(graph).split_producers(graph.group(name)) for graph in (narrow_graph, after))
         assert [m.module for m in old.convolved] == [m.module for m in new.convolved]
 
 
@@ -75,7 +75,7 @@ class Parallel(nn.Module):
 
 
 def test_what_cannot_be_told_is_said():
-    with pytest.raises(ValueError, match="channel group 'one' is no residual stream"):
+    with pytest.raises(ValueError, match="channel group 'one' is not a residual stream"):
         sides(Parallel(), "one")
 
 

@@ -112,7 +112,7 @@ def test_what_does_not_exist_is_refused(narrow_hovernet, narrow_graph, options, 
 
 
 def test_a_model_of_other_shapes_is_refused(narrow_graph):
-    with pytest.raises(ValueError, match="trace this model anew"):
+    with pytest.raises(ValueError, match="trace this model again"):
         importance(Grouped(), narrow_graph)
 
 

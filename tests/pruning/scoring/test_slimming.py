@@ -49,5 +49,5 @@ def test_a_model_without_norms_is_refused():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1))
     with pytest.raises(ValueError, match="without norms"):
         slimming_penalty(model, trace(model, IMAGE))
-    with pytest.raises(ValueError, match="trace this model anew"):
+    with pytest.raises(ValueError, match="trace this model again"):
         slimming_penalty(model, trace(Grouped(), IMAGE))

@@ -74,7 +74,7 @@ def choose(
     [4, 6]
     >>> plan = choose(graph, scores, target=Target("params", keep=0.3))
     >>> [len(stay) for stay in plan.keep.values()]
-    [3, 2]
+    [3, 1]
     """
     if target is None or target.measure == "channels":
         ratio = ratio if target is None else target.ratio

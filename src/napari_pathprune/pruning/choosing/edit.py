@@ -1,4 +1,4 @@
-"""Change a plan by hand, and tell what changed."""
+"""Edit plans, and compare them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from napari_pathprune.pruning.plan import PrunePlan
 
 
 def keep_whole(graph: ChannelGraph, plan: PrunePlan, *names: str) -> PrunePlan:
-    """Change a plan so that some channel groups stay whole.
+    """Return a plan that keeps some channel groups whole.
 
     Parameters
     ----------
     graph
-        That the plan is for.
+        Channel graph that the plan is for.
     plan
-        To be changed; a new one is given.
+        Plan to edit; it is not changed.
     names
-        Of groups, or patterns such as ``"decoder.*"``.
+        Names of groups, or patterns such as ``"decoder.*"``.
 
     Raises
     ------
     ValueError
-        If plan and graph do not belong together, or a name fits no group.
+        If plan and graph do not belong together, or a name matches no group.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def keep_whole(graph: ChannelGraph, plan: PrunePlan, *names: str) -> PrunePlan:
     """
     plan.check(graph)
     keep = dict(plan.keep)
-    for group in _named(graph, names):
+    for group in _select_groups(graph, names):
         keep[group] = tuple(range(graph.group(group).width))
     return replace(plan, keep=keep)
 
@@ -59,34 +59,34 @@ def prune_more(
     scope: Scope = "local",
     limits: Limits = DEFAULT_LIMITS,
 ) -> PrunePlan:
-    """Change a plan so that at least a share of some channel groups goes; what it removes already stays removed.
+    """Return a plan that removes at least a share of some channel groups, beyond what it removes already.
 
     Parameters
     ----------
     graph
-        That the plan is for.
+        Channel graph that the plan is for.
     plan
-        To be changed; a new one is given.
+        Plan to edit; it is not changed.
     scores
         Group to (width,) scores of the dense model, higher stays.
     ratio
-        Share of the dense width to remove from each of them, in [0, 1).
+        Share of the dense width to remove from each of these groups, in [0, 1).
     names
-        Of groups, or patterns such as ``"decoder.*"``.
+        Names of groups, or patterns such as ``"decoder.*"``.
     scope, limits
         As in `choose`.
 
     Raises
     ------
     ValueError
-        If plan and graph do not belong together, a name fits no group, or a number is out of range.
+        If plan and graph do not belong together, a name matches no group, or a number is out of range.
     """
     plan.check(graph)
     check_ratio(ratio)
     check_scores(graph, scores)
     counts = count_channels(graph, scores, ratio, scope, limits)
     keep = dict(plan.keep)
-    for name in _named(graph, names):
+    for name in _select_groups(graph, names):
         if name not in counts:
             raise ValueError(f"got {name!r} to prune, which cannot be cut: {graph.group(name).frozen}")
         group = graph.group(name)
@@ -97,8 +97,8 @@ def prune_more(
     return replace(plan, keep=keep)
 
 
-def _named(graph: ChannelGraph, names: tuple[str, ...]) -> dict[str, None]:
-    """Give the groups that names and patterns fit, each once; of a pattern, those that can be cut."""
+def _select_groups(graph: ChannelGraph, names: tuple[str, ...]) -> dict[str, None]:
+    """Return the groups that names and patterns match, each once; for patterns, only those that can be cut."""
     frozen = graph.frozen
     return dict.fromkeys(
         found for name in names for found in match_groups(graph, name) if found == name or found not in frozen
@@ -107,14 +107,14 @@ def _named(graph: ChannelGraph, names: tuple[str, ...]) -> dict[str, None]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a second plan does otherwise with one channel group.
+    """The difference between two plans in one channel group.
 
     Attributes
     ----------
     group
         Name of the channel group.
     before, after
-        Number of channels that stay.
+        Number of channels that each plan keeps.
     removed
         Indices that only the first plan keeps.
     restored
@@ -137,7 +137,7 @@ class Change:
 
 
 def changes(graph: ChannelGraph, before: PrunePlan, after: PrunePlan) -> tuple[Change, ...]:
-    """Compare two plans for one graph: what differs, group by group; nothing where they keep the same.
+    """Return the differences between two plans for one graph, one for each channel group that differs.
 
     Raises
     ------

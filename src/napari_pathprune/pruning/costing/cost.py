@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, bytes, seconds."""
+"""The cost of a network: parameters, multiply-accumulates, bytes and seconds."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Cost:
     params
         Number of parameters; tied ones count once.
     macs
-        Multiply-accumulates of convolutions and matrix products for one run on the example; 1 MAC = 2 FLOPs.
+        Multiply-accumulates of convolutions and matrix products in one run on the example; 1 MAC = 2 FLOPs.
     bytes
-        Of parameters and buffers.
+        Size of parameters and buffers.
     """
 
     params: int
@@ -42,7 +42,7 @@ class Cost:
 
 
 def cost_of(model: nn.Module, example_input: object) -> Cost:
-    """Count what a network costs; nothing is computed.
+    """Count the parameters, MACs and bytes of a network, without computing anything.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
     params = sum(t.numel() for t in state.values() if isinstance(t, nn.Parameter))
     size = sum(t.numel() * t.element_size() for t in state.values())
     try:
-        macs = _macs(model, example_input, empty=True)
-    except Exception:  # noqa: BLE001 (a forward that looks at values needs some)
+        macs = _count_macs(model, example_input, empty=True)
+    except Exception:  # noqa: BLE001 (a forward that looks at values needs real ones)
         try:
-            macs = _macs(model, example_input, empty=False)
+            macs = _count_macs(model, example_input, empty=False)
         except Exception as error:
             shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(read_arguments(example_input)))
             raise ValueError(
@@ -79,7 +79,7 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
     return Cost(params, macs, size)
 
 
-def _macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
+def _count_macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
     with torch.inference_mode(), disable_fused_layers():
         copy = (copy_empty if empty else copy_model)(model).eval()
         args, kwargs = map_tensors(empty_like if empty else torch.clone, read_arguments(example_input))
@@ -89,7 +89,7 @@ def _macs(model: nn.Module, example_input: object, *, empty: bool) -> int:
 
 
 class _Counter(OperationWatcher):  # type: ignore[no-untyped-call]
-    """Adds up the MACs of a run."""
+    """Sums the MACs of a run."""
 
     macs = 0
 
@@ -102,14 +102,14 @@ class _Counter(OperationWatcher):  # type: ignore[no-untyped-call]
 
 
 def cost_after(graph: ChannelGraph, plan: PrunePlan | None = None) -> Cost:
-    """Foretell the cost of the compact model from the widths alone, in microseconds; MACs on the traced example.
+    """Predict the cost of the compact model from its widths alone, within microseconds; MACs on the traced example.
 
     Parameters
     ----------
     graph
-        Of the dense model.
+        Channel graph of the dense model.
     plan
-        What stays; None for everything.
+        The channels to keep; None for all.
     """
     keep = {} if plan is None else plan.keep
     widths = {group.name: len(keep.get(group.name, range(group.width))) for group in graph.groups}
@@ -118,12 +118,21 @@ def cost_after(graph: ChannelGraph, plan: PrunePlan | None = None) -> Cost:
 
 
 def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, warmup: int = 2) -> float:
-    """Measure the seconds of one run in evaluation mode: the median of several, after some that do not count.
+    """Measure the seconds of one run in evaluation mode: the median of several, after a warm-up.
+
+    Parameters
+    ----------
+    model
+        Any module, on the device to measure; it is not changed.
+    example_input
+        As in `cost_of`.
+    repeats, warmup
+        Number of runs that count, and that are made before.
 
     Raises
     ------
     ValueError
-        If there is nothing to repeat.
+        If ``repeats`` is below 1 or ``warmup`` negative.
     """
     return seconds_of((model,), read_arguments(example_input), repeats=repeats, warmup=warmup)[0]
 
@@ -131,7 +140,7 @@ def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, war
 def seconds_of(
     models: Sequence[nn.Module], given: Arguments, *, repeats: int = 5, warmup: int = 2
 ) -> tuple[float, ...]:
-    """Measure several models as `latency_of` does one; they take turns, so that a busy machine is so for all."""
+    """Measure several models as in `latency_of`, in turns, so that other load on the machine affects all alike."""
     if repeats < 1 or warmup < 0:
         raise ValueError(f"got repeats={repeats}, warmup={warmup}; give at least 1 repeat and no negative warm-up")
     seconds: list[list[float]] = [[] for _ in models]

@@ -1,4 +1,4 @@
-"""What each channel group costs, and what one of its channels does."""
+"""The cost of each channel group, and of one of its channels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_pathprune.pruning.sizes import Floats, Polynomial
 
 @dataclass(frozen=True, slots=True)
 class GroupCost:
-    """A row of the table: what would go with a whole channel group, and with one of its channels.
+    """A row of the table: the cost of a whole channel group, and of one of its channels.
 
-    Weights between two groups go with either of them, so that rows add up to more than the network.
+    Weights between two groups count for both of them, so the rows add up to more than the network.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class GroupCost:
     params, macs
         Parameters, and MACs on the traced example, that depend on the group.
     params_per_channel, macs_per_channel
-        What the network saves when one channel goes; the mean over the splits where one of each has to go.
+        Saving from one channel less. In a group with splits, one channel of each is removed; this is the mean.
     """
 
     group: str
@@ -39,14 +39,14 @@ class GroupCost:
 
 
 def cost_table(graph: ChannelGraph, plan: PrunePlan | None = None) -> tuple[GroupCost, ...]:
-    """Tell the cost of every channel group that can be cut, from the widths alone, in the order of execution.
+    """Compute the cost of every channel group that can be cut, from the widths alone, in the order of execution.
 
     Parameters
     ----------
     graph
-        Of the dense model.
+        Channel graph of the dense model.
     plan
-        What stays; None for everything.
+        The channels to keep; None for all.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def cost_table(graph: ChannelGraph, plan: PrunePlan | None = None) -> tuple[Grou
 
 
 def _saved(size: Polynomial, widths: Floats, row: int, channels: int) -> float:
-    """Give what goes with so many channels of one group."""
+    """Return the saving from removing some channels of one group."""
     without = widths.copy()
     without[row] -= channels
     return size.at(widths) - size.at(without)

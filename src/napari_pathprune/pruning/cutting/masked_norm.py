@@ -1,4 +1,4 @@
-"""Norms over channels in a masked model: silenced channels must not count in the mean."""
+"""Norms over channels in a masked model, which leave the silenced channels out of their statistics."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 
 def make_kept_weight(weight: Tensor, gone: NDArray[np.int64], requires_grad: bool) -> nn.Parameter:  # noqa: FBT001
-    """Give a norm's weight that makes the norm run over the channels that stay.
+    """Return the weight of a norm that runs over the channels that stay.
 
     Parameters
     ----------
     weight
-        (channels,) of the dense norm.
+        (channels,) weight of the dense norm.
     gone
-        Channels that do not count. The norm gives zero for them.
+        Channels to leave out. The output of the norm is zero there.
     requires_grad
-        Of the parameter.
+        As for any parameter.
     """
     parameter = KeptWeight(weight, requires_grad)
     parameter.kept = torch.from_numpy(np.delete(np.arange(len(weight)), gone))
@@ -30,7 +30,7 @@ def make_kept_weight(weight: Tensor, gone: NDArray[np.int64], requires_grad: boo
 
 
 class KeptWeight(nn.Parameter):
-    """A norm's weight that knows which channels stay, whichever module or function applies it."""
+    """The weight of a norm that knows which channels stay, whatever module or function applies it."""
 
     kept: Tensor
 
@@ -52,7 +52,7 @@ class KeptWeight(nn.Parameter):
     ) -> Any:  # noqa: ANN401 (functions of torch return anything)
         del types
         norm = MASKED_NORMS.get(getattr(func, "__name__", ""))
-        with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (what torch's documentation tells to use)
+        with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (as torch's documentation recommends)
             return (norm or func)(*args, **(kwargs or {}))
 
 
@@ -66,7 +66,7 @@ def _layer_norm(
 ) -> Tensor:
     assert len(normalized_shape) == 1
     kept = weight.kept.to(x.device)
-    narrow = F.layer_norm(x[..., kept], (len(kept),), weight[kept], _rows(bias, kept), eps)
+    narrow = F.layer_norm(x[..., kept], (len(kept),), weight[kept], _keep_rows(bias, kept), eps)
     return torch.zeros_like(x).index_copy(-1, kept, narrow)
 
 
@@ -82,11 +82,11 @@ def _group_norm(
 ) -> Tensor:
     assert num_groups == 1
     kept = weight.kept.to(x.device)
-    narrow = F.group_norm(x[:, kept], 1, weight[kept], _rows(bias, kept), eps)
+    narrow = F.group_norm(x[:, kept], 1, weight[kept], _keep_rows(bias, kept), eps)
     return torch.zeros_like(x).index_copy(1, kept, narrow)
 
 
-def _rows(bias: Tensor | None, kept: Tensor) -> Tensor | None:
+def _keep_rows(bias: Tensor | None, kept: Tensor) -> Tensor | None:
     return None if bias is None else bias[kept]
 
 

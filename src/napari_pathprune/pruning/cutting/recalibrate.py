@@ -1,4 +1,4 @@
-"""Batch norms that fit the model again after a cut."""
+"""Re-estimate the statistics of batch norms after a cut."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from napari_pathprune.pruning.modules.replica import copy_model
 
 
 def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
-    """Estimate the statistics of all batch norms anew, on images without labels.
+    """Re-estimate the statistics of all batch norms, on images without labels.
 
-    The mean over the batches of each batch's mean and variance replaces what the dense model had learned; no weight
-    is changed. Before a compact model is judged this costs seconds and often saves much of what the cut took
+    The running statistics are replaced by the mean over the batches of each batch's mean and variance; no weight is
+    changed. This takes seconds, and often restores much of the accuracy that the cut cost
     (Li et al. 2020, EagleEye, arXiv 2007.02491).
 
     Parameters
@@ -24,14 +24,14 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     model
         Any module; it is not changed.
     images
-        Batches as the model takes them: tensors, tuples of positional or mappings of keyword arguments. They are
-        moved to the device of the model. A hundred images or so will do, in batches of equal size.
+        Batches that the model accepts: tensors, tuples of positional or mappings of keyword arguments. They are
+        moved to the device of the model. About a hundred images, in batches of equal size, are enough.
 
     Returns
     -------
     nn.Module
-        A copy with new statistics, in the mode (training or evaluation) of ``model``; a plain copy where there are
-        no batch norms.
+        A copy with new statistics, in the mode (training or evaluation) of ``model``; a plain copy if there are no
+        batch norms.
 
     Raises
     ------
@@ -55,11 +55,11 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
         return work
     modes = [(module, module.training) for module in work.modules()]
     momenta = {name: norm.momentum for name, norm in norms.items()}
-    work.eval()  # dropout and the like stay still
+    work.eval()  # dropout stays off
     for norm in norms.values():
         norm.train()
         norm.reset_running_stats()
-        norm.momentum = None  # torch's word for the mean over all batches
+        norm.momentum = None  # the mean over all batches
     device = next(iter(norms.values())).running_mean.device  # type: ignore[union-attr]
     seen = False
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The cut: the only place that slices a weight."""
+"""Mask or cut a model: the only place that slices a weight."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ _Cuts = dict[str, list[tuple[int, int, Indices]]]
 
 
 def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
-    """Copy a model with the removed channels silenced: same shapes, same outputs as the compact model.
+    """Return a copy with the removed channels silenced: dense shapes, same outputs as the compact model.
 
-    Filters, biases, norm weights and biases and added parameters of removed channels are zero, and so is what
-    other filters make of them. Norms that take one mean over all channels (layer norm) take it over those that
-    stay.
+    In removed channels, filters, biases, weights and biases of norms and added parameters are zero, and so are the
+    weights that read them. Norms that take one mean over all channels (layer norm) take it over those that stay.
 
     Parameters
     ----------
@@ -33,16 +32,16 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
     graph
         Its channel graph.
     plan
-        What stays.
+        The channels to keep.
 
     Raises
     ------
     ValueError
         If model, graph and plan do not belong together.
     """
-    cuts = _checked_cuts(model, graph, plan)
+    cuts = _list_cuts(model, graph, plan)
 
-    def silenced(name: str, tensor: Tensor) -> Tensor:
+    def silence(name: str, tensor: Tensor) -> Tensor:
         copy = tensor.detach().clone()
         if isinstance(tensor, nn.Parameter):
             for axis, splits, gone in cuts.get(name, ()):
@@ -51,13 +50,13 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
             return make_kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
         return copy
 
-    return replicate(model, silenced)
+    return replicate(model, silence)
 
 
 def compact(
     model: nn.Module, graph: ChannelGraph, plan: PrunePlan, *, verify: bool = True, example_input: object = None
 ) -> nn.Module:
-    """Make a new model without the removed channels.
+    """Return a new model without the removed channels.
 
     Parameters
     ----------
@@ -66,23 +65,23 @@ def compact(
     graph
         Its channel graph.
     plan
-        What stays.
+        The channels to keep.
     verify
-        Run the compact and the masked model on an example and compare, before the compact one is handed out.
+        Compare the compact model with the masked one on an example before returning it.
     example_input
-        For the comparison; None for noise of the shapes that were traced.
+        Input for the comparison; None for noise of the traced shapes.
 
     Returns
     -------
     nn.Module
-        Of the same class, with narrower weights; module attributes such as ``out_channels`` follow. The mode
-        (training or evaluation) is that of ``model``.
+        A model of the same class with narrower weights and matching module attributes such as ``out_channels``. It is
+        in the mode (training or evaluation) of ``model``.
 
     Raises
     ------
     ValueError
-        If model, graph and plan do not belong together, or if the compact model does not give the outputs of the
-        masked one (by more than 1e-4 of the largest), which happens where the model's code relies on the
+        If model, graph and plan do not belong together, or if the outputs of the compact model differ from those of
+        the masked one by more than 1e-4 of the largest value. The latter happens if the model's code relies on the
         widths of its layers.
 
     Examples
@@ -96,9 +95,9 @@ def compact(
     >>> compact(model, graph, plan)[0]
     Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1))
     """
-    cuts = _checked_cuts(model, graph, plan)
+    cuts = _list_cuts(model, graph, plan)
 
-    def narrowed(name: str, tensor: Tensor) -> Tensor:
+    def narrow(name: str, tensor: Tensor) -> Tensor:
         own = cuts.get(name)
         if own is None and name not in factors:
             return tensor.detach().clone()
@@ -109,8 +108,8 @@ def compact(
             narrow = _cut(narrow, axis, splits, gone)
         return narrow
 
-    factors = _factors(graph, plan)
-    small = replicate(model, narrowed)
+    factors = _find_factors(graph, plan)
+    small = replicate(model, narrow)
     follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
     if verify:
         verify_equal(mask(model, graph, plan), small, graph, example_input)
@@ -118,19 +117,19 @@ def compact(
 
 
 def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
-    """Rebuild the skeleton of a compact model from the shapes of its weights; ``load_state_dict`` fills it.
+    """Return the skeleton of a compact model, from the shapes of its weights; ``load_state_dict`` fills it.
 
     Parameters
     ----------
     model
         The dense model; it is not changed.
     shapes
-        Name in the state dict to shape. Tensors that are not named keep their shape.
+        Name in the state dict to shape. Tensors that are not named keep theirs.
 
     Raises
     ------
     ValueError
-        If a name is not in the model, or a shape has another number of axes.
+        If a name is not in the model, a shape has another number of axes, or tied tensors get different shapes.
 
     Examples
     --------
@@ -139,7 +138,7 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
     Linear(in_features=8, out_features=2, bias=True)
     """
     tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
-    wanted: dict[int, tuple[int, ...]] = {}
+    new_shapes: dict[int, tuple[int, ...]] = {}
     for name, sizes in shapes.items():
         shape = tuple(int(size) for size in sizes)
         tensor = tensors.get(name)
@@ -147,33 +146,34 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
             raise ValueError(f"got a shape for {name!r}, which this model does not have; build the dense model first")
         if tensor.ndim != len(shape):
             raise ValueError(f"got shape {shape} for {name!r}, which has {tensor.ndim} axes in this model")
-        if wanted.setdefault(id(tensor), shape) != shape:
-            raise ValueError(f"got shape {shape} for {name!r}, but another for a tensor that is tied to it")
+        if new_shapes.setdefault(id(tensor), shape) != shape:
+            raise ValueError(f"got shape {shape} for {name!r}, but another shape for a tensor that is tied to it")
 
-    def resized(_: str, tensor: Tensor) -> Tensor:
-        shape = wanted.get(id(tensor), tuple(tensor.shape))
+    def resize(_: str, tensor: Tensor) -> Tensor:
+        shape = new_shapes.get(id(tensor), tuple(tensor.shape))
         same = shape == tuple(tensor.shape)
         return tensor.detach().clone() if same else torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
 
-    skeleton = replicate(model, resized)
+    skeleton = replicate(model, resize)
     follow_shapes(model, skeleton)
     return skeleton
 
 
-def _checked_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
+def _list_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
+    """Return the (axis, splits, positions) to remove from each tensor, after checking that all belong together."""
     plan.check(graph)
     match_state(model, graph)
     cuts: _Cuts = {}
     for (name, axis, splits), gone in positions_to_cut(graph, plan.keep).items():
         cuts.setdefault(name, []).append((axis, splits, gone))
     for own in cuts.values():
-        # plain axes first: splits then find their rows evenly shortened; rows before columns: they are cheaper to cut
+        # plain axes first, so that the splits have equally many rows left; rows before columns, which is cheaper
         own.sort(key=lambda cut: (cut[1], cut[0]))
     return cuts
 
 
-def _factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:
-    """Give what the rows of weights are multiplied by to make up for numbers in the model's code."""
+def _find_factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:
+    """Return the factors for rows of weights that compensate for numbers in the model's code."""
     before = {group.name: group.width for group in graph.groups}
     after = before | {name: len(stay) for name, stay in plan.keep.items()}
     factors: dict[str, Tensor] = {}

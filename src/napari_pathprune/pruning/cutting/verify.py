@@ -1,4 +1,4 @@
-"""The law of the engine, checked on an example: the compact model gives what the masked one gives."""
+"""Check the law of the engine on an example: the compact model has the outputs of the masked one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from napari_pathprune.pruning.modules.example import Arguments, make_random_exam
 from napari_pathprune.pruning.modules.replica import find_tensors
 
 TOLERANCE: Final = 1e-4
-"""Of the largest value of the masked model's output."""
+"""Allowed difference, as a share of the largest value in the masked model's output."""
 ROUNDINGS: Final = 16
-"""Where the outputs are of a coarser type: so many of its smallest steps at 1 (0.016 in float16, 0.125 in bfloat16)."""
+"""Allowed difference in units of the type's spacing at 1, if that is larger: 0.016 in float16, 0.125 in bfloat16."""
 
 
 def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, example_input: object = None) -> float:
-    """Compare two models in evaluation mode; their modes stay as they were.
+    """Compare a masked and a compact model in evaluation mode; their modes are restored.
 
     Returns
     -------
@@ -28,8 +28,8 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
     Raises
     ------
     ValueError
-        If it is above 1e-4 (above 16 roundings in half precision), or the compact model does not run, or there are no
-        weights to run with.
+        If the difference is above 1e-4 (in half precision, above 16 times the spacing at 1), the compact model does not
+        run, or the weights have no values.
     """
     if any(tensor.is_meta for tensor in masked.parameters()):
         raise ValueError(
@@ -38,7 +38,7 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
         )
     like = next((p for p in masked.parameters() if p.dtype.is_floating_point), None)
     given = make_random_example(graph.example, like) if example_input is None else read_arguments(example_input)
-    wanted = outputs_of(masked, given)
+    expected = outputs_of(masked, given)
     try:
         found = outputs_of(small, given)
     except Exception as error:
@@ -46,11 +46,13 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
             f"the compact model does not run ({error}): its code relies on the widths of its layers; "
             "leave the groups that it names out of the plan"
         ) from error
-    if len(wanted) != len(found):
-        raise ValueError(f"the compact model gives {len(found)} tensors, the masked one {len(wanted)}; do not use it")
+    if len(expected) != len(found):
+        raise ValueError(
+            f"the compact model returns {len(found)} tensors, the masked one {len(expected)}; do not use it"
+        )
     worst = 0.0
-    for expected, got in zip(wanted, found, strict=True):
-        own, allowed = difference(expected, got), tolerance_of(expected.dtype)
+    for first, second in zip(expected, found, strict=True):
+        own, allowed = difference(first, second), tolerance_of(first.dtype)
         if not own <= allowed:
             raise ValueError(
                 f"the compact model differs from the masked one by {own:.1e} of the largest output, more than "
@@ -61,12 +63,12 @@ def verify_equal(masked: nn.Module, small: nn.Module, graph: ChannelGraph, examp
 
 
 def tolerance_of(dtype: torch.dtype) -> float:
-    """Give what an output of this type may differ by, as a share of its largest value."""
+    """Return the allowed difference for outputs of a type, as a share of the largest value."""
     return max(TOLERANCE, ROUNDINGS * torch.finfo(dtype).eps) if dtype.is_floating_point else TOLERANCE
 
 
 def outputs_of(model: nn.Module, given: Arguments) -> list[Tensor]:
-    """Run a model in evaluation mode and give its output tensors; the mode of every module is put back."""
+    """Run a model in evaluation mode and return its output tensors; the mode of every module is restored."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -78,12 +80,12 @@ def outputs_of(model: nn.Module, given: Arguments) -> list[Tensor]:
             module.training = training
 
 
-def difference(wanted: Tensor, found: Tensor) -> float:
-    """Largest difference of two tensors as a share of the largest value; infinite where shapes differ."""
-    if wanted.shape != found.shape:
+def difference(expected: Tensor, found: Tensor) -> float:
+    """Return the largest difference as a share of the largest expected value; infinite if the shapes differ."""
+    if expected.shape != found.shape:
         return float("inf")
-    if wanted.numel() == 0 or not wanted.dtype.is_floating_point:
-        return 0.0 if torch.equal(wanted, found) else float("inf")
-    scale = float(wanted.abs().max())
-    worst = float((wanted - found).abs().max())
+    if expected.numel() == 0 or not expected.dtype.is_floating_point:
+        return 0.0 if torch.equal(expected, found) else float("inf")
+    scale = float(expected.abs().max())
+    worst = float((expected - found).abs().max())
     return worst / scale if scale > 0 else (0.0 if worst == 0 else float("inf"))

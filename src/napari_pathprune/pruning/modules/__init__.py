@@ -1,1 +1,1 @@
-"""Copies, example inputs and attributes of modules."""
+"""Copies of modules, their attributes and their example inputs."""

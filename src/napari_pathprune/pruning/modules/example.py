@@ -1,4 +1,4 @@
-"""The example input of a trace: what the model is called with, and what is describe_arguments of it."""
+"""Example inputs: the arguments that a model is called with, and their shapes and types."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Shape and type of a tensor of the example."""
+    """Shape and type of a tensor in an example input."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
 
 
 def read_arguments(example_input: object) -> Arguments:
-    """Read an example: a tensor, a tuple of positional or a mapping of keyword arguments."""
+    """Return the arguments in an example: a tensor, a tuple of positional or a mapping of keyword arguments."""
     if isinstance(example_input, Mapping):
         return (), dict(example_input)
     if isinstance(example_input, (tuple, list)):
@@ -30,7 +30,7 @@ def read_arguments(example_input: object) -> Arguments:
 
 
 def map_tensors(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 (arguments are anything)
-    """Apply a function to every tensor (or `TensorSpec`) in nested tuples, lists and dictionaries."""
+    """Apply a function to every tensor or `TensorSpec` in nested tuples, lists and mappings."""
     if isinstance(value, (Tensor, TensorSpec)):
         return change(value)
     if isinstance(value, Mapping):
@@ -42,22 +42,22 @@ def map_tensors(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN40
 
 
 def describe_arguments(given: Arguments) -> tuple[Any, Any]:
-    """Keep shapes and types of the example, not its contents."""
+    """Replace every tensor in the arguments by its shape and type."""
     args, kwargs = map_tensors(lambda tensor: TensorSpec(tuple(tensor.shape), tensor.dtype), given)
     return args, kwargs
 
 
 def make_random_example(example: tuple[Any, Any], like: torch.Tensor | None, seed: int = 0) -> Arguments:
-    """Make an input of describe_arguments shapes: normal noise, or zeros and ones where the type is an integer.
+    """Make arguments of recorded shapes: normal noise, or zeros and ones for integer types.
 
     Parameters
     ----------
     example
-        What `describe_arguments` gave.
+        Result of `describe_arguments`.
     like
-        A parameter of the model, for device and floating type.
+        A parameter of the model, for the device and the floating type.
     seed
-        Of the noise.
+        Seed of the noise.
     """
     generator = torch.Generator().manual_seed(seed)
     device = like.device if like is not None else torch.device("cpu")

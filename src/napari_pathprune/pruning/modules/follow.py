@@ -1,4 +1,4 @@
-"""Attributes of modules that repeat the shapes of their weights."""
+"""Module attributes that repeat the shapes of weights, such as ``out_channels``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _OF_ALL_HEADS: Final = ("attn_dim", "inner_dim", "all_head_dim")
 
 
 def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] = ()) -> None:
-    """Set channel counts, conv groups and normalised shapes of all modules to what their tensors say.
+    """Set channel counts, conv groups and normalised shapes of all modules to the shapes of their tensors.
 
     Parameters
     ----------
     dense
         The model before the cut.
     model
-        The one after it; changed in place.
+        The model after the cut; changed in place.
     grouped
-        Convolutions whose number of conv groups stays, even where each has a single input channel. Any other
+        Names of convolutions whose number of conv groups stays, even if each has a single input channel. Any other
         such convolution is depthwise: it has as many conv groups as channels.
     """
     before = dict(dense.named_modules(remove_duplicate=False))
@@ -39,7 +39,7 @@ def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] =
 
 
 def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
-    """Set the attributes of one of torch's layers; tell whether it is one."""
+    """Set the attributes of a layer of torch; return whether the module is one."""
     match module:
         case _ConvNd():
             _follow_convolution(module, stays=stays)
@@ -63,7 +63,7 @@ def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
             module.head_dim = module.embed_dim // module.num_heads
             module.kdim = packed.shape[1] if packed is not None else module.k_proj_weight.shape[1]
             module.vdim = packed.shape[1] if packed is not None else module.v_proj_weight.shape[1]
-        case nn.Module(normalized_shape=tuple(), weight=Tensor() as weight):  # layer norms, whoever wrote them
+        case nn.Module(normalized_shape=tuple(), weight=Tensor() as weight):  # layer norms of any library
             vars(module)["normalized_shape"] = tuple(weight.shape)
         case _:
             return False
@@ -77,14 +77,14 @@ def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
         conv.groups = first if one_each else conv.groups
         conv.in_channels, conv.out_channels = first, second * conv.groups
         return
-    if one_each:  # depthwise: every channel is a split of its own
+    if one_each:  # depthwise: every channel is its own split
         conv.groups = first // (conv.out_channels // conv.groups)
     conv.in_channels, conv.out_channels = second * conv.groups, first
 
 
 def _follow_heads(before: nn.Module, module: nn.Module) -> None:
-    """Set the dimensions of a head in attention: its first linear layer makes them, for all heads."""
-    heads, size = _number(before, _HEADS), _number(before, _HEAD_DIM)
+    """Set the number of dimensions of an attention head, which the first linear layer makes for all heads."""
+    heads, size = _find_number(before, _HEADS), _find_number(before, _HEAD_DIM)
     first = next((name for name, child in before.named_modules() if isinstance(child, nn.Linear)), None)
     if heads is None or size is None or first is None:
         return
@@ -99,27 +99,27 @@ def _follow_heads(before: nn.Module, module: nn.Module) -> None:
             setattr(module, name, left)
     scale = vars(before).get("scale")
     if getattr(before, "fused_attn", False) and isinstance(scale, float) and abs(scale * size[1] ** 0.5 - 1) < 1e-6:
-        module.scale = (left // heads[1]) ** -0.5  # what the fused attention takes unasked
+        module.scale = (left // heads[1]) ** -0.5  # the default of the fused attention
 
 
-def _number(module: nn.Module, names: Collection[str]) -> tuple[str, int] | None:
+def _find_number(module: nn.Module, names: Collection[str]) -> tuple[str, int] | None:
     return next(((name, vars(module)[name]) for name in names if type(vars(module).get(name)) is int), None)
 
 
 def _follow_widths(before: nn.Module, module: nn.Module) -> None:
-    """Set a width that a module of modules repeats, where all axes that were as long agree on their new length."""
-    wanted = {name: value for name, value in vars(before).items() if name in _WIDTHS and type(value) is int}
-    if not wanted:
+    """Set widths repeated by a module of modules, if all axes of that length have the same new length."""
+    repeated = {name: value for name, value in vars(before).items() if name in _WIDTHS and type(value) is int}
+    if not repeated:
         return
-    lengths = _lengths(before, module)
-    for name, value in wanted.items():
+    lengths = _map_lengths(before, module)
+    for name, value in repeated.items():
         new = lengths.get(value, set())
         if len(new) == 1:
             setattr(module, name, new.copy().pop())
 
 
-def _lengths(before: nn.Module, module: nn.Module) -> Mapping[int, set[int]]:
-    """Give for every number of filters of a layer what became of it."""
+def _map_lengths(before: nn.Module, module: nn.Module) -> Mapping[int, set[int]]:
+    """Return, for every number of filters of a layer before the cut, the numbers after it."""
     found: dict[int, set[int]] = {}
     after = dict(module.named_parameters(remove_duplicate=False))
     for name, tensor in before.named_parameters(remove_duplicate=False):

@@ -1,4 +1,4 @@
-"""The parameters and buffers of a model, checked against its channel graph."""
+"""The parameters and buffers of a model, matched with its channel graph."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from napari_pathprune.pruning.modules.replica import state_of
 
 
 def match_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
-    """Give the parameters and buffers of a model that has the shapes of a graph.
+    """Return the parameters and buffers of a model whose shapes match a graph.
 
     Raises
     ------
     ValueError
-        If it does not; the line names the first tensor that differs.
+        If they do not match; the message names the first tensor that differs.
     """
     state = state_of(model)
     for name, shape in graph.shapes.items():
@@ -22,6 +22,6 @@ def match_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
         if found != shape:
             got = "no tensor" if found is None else f"shape {found}"
             raise ValueError(
-                f"got a model with {got} at {name!r} where its channel graph has {shape}; trace this model anew"
+                f"got a model with {got} at {name!r} where its channel graph has {shape}; trace this model again"
             )
     return state

@@ -1,4 +1,4 @@
-"""Copies of a module in which chosen tensors are others: the way in which nothing of the caller's is touched."""
+"""Copies of a module with other tensors, which leave the original unchanged; and the tensors in a module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """Give every parameter and buffer by its first name, each tensor once."""
+    """Return every parameter and buffer by its first name, each tensor once."""
     state: dict[str, Tensor] = {}
     seen: set[int] = set()
     for tensors in (model.named_parameters(), model.named_buffers()):
@@ -33,7 +33,7 @@ def split_name(name: str) -> tuple[str, str]:
 def replicate(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.Module:
     """Copy a module with ``change(name, tensor)`` in place of each parameter and buffer.
 
-    Structure, settings and hooks are copied as `copy.deepcopy` would, only faster; gradients are not. Tied
+    Structure, settings and hooks are copied as by `copy.deepcopy`, but faster; gradients are not copied. Tied
     parameters stay tied and keep their ``requires_grad``.
     """
     memo: dict[int, Any] = {}
@@ -47,10 +47,10 @@ def replicate(model: nn.Module, change: Callable[[str, Tensor], Tensor]) -> nn.M
         memo[id(module)] = object.__new__(type(module))
     for module in modules:
         memo[id(module)].__dict__.update(
-            {key: _copied(value, memo) for key, value in module.__dict__.items() if key != "_compiled_call_impl"}
+            {key: _copy_value(value, memo) for key, value in module.__dict__.items() if key != "_compiled_call_impl"}
         )
-    copied: nn.Module = copy.deepcopy(model, memo)
-    return copied
+    replica: nn.Module = copy.deepcopy(model, memo)
+    return replica
 
 
 def copy_model(model: nn.Module) -> nn.Module:
@@ -59,12 +59,12 @@ def copy_model(model: nn.Module) -> nn.Module:
 
 
 def copy_empty(model: nn.Module) -> nn.Module:
-    """Copy a model without the contents of its parameters and buffers."""
+    """Copy a model without the values of its parameters and buffers."""
     return replicate(model, lambda _, tensor: empty_like(tensor))
 
 
 def empty_like(tensor: Tensor) -> Tensor:
-    """Give a tensor of the same shape and strides without contents."""
+    """Return a tensor of the same shape and strides without values."""
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
 
 
@@ -72,18 +72,18 @@ def _is_plain_module(module: nn.Module) -> bool:
     kind = type(module)
     return (
         not hasattr(kind, "__deepcopy__")
-        and _is_torchs(kind.__getstate__)
+        and _is_from_torch(kind.__getstate__)
         and kind.__reduce_ex__ is object.__reduce_ex__
-        and _is_torchs(kind.__setstate__)
+        and _is_from_torch(kind.__setstate__)
         and not isinstance(module, torch.jit.ScriptModule)
     )
 
 
-def _is_torchs(method: object) -> bool:
+def _is_from_torch(method: object) -> bool:
     return str(getattr(method, "__module__", None) or "torch").partition(".")[0] == "torch"
 
 
-def _copied(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attributes of modules are anything)
+def _copy_value(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attributes of modules are anything)
     if isinstance(value, _PLAIN):
         return value
     kind = type(value)
@@ -92,15 +92,15 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attribute
     if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
         return kind()
     if kind is dict:
-        return {key: _copied(item, memo) for key, item in value.items()}
+        return {key: _copy_value(item, memo) for key, item in value.items()}
     if isinstance(value, Tensor) and id(value) not in memo:
-        # a tensor that is no leaf, such as the weight that weight norm leaves behind, refuses to be deep-copied
+        # tensors that are not leaves, such as a weight computed by weight norm, cannot be deep-copied
         return memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(value, memo)
 
 
 def find_tensors(value: object) -> Iterator[Tensor]:
-    """Find the tensors in what a model returns: tensors, mappings, sequences, dataclasses, objects with fields."""
+    """Yield the tensors in a model's output: in mappings, sequences, dataclasses and objects with attributes."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):

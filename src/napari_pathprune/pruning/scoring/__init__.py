@@ -1,1 +1,1 @@
-"""How important each channel is."""
+"""Scores of channels by criterion."""

@@ -1,4 +1,4 @@
-"""Which filters of a skip group end a residual branch, and which make its shortcut: read off the channel graph."""
+"""The filters of a skip group that end a residual branch, and those that make its shortcut."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sides:
     convolved
         Filters that end a residual branch ``F``: the last convolution of each unit.
     shortcut
-        Filters that begin the stream ``x``: the projection of the first unit's input, or the stem.
+        Filters that start the stream ``x``: the projection of the first unit's input, or the stem.
     """
 
     convolved: tuple[Member, ...]
@@ -25,7 +25,19 @@ class Sides:
 
 
 class Wiring:
-    """Who makes and who reads the channels of every group, in the order of execution."""
+    """The filters that make and read the channels of every group, in the order of execution.
+
+    Attributes
+    ----------
+    makes
+        Tensor to the groups whose channels it makes, with its place among their members.
+    reads
+        Tensor to the groups whose channels it reads.
+    readers
+        Group to the tensors that read its channels, with their places among its members.
+    skips
+        Names of the skip groups.
+    """
 
     def __init__(self, graph: ChannelGraph) -> None:
         self.makes: dict[str, list[tuple[str, int]]] = {}
@@ -40,14 +52,14 @@ class Wiring:
                     self.reads.setdefault(member.tensor, []).append(group.name)
                     self.readers[group.name].append((member.tensor, place))
 
-    def sides(self, group: ChannelGroup) -> Sides:
-        """Tell the producers of a skip group apart.
+    def split_producers(self, group: ChannelGroup) -> Sides:
+        """Split the producers of a skip group into the two sides of its additions.
 
-        A producer ends a branch where a way leads to it from channels that the shortcut carries: from the group
-        itself, or, through at least one filter between, from channels that another producer reads directly (the
-        projection). Ways that pass the fewest other skip groups count: in HoVer-Net they are the encoder's units,
-        and the decoder's convolutions, which return by way of the whole network, are on neither side. The shortcut
-        is made by those that no way leads to.
+        A producer ends a branch if a path leads to it from channels that the shortcut carries. Such a path starts at
+        the group itself, or at channels that another producer (the projection) reads directly; in the latter case at
+        least one filter lies in between. Only paths through the fewest other skip groups count. In HoVer-Net these
+        lead to the encoder's units; the decoder's convolutions, whose paths pass through the whole network, are on
+        neither side. The producers that no path leads to make the shortcut.
 
         Raises
         ------
@@ -55,31 +67,31 @@ class Wiring:
             If one of the sides is empty.
         """
         makers = dict.fromkeys(member.tensor for member in group.producers)
-        passed = self._passed(group.name, group.name)
+        crossed = self._count_crossed(group.name, group.name)
         for projection in makers:
             for start in self.reads.get(projection, ()):
                 if start != group.name:
-                    for name, number in self._passed(start, group.name).items():
+                    for name, number in self._count_crossed(start, group.name).items():
                         if name != projection:
-                            passed[name] = min(number, passed.get(name, number))
-        ends = {name: passed[name] for name in makers if name in passed}
+                            crossed[name] = min(number, crossed.get(name, number))
+        ends = {name: crossed[name] for name in makers if name in crossed}
         fewest = min(ends.values(), default=0)
-        # what reads nothing, after the channels were made, works on each alone: a depthwise convolution
-        begins = [n for number, n in enumerate(makers) if n not in ends and (number == 0 or n in self.reads)]
-        if not ends or not begins:
+        # later filters that read nothing, such as depthwise convolutions, act on each channel alone
+        starts = [n for number, n in enumerate(makers) if n not in ends and (number == 0 or n in self.reads)]
+        if not ends or not starts:
             raise ValueError(
-                f"channel group {group.name!r} is no residual stream: which of its {len(makers)} producers is "
-                "convolved and which the shortcut cannot be told; use decider 'producers', 'mean', 'sum' or 'max'"
+                f"channel group {group.name!r} is not a residual stream: its {len(makers)} producers do not split into "
+                "convolved ones and the shortcut; use decider 'producers', 'mean', 'sum' or 'max'"
             )
         return Sides(
             tuple(member for member in group.producers if ends.get(member.tensor) == fewest),
-            tuple(member for member in group.producers if member.tensor in begins),
+            tuple(member for member in group.producers if member.tensor in starts),
         )
 
-    def _passed(self, start: str, goal: str) -> dict[str, int]:
-        """Count the fewest other skip groups on the ways from the readers of one group to each filter before a goal.
+    def _count_crossed(self, start: str, goal: str) -> dict[str, int]:
+        """Return the fewest other skip groups on the paths from the readers of one group to each filter before a goal.
 
-        Where both are the same group, its readers themselves are reached; else only what comes after them.
+        If both are the same group, its readers themselves are included; otherwise only later filters are.
         """
         fewest = {reader: 0 for reader, _ in self.readers[start]} if start == goal else {}
         queue = deque((reader, 0) for reader, _ in self.readers[start])

@@ -9,22 +9,22 @@ from napari_pathprune.pruning.graph import Member
 
 
 def weights_per_channel(tensor: Tensor, member: Member, width: int) -> Tensor:
-    """Give the weights of each channel, (width, weights); a view of the parameter where that is possible.
+    """Return the weights of each channel, (width, weights); a view of the parameter if possible.
 
-    Half and integer types come as float32. Gradients flow.
+    Half and integer types are converted to float32. Gradients flow.
 
     Parameters
     ----------
     tensor
         The parameter that the member names.
     member
-        Where the channels live in it.
+        Place of the channels in it.
     width
-        Of the group.
+        Number of channels of the group.
     """
     if not tensor.dtype.is_floating_point or tensor.dtype in {torch.float16, torch.bfloat16}:
         tensor = tensor.float()
-    if member.splits > 1:  # axis 1 holds one split's share of the filters
+    if member.splits > 1:  # axis 1 holds the channels of one split
         parts = tensor.reshape(member.splits, -1, *tensor.shape[1:]).transpose(1, 2)
         own = parts.reshape(member.splits * tensor.shape[1], -1)
     else:

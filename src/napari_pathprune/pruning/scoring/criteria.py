@@ -1,4 +1,4 @@
-"""How much a channel matters: one small function for each way to measure it."""
+"""Criteria: one function for each measure of the importance of a channel."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from napari_pathprune.pruning.graph import ChannelGroup
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a criterion sees of one channel group.
+    """The input of a criterion for one channel group.
 
     Attributes
     ----------
     group
         The channel group.
     filters
-        Of every layer that decides: (width, n), the n weights of each channel.
+        For every layer that decides: (width, n), the n weights of each channel.
     norms
-        Of every norm that acts on the channels: (width, n), the weights gamma of each channel.
+        For every norm that acts on the channels: (width, n), the n weights (gamma) of each channel.
     seed
-        For criteria that draw.
+        Seed for random criteria.
     """
 
     group: ChannelGroup
@@ -37,24 +37,24 @@ class Evidence:
 
 
 Criterion = Callable[[Evidence], Tensor]
-"""Gives (voices, width): what each layer or norm says of each channel; higher stays."""
+"""Returns (layers, width): the score of each channel by each layer or norm; higher stays."""
 
 
 def l1(evidence: Evidence) -> Tensor:
-    """Sum of absolute weights of a filter, ``sum_j |w_ij|`` (Li et al. 2017, arXiv 1608.08710)."""
+    """Sum the absolute weights of each filter, ``sum_j |w_ij|`` (Li et al. 2017, arXiv 1608.08710)."""
     return torch.stack([own.abs().sum(dim=1) for own in evidence.filters])
 
 
 def l2(evidence: Evidence) -> Tensor:
-    """Root of the sum of squared weights of a filter, ``sqrt(sum_j w_ij^2)`` (arXiv 2404.08831)."""
+    """Return the root of the sum of squared weights of each filter, ``sqrt(sum_j w_ij^2)`` (arXiv 2404.08831)."""
     return torch.stack([torch.linalg.vector_norm(own, dim=1) for own in evidence.filters])
 
 
 def fpgm(evidence: Evidence) -> Tensor:
-    """Sum of the distances of a filter to the others of its layer, ``sum_k ||w_i - w_k||_2``.
+    """Sum the distances of each filter to the others of its layer, ``sum_k ||w_i - w_k||_2``.
 
-    Filters near the geometric median say what others say too, however large they are (He et al. 2019, arXiv
-    1811.00250). In a group with splits, others are those of the same split.
+    Filters near the geometric median are redundant, however large they are (He et al. 2019, arXiv 1811.00250). In a
+    group with splits, the others are those of the same split.
     """
     splits = evidence.group.splits
     parts = [own.reshape(splits, -1, own.shape[1]) for own in evidence.filters]
@@ -62,10 +62,11 @@ def fpgm(evidence: Evidence) -> Tensor:
 
 
 def bn_scale(evidence: Evidence) -> Tensor:
-    """Weight of the norm that scales a channel, ``|gamma_i|``: network slimming (Liu et al. 2017, arXiv 1708.06519).
+    """Return the weight of the norm of each channel, ``|gamma_i|``: network slimming.
 
-    Every norm that acts on the channels of the group speaks, also where some of its layers have none of their own.
-    The ranking means something once the network was trained with `slimming_penalty`.
+    Every norm that acts on the channels of the group counts, even if some layers have no norm of their own. The
+    ranking is meaningful only for networks that were trained with `slimming_penalty` (Liu et al. 2017, arXiv
+    1708.06519).
 
     Raises
     ------
@@ -81,15 +82,16 @@ def bn_scale(evidence: Evidence) -> Tensor:
 
 
 def first_order(evidence: Evidence) -> Tensor:
-    """Change of the loss without a filter, ``|sum_j w_ij * dL/dw_ij|``; the weights seen are these products.
+    """Estimate the change of the loss without each filter, ``|sum_j w_ij * dL/dw_ij|``.
 
-    The root of the first-order importance of Molchanov et al. 2019 (arXiv 1906.10771, equation 9); see `taylor`.
+    The weights in the evidence are the products ``w_ij * dL/dw_ij``. This is the root of the first-order importance of
+    Molchanov et al. 2019 (arXiv 1906.10771, equation 9); see `taylor`.
     """
     return torch.stack([own.sum(dim=1).abs() for own in evidence.filters])
 
 
 def random(evidence: Evidence) -> Tensor:
-    """Draw from 0 to 1, the same for the same seed and name of the group: the control."""
+    """Draw uniformly from [0, 1), the same for the same seed and group name; the control for other criteria."""
     group = evidence.group
     generator = torch.Generator().manual_seed(evidence.seed * 1_000_003 + zlib.crc32(group.name.encode()))
     drawn = torch.rand(1, group.width, generator=generator)
@@ -99,4 +101,4 @@ def random(evidence: Evidence) -> Tensor:
 CRITERIA: Final[Mapping[str, Criterion]] = MappingProxyType(
     {"l1": l1, "l2": l2, "bn_scale": bn_scale, "fpgm": fpgm, "random": random}
 )
-"""Those that need no data; `taylor` does."""
+"""The criteria that need no data; see `taylor` for the one that does."""

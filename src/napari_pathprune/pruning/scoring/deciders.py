@@ -1,4 +1,4 @@
-"""Who decides in a channel group that several layers share."""
+"""Deciders: the layers whose scores count in a channel group that several layers share."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ SIDES: Final = frozenset({"convolved", "shortcut"})
 
 
 def check_decider(decider: str) -> None:
-    """Say which deciders there are."""
+    """Raise if a decider is unknown."""
     if decider not in get_args(Decider):
         raise ValueError(f"got decider {decider!r}; the deciders are {', '.join(get_args(Decider))}")
 
 
-def select_deciders(graph: ChannelGraph, decider: Decider = "producers") -> dict[str, tuple[Member, ...]]:
-    """Give the filters that speak for each group that can be cut.
+def select_filters(graph: ChannelGraph, decider: Decider = "producers") -> dict[str, tuple[Member, ...]]:
+    """Return the filters that decide for each group that can be cut.
 
     Parameters
     ----------
     graph
-        Of the model.
+        Channel graph of the model.
     decider
         ``"producers"``: every filter that makes the channels. ``"mean"``, ``"sum"``, ``"max"``: every filter that
-        makes or reads them. ``"convolved"``, ``"shortcut"``: in skip groups, only filters of that side of the
+        makes or reads them. ``"convolved"``, ``"shortcut"``: in skip groups, only the filters on that side of the
         addition (`Sides`); in internal groups, the producers.
 
     Raises
     ------
     ValueError
-        If there is no such decider, or a skip group has no such sides.
+        If the decider is unknown, or a skip group has no such sides.
     """
     check_decider(decider)
     if decider in {"mean", "sum", "max"}:
@@ -47,12 +47,12 @@ def select_deciders(graph: ChannelGraph, decider: Decider = "producers") -> dict
         wiring = Wiring(graph)
         for group in graph.prunable:
             if group.kind == "skip":
-                chosen[group.name] = getattr(wiring.sides(group), decider)
+                chosen[group.name] = getattr(wiring.split_producers(group), decider)
     return chosen
 
 
 def norms_of(model: nn.Module, group: ChannelGroup) -> tuple[Member, ...]:
-    """Give the weights gamma of the norms that act on a group; a norm is a module with ``weight`` and ``eps``."""
+    """Return the weights (gamma) of the norms that act on a group; a norm is a module with ``weight`` and ``eps``."""
     return tuple(
         member
         for member in group.members
@@ -62,12 +62,12 @@ def norms_of(model: nn.Module, group: ChannelGroup) -> tuple[Member, ...]:
     )
 
 
-_MERGED: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType(
-    {"sum": lambda votes: votes.sum(dim=0), "max": lambda votes: votes.amax(dim=0)}
+_MERGES: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType(
+    {"sum": lambda scores: scores.sum(dim=0), "max": lambda scores: scores.amax(dim=0)}
 )
 
 
-def merge_votes(votes: Tensor, decider: Decider) -> Tensor:
-    """Make one score of what several say: (voices, width) to (width,); their mean unless the decider says else."""
-    merge = _MERGED.get(decider)
-    return votes.mean(dim=0) if merge is None else merge(votes)
+def merge_scores(scores: Tensor, decider: Decider) -> Tensor:
+    """Merge (layers, width) scores into (width,): by the mean, or by the sum or maximum for deciders of that name."""
+    merge = _MERGES.get(decider)
+    return scores.mean(dim=0) if merge is None else merge(scores)

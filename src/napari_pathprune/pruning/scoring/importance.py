@@ -1,4 +1,4 @@
-"""Scores: what a criterion says of every channel of every group."""
+"""Scores of all channels by a criterion that needs no data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.scoring.channel_weights import weights_per_channel
 from napari_pathprune.pruning.scoring.criteria import CRITERIA, Criterion, Evidence, bn_scale
-from napari_pathprune.pruning.scoring.deciders import SIDES, Decider, merge_votes, norms_of, select_deciders
+from napari_pathprune.pruning.scoring.deciders import SIDES, Decider, merge_scores, norms_of, select_filters
 
 Scores = dict[str, Tensor]
 
@@ -21,12 +21,12 @@ def importance(
 ) -> Scores:
     """Score every channel of every group that can be cut; higher stays.
 
-    Where several layers share their channels, ``decider`` says whose word counts. The paper (arXiv 2404.08831)
+    Where several layers share their channels, ``decider`` selects the layers that count. The paper (arXiv 2404.08831)
     leaves this open: "since the residual feature maps are presumably more important than the convolved ones within a
-    residual block, we prioritize the latter". Both readings can be had. *The convolved filters decide*: which
-    indices a skip group loses is chosen by the last convolutions of its residual units, ``decider="convolved"``.
-    *The internal filters go first*: filters outside of the stream are cut before and harder than the stream,
-    ``choose(..., first="internal")`` or ``max_skip_ratio``.
+    residual block, we prioritize the latter". Both readings are available. *The convolved filters decide*: the last
+    convolutions of the residual units choose the indices that a skip group loses (``decider="convolved"``). *The
+    internal filters go first*: filters outside the stream are cut before the stream, and more
+    (``Limits(first="internal")`` or ``Limits(max_skip_ratio=...)``).
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def importance(
     criterion
         ``"l1"``, ``"l2"``, ``"fpgm"``, ``"bn_scale"`` or ``"random"``; see `CRITERIA`, and `taylor` for data.
     decider
-        ``"producers"``: mean of the filters that make the channels. ``"mean"``, ``"sum"``, ``"max"``: of all
+        ``"producers"``: mean over the filters that make the channels. ``"mean"``, ``"sum"``, ``"max"``: over all
         filters that make or read them. ``"convolved"``, ``"shortcut"``: as ``"producers"``, but in skip groups only
-        the last convolutions of residual units, or only what begins the stream. With ``"bn_scale"`` the norms
-        speak instead of filters, and with ``"random"`` nobody does.
+        the last convolutions of residual units, or only the filters that start the stream. With ``"bn_scale"`` the
+        norms decide instead of filters, and with ``"random"`` no layer does.
     seed
-        For ``"random"``.
+        Seed for ``"random"``.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def importance(
     Raises
     ------
     ValueError
-        If there is no such criterion or decider, a group has nobody who could decide (the line names it), or the
-        model is not the one of the graph.
+        If the criterion or decider is unknown, no layer can decide for a group (the message names it), or the model
+        does not match the graph.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def importance(
     torch.Size([8])
     """
     if criterion == "taylor":
-        raise ValueError("got criterion 'taylor', which looks at data; call taylor(model, graph, batches, loss)")
+        raise ValueError("got criterion 'taylor', which needs data; call taylor(model, graph, batches, loss)")
     measure = CRITERIA.get(criterion)
     if measure is None:
         raise ValueError(f"got criterion {criterion!r}; the criteria are {', '.join(CRITERIA)}")
@@ -74,17 +74,17 @@ def importance(
             "use 'mean', 'sum' or 'max'"
         )
     state = match_state(model, graph)
-    said = select_deciders(graph, decider)
+    filters = select_filters(graph, decider)
     with torch.no_grad():
         return {
-            group.name: merge_votes(
-                collect_votes(group, said[group.name], norms_of(model, group), state, measure, seed=seed), decider
+            group.name: merge_scores(
+                score_channels(group, filters[group.name], norms_of(model, group), state, measure, seed=seed), decider
             ).float()
             for group in graph.prunable
         }
 
 
-def collect_votes(
+def score_channels(
     group: ChannelGroup,
     filters: tuple[Member, ...],
     norms: tuple[Member, ...],
@@ -93,7 +93,7 @@ def collect_votes(
     *,
     seed: int = 0,
 ) -> Tensor:
-    """Let each of some members speak: (voices, width)."""
+    """Return the score of each channel by each of some filters or norms: (layers, width)."""
     evidence = Evidence(
         group,
         tuple(weights_per_channel(state[member.tensor], member, group.width) for member in filters),

@@ -1,4 +1,4 @@
-"""Network slimming: the loss term that makes the weights of norms sparse."""
+"""Network slimming: a loss term that makes the weights of norms sparse."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from napari_pathprune.pruning.scoring.deciders import norms_of
 def slimming_penalty(model: nn.Module, graph: ChannelGraph) -> Tensor:
     """Sum the absolute weights of all norms that act on channels that can be cut, ``sum |gamma|``.
 
-    Added to the loss of a training with a factor of 1e-5 to 1e-4, it drives the norms of channels that matter little
-    to zero, and criterion ``"bn_scale"`` finds them (Liu et al. 2017, arXiv 1708.06519).
+    Added to the training loss with a factor of 1e-5 to 1e-4, it drives the weights of unimportant channels to zero,
+    so that criterion ``"bn_scale"`` finds them (Liu et al. 2017, arXiv 1708.06519).
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def slimming_penalty(model: nn.Module, graph: ChannelGraph) -> Tensor:
     Raises
     ------
     ValueError
-        If the model has no such norm, or is not the one of the graph.
+        If the model has no such norm, or does not match the graph.
 
     Examples
     --------
@@ -51,5 +51,7 @@ def slimming_penalty(model: nn.Module, graph: ChannelGraph) -> Tensor:
         for member in norms_of(model, group)
     ]
     if not parts:
-        raise ValueError("got a model without norms on the channels that can be cut; slimming needs some to shrink")
+        raise ValueError(
+            "got a model without norms on the channels that can be cut; slimming shrinks the weights of norms"
+        )
     return torch.stack(parts).sum()

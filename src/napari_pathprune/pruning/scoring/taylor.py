@@ -1,4 +1,4 @@
-"""Importance by data: what the loss would be without a channel, to first order."""
+"""Scores of all channels from data: the change of the loss without a channel, to first order."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.modules.replica import copy_model, state_of
 from napari_pathprune.pruning.scoring.criteria import first_order
-from napari_pathprune.pruning.scoring.deciders import Decider, merge_votes, select_deciders
-from napari_pathprune.pruning.scoring.importance import Scores, collect_votes
+from napari_pathprune.pruning.scoring.deciders import Decider, merge_scores, select_filters
+from napari_pathprune.pruning.scoring.importance import Scores, score_channels
 
 
 def taylor(
@@ -24,22 +24,22 @@ def taylor(
     *,
     decider: Decider = "producers",
 ) -> Scores:
-    """Score every channel by what its loss would cost, measured in one pass over data; higher stays.
+    """Score every channel by the change of the loss without it, estimated in one pass over data; higher stays.
 
-    For each batch, a filter's ``|sum_j w_ij * dL/dw_ij|``, and the mean of that over the batches (Molchanov et al.
-    2019, arXiv 1906.10771). The model runs in evaluation mode: behind a norm that takes its statistics from the
-    batch, the sum would be zero for every filter, because the loss does not depend on a filter's length.
+    The score of a filter is ``|sum_j w_ij * dL/dw_ij|``, averaged over the batches (Molchanov et al. 2019, arXiv
+    1906.10771). The model runs in evaluation mode: before a norm that takes its statistics from the batch, the sum
+    would be zero for every filter, because the loss does not depend on the length of a filter.
 
     Parameters
     ----------
     model
-        The traced model, or one of the same shapes; it is not changed, and gets no gradients.
+        The traced model, or one of the same shapes; it is not changed and gets no gradients.
     graph
         Its channel graph.
     batches
-        Whatever ``loss`` understands, on the device of the model; as many as speak for the data, in one pass.
+        Batches that ``loss`` accepts, on the device of the model; enough of them to represent the data.
     loss
-        Gives the scalar loss of a model on a batch.
+        Returns the scalar loss of a model on a batch.
     decider
         As in `importance`.
 
@@ -51,8 +51,8 @@ def taylor(
     Raises
     ------
     ValueError
-        If there are no batches, a loss is not finite, the loss does not reach a group (the line names it), or
-        the model is not the one of the graph.
+        If there are no batches, a loss is not finite, the loss does not depend on a group (the message names it), or
+        the model does not match the graph.
 
     Examples
     --------
@@ -65,39 +65,39 @@ def taylor(
     4
     """
     match_state(model, graph)
-    said = select_deciders(graph, decider)
+    filters = select_filters(graph, decider)
     work = copy_model(model).eval()
     for parameter in work.parameters():
         parameter.requires_grad_(parameter.dtype.is_floating_point)
-    wanted = {member.tensor for members in said.values() for member in members}
-    weights = {name: tensor for name, tensor in state_of(work).items() if name in wanted}
+    deciding = {member.tensor for members in filters.values() for member in members}
+    weights = {name: tensor for name, tensor in state_of(work).items() if name in deciding}
     totals: dict[str, Tensor] = {}
     reached: set[str] = set()
     count = 0
     for count, batch in enumerate(batches, start=1):
-        products = _products(work, weights, batch, loss, count)
+        products = _multiply_by_gradients(work, weights, batch, loss, count)
         reached |= {name for name, tensor in weights.items() if tensor.grad is not None}
         for group in graph.prunable:
-            own = collect_votes(group, said[group.name], (), products, first_order)
+            own = score_channels(group, filters[group.name], (), products, first_order)
             totals[group.name] = own + totals[group.name] if group.name in totals else own
     if count == 0:
         raise ValueError("got no batches to score the channels on; give at least one")
-    for name, members in said.items():
+    for name, members in filters.items():
         if not any(member.tensor in reached for member in members):
             raise ValueError(f"got a loss that does not reach channel group {name!r}; include its output in the loss")
-    return {name: merge_votes(total / count, decider).float() for name, total in totals.items()}
+    return {name: merge_scores(total / count, decider).float() for name, total in totals.items()}
 
 
-def _products(
+def _multiply_by_gradients(
     work: nn.Module, weights: dict[str, Tensor], batch: object, loss: Callable[[nn.Module, Any], Tensor], number: int
 ) -> dict[str, Tensor]:
-    """Multiply every weight with its gradient on one batch; the gradients stay until the next."""
+    """Multiply every weight by its gradient on one batch; the gradients are kept until the next batch."""
     work.zero_grad(set_to_none=True)
     with torch.enable_grad():
         value = loss(work, batch)
         if value.numel() != 1 or not bool(torch.isfinite(value).all()) or value.grad_fn is None:
             got = f"{value.item():.3g}" if value.numel() == 1 else f"of shape {tuple(value.shape)}"
-            raise ValueError(f"got a loss {got} on batch {number}; give a finite scalar that the model has a part in")
+            raise ValueError(f"got a loss {got} on batch {number}; give a finite scalar that depends on the model")
         value.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         return {

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pathprune.pruning.graph import SINGLE_CHANNEL, ChannelGroup, Kind, Member, Role, stretch
+from napari_pathprune.pruning.graph import SINGLE_CHANNEL, ChannelGroup, Kind, Member, Role, compress_positions
 from napari_pathprune.pruning.modules.replica import split_name
 from napari_pathprune.pruning.sizes import Length
 from napari_pathprune.pruning.tracing.identities import MADE, READ, Identities, Ids
@@ -194,7 +194,7 @@ def _find_members(
             by_channel = where[np.argsort(indices[start + where], kind="stable")]
             role = _ROLES.get(int(ids.roles[start + where[0]]), "scale")
             for positions, block in _split_stretches(by_channel.reshape(widths[number], -1)):
-                offset, order = stretch(positions)
+                offset, order = compress_positions(positions)
                 found[number].append(Member(module, parameter, axis.axis, offset, role, block, axis.splits, order))
     return found
 

@@ -13,7 +13,7 @@ from napari_pathprune.pruning.graph import ChannelGraph, Rescale
 from napari_pathprune.pruning.modules.example import Arguments, describe_arguments, map_tensors, read_arguments
 from napari_pathprune.pruning.modules.kinds import check_kind
 from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
-from napari_pathprune.pruning.sizes import Sizes, polynomial
+from napari_pathprune.pruning.sizes import Sizes, build_polynomial
 from napari_pathprune.pruning.tracing.grouping import Grouping, group_channels
 from napari_pathprune.pruning.tracing.operation_watcher import disable_fused_layers
 from napari_pathprune.pruning.tracing.probe import Probe
@@ -128,9 +128,9 @@ def _build_graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: G
     groups = grouping.groups
     sizes = Sizes(
         tuple(group.name for group in groups),
-        polynomial(params, len(groups)),
-        polynomial(macs, len(groups)),
-        polynomial(size, len(groups)),
+        build_polynomial(params, len(groups)),
+        build_polynomial(macs, len(groups)),
+        build_polynomial(size, len(groups)),
     )
     unreached = tuple(name for name, tensor in state.items() if isinstance(tensor, nn.Parameter) and name not in met)
     norms = tuple(dict.fromkeys(tracer.ids.norms))
