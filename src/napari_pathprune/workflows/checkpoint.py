@@ -1,7 +1,7 @@
-"""Model files: our own ``.safetensors``, and the checkpoints of HoVer-Net's other implementations.
+"""Model files: this package's ``.safetensors``, and the checkpoints of other implementations of HoVer-Net.
 
-Our files hold the weights and, in the header, a JSON with all that is needed to rebuild the model. Widths are not
-stored: they are the shapes of the weights. No pickle is ever executed.
+A file of this package holds the weights and, in the header, JSON with all that is needed to rebuild the model. Widths
+are not stored: they are the shapes of the weights. No pickle is ever executed.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ HEADER_KEY: Final = "pathprune"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A model at rest.
+    """A model as it is stored.
 
     Attributes
     ----------
     architecture, config
-        What `models.build` needs for the dense model.
+        Arguments of `models.build` for the dense model.
     weights
         State dict of the dense or compact model; its shapes are the widths.
     lineage
-        What happened to the model, oldest first: one dict a step, each with a key ``step`` (``trained``,
-        ``pruned``, ``fine-tuned``, ``imported``, ``types named``).
+        History of the model, oldest step first: one dict for each step, with a key ``step`` (``trained``, ``pruned``,
+        ``fine-tuned``, ``imported``, ``types named``).
     type_names
         Names of the types, background first; empty for an untyped model.
     mpp
-        Pixel size that the model expects, in um; None where it is not known.
+        Pixel size that the model expects, in um; None if unknown.
     licence
-        Of the weights.
+        Licence of the weights.
     card
-        What people should know: training data, scores, limits.
+        Notes for users: training data, scores, limits.
     """
 
     architecture: str
@@ -68,12 +68,12 @@ class Checkpoint:
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self) -> nn.Module:
-        """Build the model, in eval mode, bit-equal to the one that was saved.
+        """Return the model in eval mode, bit-equal to the one that was saved.
 
         Raises
         ------
         ValueError
-            If weights and architecture do not belong together; the message names the keys.
+            If the weights do not fit the architecture; the message names the keys.
         """
         dense = build(self.architecture, **self.config)
         expected, given = set(dense.state_dict()), set(self.weights)
@@ -81,15 +81,15 @@ class Checkpoint:
             missing, extra = sorted(expected - given), sorted(given - expected)
             raise ValueError(
                 f"the weights are not those of a {self.architecture} with {dict(self.config)}: "
-                f"{len(missing)} keys are missing{_some(missing)}, {len(extra)} are unknown{_some(extra)}"
+                f"{len(missing)} keys are missing{_list_some(missing)}, {len(extra)} are unknown{_list_some(extra)}"
             )
         shapes = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
-        widest = _shapes(dense)
-        strange = sorted(name for name, shape in shapes.items() if not _narrows(shape, widest[name]))
-        if strange:
+        widest = _get_shapes(dense)
+        misfits = sorted(name for name, shape in shapes.items() if not _is_narrower(shape, widest[name]))
+        if misfits:
             raise ValueError(
-                f"the weights are not those of a {self.architecture} with {dict(self.config)}: {len(strange)} have "
-                f"another shape{_some(strange)}; {strange[0]} is {shapes[strange[0]]}, not {widest[strange[0]]}"
+                f"the weights are not those of a {self.architecture} with {dict(self.config)}: {len(misfits)} have "
+                f"another shape{_list_some(misfits)}; {misfits[0]} is {shapes[misfits[0]]}, not {widest[misfits[0]]}"
             )
         model = dense if shapes == widest else reshape(dense, shapes)
         model.load_state_dict(dict(self.weights))
@@ -97,17 +97,30 @@ class Checkpoint:
 
     @property
     def params(self) -> int:
-        """Count the numbers in the weights, running statistics of norms left out."""
+        """Number of parameters; the running statistics of norms do not count."""
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         return sum(t.numel() for name, t in self.weights.items() if not name.endswith(statistics))
 
     def with_step(self, weights: Mapping[str, Tensor], step: Mapping[str, Any]) -> Checkpoint:
-        """Give the model after a step; its card keeps what it is for, but no scores: those are another model's."""
+        """Return the model after another step of its history.
+
+        Parameters
+        ----------
+        weights
+            State dict after the step.
+        step
+            Entry for the lineage.
+
+        Returns
+        -------
+        Checkpoint
+            Its card keeps the purpose only, since scores were those of the model before.
+        """
         card = {key: value for key, value in self.card.items() if key == "purpose"}
         return replace(self, weights=weights, lineage=(*self.lineage, step), card=card)
 
     def fingerprint(self) -> str:
-        """Give 16 characters that are the same for the same weights."""
+        """Return a hash of the weights, 16 hexadecimal digits."""
         digest = blake2b(digest_size=8)
         for name, tensor in sorted(self.weights.items()):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -115,12 +128,12 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+def _get_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def _narrows(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
-    """Tell whether this is the dense shape with fewer channels: kernels stay, nothing grows."""
+def _is_narrower(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
+    """Return whether a shape is the dense one with fewer channels: the kernel is the same, and nothing is larger."""
     return (
         len(shape) == len(dense)
         and shape[2:] == dense[2:]
@@ -128,17 +141,22 @@ def _narrows(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
     )
 
 
-def _some(keys: list[str]) -> str:
+def _list_some(keys: list[str]) -> str:
     return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})" if keys else ""
 
 
 def find(model: str | Path) -> Path:
-    """Give the file of a packaged model's name or of a path.
+    """Return the file of a model.
+
+    Parameters
+    ----------
+    model
+        Name of a packaged model, or a path.
 
     Raises
     ------
     ValueError
-        If there is neither.
+        If there is no such model.
     """
     packaged = packaged_models()
     if str(model) in packaged:
@@ -157,8 +175,8 @@ def load(model: str | Path) -> Checkpoint:
     Parameters
     ----------
     model
-        A ``.safetensors`` of ours, a checkpoint of HoVer-Net's original implementation (``{"desc": ...}``) or of
-        TIAToolbox (flat), or the name of a packaged model.
+        A ``.safetensors`` of this package, a checkpoint of HoVer-Net's original implementation (``{"desc": ...}``) or
+        of TIAToolbox (flat), or the name of a packaged model.
 
     Returns
     -------
@@ -167,7 +185,7 @@ def load(model: str | Path) -> Checkpoint:
     Raises
     ------
     ValueError
-        If the file is missing, truncated, foreign, or asks to execute code; nothing of it is executed.
+        If the file is missing, truncated or foreign, or would execute code; nothing of it is executed.
 
     Examples
     --------
@@ -185,7 +203,7 @@ def load(model: str | Path) -> Checkpoint:
         raise ValueError(f"{path} is empty; the download or copy may have failed")
     with path.open("rb") as file:
         start = file.read(9)
-    # a safetensors file begins with the length of its header, which may look like a pickle; then a brace follows
+    # a safetensors file starts with the length of its header, which may look like a pickle; a brace follows
     is_pickle = start[:2] == b"PK" or start[:1] == b"\x80"
     return _load_foreign(path) if is_pickle and start[8:] != b"{" else _load_own(path)
 
@@ -229,12 +247,12 @@ def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Pa
 
 def _load_foreign(path: Path) -> Checkpoint:
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch comments on pickles that are refused in the end
+        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles that are refused anyway
             content = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} is refused: it holds more than weights, which could execute code when opened, or it is damaged; "
-            "nothing of it was executed. Save its state dict alone, then load that"
+            "nothing of it was executed. Save its state dict alone and load that"
         ) from error
     except Exception as error:  # a damaged pickle raises anything, from IndexError to struct.error
         raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({first_line(error)})") from error
@@ -251,24 +269,24 @@ def _load_foreign(path: Path) -> Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: str | Path, *, half: bool = False) -> None:
-    """Write a model file; an existing one is replaced only when the new one is whole.
+    """Write a model file; an existing one is replaced only by a complete one.
 
     Parameters
     ----------
     checkpoint
-        What to write.
+        The model.
     path
-        Ends with ``.safetensors``.
+        The file to write; its name ends with ``.safetensors``.
     half
-        Store float32 weights in half precision: half the size, rounded once. They are float32 again when loaded.
-        Tensors that leave the range of half precision (65504) stay as they are.
+        Whether to store float32 weights in half precision: half the size, rounded once. They are float32 again after
+        loading. Tensors with values beyond the range of half precision (65504) stay as they are.
 
     Raises
     ------
     ValueError
         If the name does not end with ``.safetensors``, or the folder does not exist.
     OSError
-        If the file cannot be written, such as on a full disk.
+        If the file cannot be written, for instance because the disk is full.
     """
     path = Path(path)
     if path.suffix != ".safetensors":

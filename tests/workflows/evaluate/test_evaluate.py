@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from torch import nn
 
+from napari_pathprune.base.score_names import UNKNOWN
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.inference import predict
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
@@ -23,7 +24,7 @@ from napari_pathprune.workflows.evaluate.evaluate import (
     predict_typed_instances,
     score_model,
 )
-from napari_pathprune.workflows.evaluate.score import COLUMNS, DASH, ImageScored, ModelScored
+from napari_pathprune.workflows.evaluate.score import COLUMNS, ImageScored, ModelScored
 
 MPQ_PLUS = COLUMNS.index("mPQ+")
 
@@ -89,7 +90,7 @@ def test_a_model_of_other_types_is_scored_without_them(
     told = score.to_dict()
     assert told["pq"] > 0.95
     assert (told["mpq"], told["mpq_plus"], told["types"]) == (None, None, {})
-    assert score.row()[MPQ_PLUS] == DASH
+    assert score.row()[MPQ_PLUS] == UNKNOWN
 
 
 @pytest.mark.usefixtures("sees_all")

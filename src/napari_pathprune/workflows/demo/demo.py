@@ -1,4 +1,4 @@
-"""The main job on the packaged slide and model: prune, segment with both, lay side by side."""
+"""The main job on the packaged slide and model: prune, segment with both models, and compare."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.box import Box
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.export import read_parquet
@@ -27,7 +28,7 @@ SLIDE: Final = "CMU-1-Small-Region.svs"
 DENSE: Final = "hovernet-s"
 COMPACT: Final = "hovernet-s-compact"
 REGION: Final[Box] = (680, 800, 1240, 1360)
-"""560 px at 20x: tissue with many nuclei, and a minute's work for the dense model on two cores."""
+"""A square of 560 px at 20x with many nuclei; it takes the dense model a minute on two cores."""
 COLUMNS: Final = (
     "",
     "parameters",
@@ -40,7 +41,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DemoStage:
-    """What the demo does now, in a line."""
+    """A stage of the demo starts; ``line`` describes it."""
 
     line: str
 
@@ -62,7 +63,15 @@ class DemoStage:
 
 @dataclass(frozen=True, slots=True)
 class DemoDone:
-    """The end: the folder, and the table's rows for `COLUMNS`."""
+    """The demo has finished.
+
+    Attributes
+    ----------
+    folder
+        Where the results are.
+    rows
+        Rows of the table, one for each model, with cells for `COLUMNS`.
+    """
 
     folder: Path
     rows: tuple[tuple[str, ...], ...]
@@ -88,7 +97,7 @@ class DemoDone:
         return False
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return folder and table as JSON values."""
         return {"folder": str(self.folder), "columns": list(COLUMNS), "rows": [list(row) for row in self.rows]}
 
 
@@ -96,22 +105,22 @@ DemoEvent = DemoStage | SegmentEvent | DemoDone
 
 
 def packaged_slide() -> Path:
-    """Give the slide that comes with the package (CC0, OpenSlide's test data)."""
+    """Return the path of the packaged slide (CC0, from OpenSlide's test data)."""
     return packaged_file(SLIDE)
 
 
 def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
-    """Prune the packaged model, segment a region with the dense and the compact model, and compare.
+    """Prune the packaged model, segment a region with the dense and the compact model, and compare them.
 
-    Three models see the same tissue: the dense one, the one that was cut just now, and the packaged compact one,
-    which is the same cut after fine-tuning.
+    Three models segment the same tissue: the dense one, the one that was just cut, and the packaged compact one, which
+    is the same cut after fine-tuning.
 
     Parameters
     ----------
     folder
-        Made if it is not there; what an earlier demo left in it is replaced.
+        Is created if needed; the results of an earlier demo in it are replaced.
     region
-        (y0, x0, y1, x1) of the packaged slide, level-0 pixels.
+        (y0, x0, y1, x1) in level-0 pixels of the packaged slide.
 
     Yields
     ------
@@ -121,12 +130,15 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
     ------
     OSError
         If the folder cannot be written or the disk is full.
+    MemoryError
+        If memory runs out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dense, compact = load(DENSE), load(COMPACT)
-    yield DemoStage(f"pruning {DENSE} as {COMPACT} was pruned ...")
+    yield DemoStage(f"pruning {DENSE} in the same way as {COMPACT} ...")
     cut, plan = repeat_cut(dense, compact)
-    (folder / "prune-plan.json").write_text(plan.to_json(), encoding="utf-8")
+    with write_atomically(folder / "prune-plan.json") as part:
+        part.write_text(plan.to_json(), encoding="utf-8")
     save(cut, folder / "just-cut.safetensors")
     models = {"dense": (DENSE, dense), "just-cut": ("just cut", cut), "compact": (COMPACT, compact)}
     with open_slide(packaged_slide()) as slide:
@@ -134,9 +146,9 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
         for name, (title, checkpoint) in models.items():
             yield DemoStage(f"segmenting with {title} ({checkpoint.params / 1e6:.2f} M parameters) ...")
             yield from segment_to_folder(slide, checkpoint, folder / name, model_name=title, region=region)
-    panels = [_panel(folder / name, title, pixels, region) for name, (title, _) in models.items()]
+    panels = [_read_panel(folder / name, title, pixels, region) for name, (title, _) in models.items()]
     rows = tuple(
-        _row(folder / name, checkpoint, panel, panels[0])
+        _make_row(folder / name, checkpoint, panel, panels[0])
         for (name, (_, checkpoint)), panel in zip(models.items(), panels, strict=True)
     )
     draw_side_by_side([panels[0], panels[2]], folder / "side-by-side.png")
@@ -145,14 +157,14 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
     yield DemoDone(folder, rows)
 
 
-def _panel(folder: Path, title: str, pixels: NDArray[np.uint8], region: Box) -> Panel:
+def _read_panel(folder: Path, title: str, pixels: NDArray[np.uint8], region: Box) -> Panel:
     y0, x0, y1, x1 = region
     labels = np.asarray(zarr.open_group(folder / LABELS, mode="r")["0"][y0:y1, x0:x1])
     table, mpp, type_names = read_parquet(folder / TABLE)
     return Panel(title, pixels, labels, table.transform(offset=(-y0, -x0)), type_names, mpp)
 
 
-def _row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tuple[str, ...]:
+def _make_row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tuple[str, ...]:
     run = json.loads((folder / RUN).read_text(encoding="utf-8"))
     cost = compute_patch_cost(checkpoint)
     return (
@@ -167,4 +179,5 @@ def _row(folder: Path, checkpoint: Checkpoint, panel: Panel, dense: Panel) -> tu
 
 def _write_table(folder: Path, rows: tuple[tuple[str, ...], ...]) -> None:
     lines = ["| " + " | ".join(cells) + " |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows)]
-    (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with write_atomically(folder / "table.md") as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")

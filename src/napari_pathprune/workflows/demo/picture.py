@@ -1,4 +1,4 @@
-"""Segmentations drawn on the tissue, side by side."""
+"""Pictures of segmentations on the tissue, side by side."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """One segmentation of a piece of tissue.
+    """A segmentation of a region of tissue.
 
     Attributes
     ----------
     title
-        Above the picture.
-    pixels, labels
-        (H, W, 3) uint8 and (H, W), the tissue and its instance map.
+        Text above the picture.
+    pixels
+        (H, W, 3) uint8, the tissue.
+    labels
+        (H, W), its instance map.
     table
         The nuclei, in pixels of `pixels`.
     type_names
-        Background first; empty where untyped.
+        Names of the types, background first; empty if untyped.
     mpp
-        Of `pixels`, in um; None where it is not known.
+        Pixel size (y, x) of `pixels` in um; None if unknown.
     """
 
     title: str
@@ -44,14 +47,14 @@ class Panel:
 
 
 def draw_side_by_side(panels: Sequence[Panel], path: Path) -> None:
-    """Draw the outlines of each panel's nuclei on its tissue, coloured by type, and write a PNG.
+    """Write a PNG of the outlines of each panel's nuclei on its tissue, coloured by type.
 
     Parameters
     ----------
     panels
-        From left to right; all show the same tissue.
+        Panels from left to right, all of the same tissue.
     path
-        Replaced only when the new picture is whole.
+        The PNG; an existing one is replaced only by a complete one.
     """
     height, width = panels[0].pixels.shape[:2]
     figure = Figure(figsize=(6.4 * len(panels), 6.4 * height / width + 0.9), dpi=150, layout="constrained")
@@ -66,28 +69,28 @@ def draw_side_by_side(panels: Sequence[Panel], path: Path) -> None:
     for axes, panel, own in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, names, strict=True):
         axes.imshow(panel.pixels, interpolation="lanczos")
         kinds = [own[kind] for kind in panel.table.type]
-        lines = [_closed(panel.table.contour(row))[:, ::-1] for row in range(len(panel.table))]
+        lines = [_close(panel.table.contour(row))[:, ::-1] for row in range(len(panel.table))]
         axes.add_collection(LineCollection(lines, colors=[colours[kind] for kind in kinds], linewidths=1.3))
         shown |= set(kinds)
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         axes.set_title(f"{panel.title}: {len(panel.table):,} nuclei", fontsize=12)
         axes.set_axis_off()
         if panel.mpp is not None:
-            _scale_bar(axes, panel.mpp[1], width, height)
+            _draw_scale_bar(axes, panel.mpp[1], width, height)
     handles = [Line2D([], [], color=rgb, linewidth=3, label=name) for name, rgb in colours.items() if name in shown]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=11)
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png")
-    part.replace(path)
+    with write_atomically(path) as part:
+        figure.savefig(part, format="png")
 
 
-def _closed(contour: NDArray[np.float32]) -> NDArray[np.float32]:
+def _close(contour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a contour with its first point repeated at the end."""
     return np.concatenate([contour, contour[:1]])
 
 
-def _scale_bar(axes: object, mpp: float, width: int, height: int) -> None:
-    """Draw 50 um at the lower left."""
+def _draw_scale_bar(axes: object, mpp: float, width: int, height: int) -> None:
+    """Draw a bar of 50 um at the lower left, unless it is longer than half the picture."""
     length = 50.0 / mpp
     if length > width / 2:
         return

@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
+from napari_pathprune.base.score_names import format_score
 from napari_pathprune.instances.set_scores import SetScores
 
 COLUMNS: Final = ("model", "images", "PQ", "DQ", "SQ", "mPQ+", "AJI", "Dice", "F1", "s / megapixel")
-DASH: Final = "-"
-"""Placeholder for an undefined score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Score:
         return (
             self.model,
             str(self.images),
-            *(DASH if math.isnan(value) else f"{value:.3f}" for value in values),
+            *map(format_score, values),
             f"{self.seconds_per_megapixel:.1f}",
         )
 

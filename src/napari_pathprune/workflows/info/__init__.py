@@ -1,1 +1,1 @@
-"""Describe a model file."""
+"""Description of a model file."""

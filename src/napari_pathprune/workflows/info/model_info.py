@@ -1,8 +1,9 @@
-"""What a model file is, what it costs, and what happened to it."""
+"""Description of a model file: its architecture, its cost and its history."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +14,19 @@ from napari_pathprune.workflows.prune.prune import PatchCost, compute_patch_cost
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All that is known of a model file."""
+    """Description of a model file.
+
+    Attributes
+    ----------
+    file
+        Path of the file.
+    checkpoint
+        Its content.
+    cost
+        Cost of the model for one patch.
+    graph
+        Channel graph of the model.
+    """
 
     GROUP_COLUMNS: ClassVar[tuple[str, ...]] = ("group", "kind", "width", "dense width", "splits", "members")
 
@@ -23,22 +36,22 @@ class Description:
     graph: ChannelGraph
 
     def facts(self) -> list[tuple[str, str]]:
-        """Rows of a name and a value, for people."""
+        """Return rows of a name and a value, for a table."""
         known, cost = self.checkpoint, self.cost
         rows = [
             ("file", self.file),
             ("architecture", f"{known.architecture} {json.dumps(dict(known.config))}"),
             ("types", ", ".join(known.type_names) or "untyped"),
-            ("pixel size", "not known" if known.mpp is None else f"{known.mpp} um"),
+            ("pixel size", "unknown" if known.mpp is None else f"{known.mpp} um"),
             ("licence", known.licence),
             ("parameters", f"{cost.cost.params:,}"),
             ("MACs", f"{cost.cost.macs / 1e9:.2f} G for {cost.input_px} px in, {cost.output_px} px out"),
         ]
-        rows += [(f"step {i}", _told(step)) for i, step in enumerate(known.lineage, start=1)]
-        return rows + [(f"card: {key}", _plain(value)) for key, value in known.card.items()]
+        rows += [(f"step {i}", _describe_step(step)) for i, step in enumerate(known.lineage, start=1)]
+        return rows + [(f"card: {key}", _join(value)) for key, value in known.card.items()]
 
     def group_rows(self) -> list[tuple[str, ...]]:
-        """Rows for `GROUP_COLUMNS`."""
+        """Return one row for each channel group, with cells for `GROUP_COLUMNS`."""
         dense = self._dense_widths()
         return [
             (
@@ -53,7 +66,7 @@ class Description:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the description as JSON values, without plans."""
         known, cost = self.checkpoint, self.cost
         return {
             "file": self.file,
@@ -72,7 +85,7 @@ class Description:
         }
 
     def _dense_widths(self) -> dict[str, int]:
-        """Width of each group before the first cut."""
+        """Return the width of each group before the first cut."""
         widths: dict[str, int] = {}
         for step in self.checkpoint.lineage:
             for name, (before, _) in step.get("widths", {}).items():
@@ -80,11 +93,12 @@ class Description:
         return widths
 
 
-def _plain(value: object) -> str:
+def _join(value: object) -> str:
     return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _told(step: dict[str, Any] | Any) -> str:  # noqa: ANN401 - what a lineage holds is JSON
+def _describe_step(step: Mapping[str, Any]) -> str:
+    """Return a step of a lineage in one line."""
     if step["step"] == "pruned":
         cut = sum(before - after for before, after in step["widths"].values())
         whole = sum(before for before, _ in step["widths"].values())
@@ -94,12 +108,17 @@ def _told(step: dict[str, Any] | Any) -> str:  # noqa: ANN401 - what a lineage h
 
 
 def describe(model_name: str) -> Description:
-    """Read a model file and trace it.
+    """Read and trace a model file.
+
+    Parameters
+    ----------
+    model_name
+        A file, or the name of a packaged model.
 
     Raises
     ------
     ValueError
-        If it cannot be read.
+        If the file cannot be read.
     """
     checkpoint = load(model_name)
     model = checkpoint.model()
