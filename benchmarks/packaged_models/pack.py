@@ -1,8 +1,9 @@
-"""Score the two trained models on images they never saw, write their cards, and put them into the package.
+"""Score the two trained models on unseen images, write their cards, and put them into the package.
 
 Usage: python pack.py hovernet-s.safetensors hovernet-s-compact.safetensors --kumar FOLDER
 
-FOLDER holds the images of Kumar et al. 2017 (CC BY-NC-SA 4.0, not trained on, not shipped); its test_* are scored.
+FOLDER holds the images of Kumar et al. 2017 (CC BY-NC-SA 4.0), which are neither trained on nor shipped. The models are
+scored on its images test_*.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.workflows.checkpoint import load, save
 from napari_pathprune.workflows.evaluate.evaluate import TILE_PX, evaluate_models
 from napari_pathprune.workflows.prune.prune import compute_patch_cost
@@ -29,19 +31,20 @@ PROTOCOL = (
     f"images as they are, at most {TILE_PX} px a tile; PQ, DQ, SQ, AJI and Dice are means over images, F1 is of all "
     "centres within 3 um; benchmarks/packaged_models in the repository names the images"
 )
-RESERVE = (
-    "the images scored here also chose between attempts; slides of dsb2018_brightfield may be on both sides, since it "
-    "does not tell them apart; the two images of hgsc_histolytics are both learnt from"
+CAVEATS = (
+    "the scored images were also used to choose between attempts; dsb2018_brightfield does not identify its slides, so "
+    "parts of one slide may be in both sets; both images of hgsc_histolytics are training images"
 )
 
 
 def main() -> None:
-    """Score, write, and print what the README shows."""
+    """Score and write the models, and print their cards."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dense", type=Path)
     parser.add_argument("compact", type=Path)
     parser.add_argument("--kumar", type=Path, required=True)
     arguments = parser.parse_args()
+    keep_freed_memory()
     left_out = {
         Path(data["folder"]).name: (HERE / data["folder"], tuple(data["leave_out"]))
         for data in tomllib.loads((HERE / "train.toml").read_text(encoding="utf-8"))["data"]
@@ -52,12 +55,12 @@ def main() -> None:
     for source, name in ((arguments.dense, "hovernet-s"), (arguments.compact, "hovernet-s-compact")):
         target = PACKAGE / f"{name}.safetensors"
         trained = load(source)
-        save(trained, target, half=True)  # scored as it is shipped: rounded to half precision
+        save(trained, target, half=True)  # scored as shipped, in half precision
         card: dict[str, object] = {
             "purpose": "for demonstration, not for diagnosis",
             "trained on": TRAINED_ON,
             "scored": PROTOCOL,
-            "mind that": RESERVE,
+            "mind that": CAVEATS,
             "megabytes": round(target.stat().st_size / 1e6, 1),
             "MACs per megapixel": f"{compute_patch_cost(trained).macs_per_megapixel:.3g}",
         }
@@ -65,8 +68,8 @@ def main() -> None:
         for title, (folder, only) in sets.items():
             (score,) = evaluate_models([str(target)], folder, only=only)
             found = score.to_dict()
-            told = {key: round(found[key], 4) for key in ("pq", "dq", "sq", "aji", "dice", "f1_detection")}
-            card[f"scores on {title}"] = {"unseen images": score.images, **told}
+            scores = {key: round(found[key], 4) for key in ("pq", "dq", "sq", "aji", "dice", "f1_detection")}
+            card[f"scores on {title}"] = {"unseen images": score.images, **scores}
             seconds[title] = round(score.seconds_per_megapixel, 2)
         card["seconds per megapixel"] = {"processor": processor(), "threads": torch.get_num_threads(), **seconds}
         save(dataclasses.replace(load(target), card=card), target, half=True)
@@ -74,10 +77,10 @@ def main() -> None:
 
 
 def processor() -> str:
-    """Name the processor, as far as the system tells."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "processor not told")
+    """Return the name of the processor, if the system reports it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "unknown processor")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The runs of the study, as its config file combines them."""
+"""The grid of the study: the runs that its config file combines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVEN: Final = "even"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One compression, or one control; see ``[defaults]`` in study.toml for what the fields mean."""
+    """One compression or control. The fields are explained in ``[defaults]`` of study.toml."""
 
     start: str
     criterion: str
@@ -35,7 +35,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A file name that says everything."""
+        """File name that contains all fields."""
         parts = [
             self.start,
             self.criterion,
@@ -51,14 +51,14 @@ class Run:
             f"rate{self.learning_rate:g}",
             f"seed{self.seed}",
         ]
-        if self.shape != EVEN:  # runs from before there were shapes keep their names
+        if self.shape != EVEN:  # runs that are older than the field ``shape`` keep their names
             parts.insert(0, self.shape)
         return "_".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A question and the runs that answer it; others are compared with the first value of the factor ``against``."""
+    """A question and the runs that answer it, compared with the first value of the factor ``against``."""
 
     name: str
     question: str
@@ -69,9 +69,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The whole grid, the caps of each shape, and the sets that all is scored on: name, folder, images.
+    """The whole grid.
 
-    ``defaults`` is the run that parts vary.
+    Attributes
+    ----------
+    defaults
+        Run that the parts vary.
+    parts
+        Questions of the study.
+    shapes
+        Caps of each shape.
+    sets
+        Name, folder and images of each set on which all models are scored.
     """
 
     defaults: Run
@@ -81,35 +90,35 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs, each once, in order; those with the first seed come first, so that all parts are answered soon."""
+        """All runs without repetitions, those with the first seed first, so that every part has an early answer."""
         every = dict.fromkeys(run for part in self.parts for run in part.runs)
         return tuple(sorted(every, key=lambda run: run.seed))
 
 
 def read_study(path: Path) -> Study:
-    """Read the grid.
+    """Read the grid from a TOML file.
 
     Raises
     ------
     ValueError
-        If a part has a key that is no field of `Run`, or compares what is no factor of it.
+        If a part has a key that is not a field of `Run`, or compares by a key that is not one of its factors.
     """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     defaults: dict[str, Any] = content["defaults"]
     fields = {field.name for field in dataclasses.fields(Run)}
     parts = []
     for table in content["part"]:
-        told = {key: value for key, value in table.items() if key not in {"name", "question", "against"}}
-        strangers = sorted(told.keys() - fields)
-        if strangers:
-            raise ValueError(f"{path}: part {table['name']!r} has {strangers[0]!r}; those known are {sorted(fields)}")
-        factors = {key: value for key, value in told.items() if isinstance(value, list)}
+        values = {key: value for key, value in table.items() if key not in {"name", "question", "against"}}
+        unknown = sorted(values.keys() - fields)
+        if unknown:
+            raise ValueError(f"{path}: part {table['name']!r} has {unknown[0]!r}; expected one of {sorted(fields)}")
+        factors = {key: value for key, value in values.items() if isinstance(value, list)}
         against = table.get("against", "")
         if against and against not in factors:
-            raise ValueError(f"{path}: part {table['name']!r} compares {against!r}, which is no list in it")
+            raise ValueError(f"{path}: part {table['name']!r} compares {against!r}, which is not a list in it")
         runs = tuple(
-            Run(**{**defaults, **told, **dict(zip(factors, values, strict=True))})
-            for values in itertools.product(*factors.values())
+            Run(**{**defaults, **values, **dict(zip(factors, combination, strict=True))})
+            for combination in itertools.product(*factors.values())
         )
         parts.append(Part(table["name"], table["question"], tuple(factors), runs, against))
     sets = tuple((one["name"], one["folder"], tuple(one["only"])) for one in content["set"])

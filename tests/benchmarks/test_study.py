@@ -1,4 +1,4 @@
-"""The study's grid is what its file says, and its tables show what its results say."""
+"""The study's grid follows its config file, and its tables follow the results."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 from napari_pathprune.workflows.config.train_config import read_config
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "study"
-MODULES = ("grid", "judge", "make", "outcome", "plots", "tables")
+MODULES = ("grid", "scoring", "make", "outcome", "plots", "tables")
 
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    """Give the study's scripts, imported as they import each other."""
+    """Return the study's scripts, imported as they import each other."""
     monkeypatch.syspath_prepend(str(STUDY))
     yield {name: import_module(name) for name in MODULES}
     for name in MODULES:
@@ -33,7 +33,7 @@ def test_every_run_of_the_grid_is_possible(modules: dict[str, ModuleType]) -> No
     assert len({run.name for run in study.runs}) == len(study.runs)
     for run in study.runs:
         if run.left < 1.0:
-            assert modules["make"].settings_of(run, study).targets()[-1].keep == pytest.approx(run.left)
+            assert modules["make"].make_settings(run, study).targets()[-1].keep == pytest.approx(run.left)
     assert [run.seed for run in study.runs] == sorted(run.seed for run in study.runs)
     compared = {part.against for part in study.parts}
     assert {"criterion", "step_ratio", "max_skip_ratio", "teacher_share", "recalibrate", "start"} <= compared
@@ -41,15 +41,15 @@ def test_every_run_of_the_grid_is_possible(modules: dict[str, ModuleType]) -> No
     assert criteria == {"l1", "l2", "taylor", "fpgm", "random", "bn_scale"}
 
 
-def test_no_image_that_is_set_aside_is_learnt_from(modules: dict[str, ModuleType]) -> None:
+def test_test_images_are_not_used_for_training_or_validation(modules: dict[str, ModuleType]) -> None:
     study = modules["grid"].read_study(STUDY / "study.toml")
     config = read_config(STUDY / "train.toml")
     for _, folder, aside in study.sets:
-        (learnt,) = (data for data in config.data if data.folder == folder)
-        judged = [name for data in config.validation if data.folder == folder for name in data.only]
-        assert set(aside) <= set(learnt.leave_out)
-        assert set(judged) <= set(learnt.leave_out)
-        assert not set(judged) & set(aside)
+        (training,) = (data for data in config.data if data.folder == folder)
+        validation = [name for data in config.validation if data.folder == folder for name in data.only]
+        assert set(aside) <= set(training.leave_out)
+        assert set(validation) <= set(training.leave_out)
+        assert not set(validation) & set(aside)
 
 
 def test_a_wrong_factor_is_named(modules: dict[str, ModuleType], tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_wrong_factor_is_named(modules: dict[str, ModuleType], tmp_path: Path)
         modules["grid"].read_study(tmp_path / "study.toml")
 
 
-def result(pq: float, params: int, seed: int = 0) -> dict[str, Any]:
+def make_result(pq: float, params: int, seed: int = 0) -> dict[str, Any]:
     sets = ("validation", "kumar_monuseg", "consep")
     return {
         "run": {"seed": seed},
@@ -75,7 +75,7 @@ def result(pq: float, params: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def test_tables_show_means_over_seeds_and_the_loss(
+def test_tables_show_means_over_seeds_and_differences(
     modules: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, study = modules["tables"], modules["grid"].read_study(STUDY / "study.toml")
@@ -87,63 +87,63 @@ def test_tables_show_means_over_seeds_and_the_loss(
         tables.main()
     (part,) = (part for part in study.parts if part.name == "shape, three seeds")
     made = {
-        run.name: result(0.4 + 0.01 * run.seed + (0.05 + 0.01 * run.seed) * (run.shape == "early"), 100, run.seed)
+        run.name: make_result(0.4 + 0.01 * run.seed + (0.05 + 0.01 * run.seed) * (run.shape == "early"), 100, run.seed)
         for run in part.runs
     }
     alone = next(part for part in study.parts if part.name == "recipe").runs[0].name
     uncut = dataclasses.replace(study.defaults, left=1.0).name
     for name, content in {
-        "dense": result(0.5, 1000),
-        uncut: result(0.51, 1000),
-        alone: result(0.3, 100),
+        "dense": make_result(0.5, 1000),
+        uncut: make_result(0.51, 1000),
+        alone: make_result(0.3, 100),
         **made,
     }.items():
         (tmp_path / "results" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     tables.main()
     page = (tmp_path / "tables.md").read_text(encoding="utf-8")
-    assert f"8 of {len(study.runs)} runs are there" in page
+    assert f"8 of {len(study.runs)} runs are available" in page
     table = page[page.index("is an early shape") :]
     rows = {line.split(" | ")[0]: line for line in table.splitlines() if " | " in line}
     assert rows["| early"].startswith("| early | 10.0% | 10.0% | 0.470 ± 0.020 | -0.030 |")
     assert rows["| even"].startswith("| even | 10.0% | 10.0% | 0.410 ± 0.010 | -0.090 |")
     to_uncut, to_first = rows["| early"].split(" | ")[-4:-2]
-    assert to_uncut == "-0.060 (-0.060 to -0.060)"  # the one seed that both have
+    assert to_uncut == "-0.060 (-0.060 to -0.060)"  # the only common seed
     low, high = (float(bound) for bound in to_first.removeprefix("+0.060 (").removesuffix(")").split(" to "))
     assert 0.05 <= low < 0.06 < high <= 0.07  # seed by seed 0.05, 0.06 and 0.07
-    assert rows["| even"].split(" | ")[-3] == ""  # nothing is compared with itself
+    assert rows["| even"].split(" | ")[-3] == ""  # a row is not compared with itself
     (tmp_path / "results" / f"{part.runs[0].name}.json").unlink()
     for run in part.runs[1:]:
         if run.shape == "even":
             (tmp_path / "results" / f"{run.name}.json").unlink()
-    (other,) = modules["outcome"].rows_of(part, tmp_path / "results")
-    assert modules["outcome"].reference(other, [other], part) is None  # what all are compared with is not there yet
-    assert "How close does the best recipe come?" not in page  # one of its runs alone compares nothing
+    (other,) = modules["outcome"].collect_rows(part, tmp_path / "results")
+    assert modules["outcome"].find_reference(other, [other], part) is None  # the reference is missing
+    assert "How close does the best recipe come?" not in page  # a single run compares nothing
     assert (tmp_path / "plots" / "shape-three-seeds.png").stat().st_size > 10_000
 
 
 def test_results_without_a_seed_in_common_are_not_compared(modules: dict[str, ModuleType]) -> None:
-    ours, theirs = [result(0.4, 100, seed) for seed in (0, 1)], [result(0.3, 100, 2)]
-    assert modules["outcome"].difference(ours, theirs, ["consep"]).text() == ""
+    ours, theirs = [make_result(0.4, 100, seed) for seed in (0, 1)], [make_result(0.3, 100, 2)]
+    assert modules["outcome"].compare_results(ours, theirs, ["consep"]).text() == ""
 
 
-def test_a_cut_of_the_longer_trained_model_is_told_against_that_model(
+def test_a_cut_of_the_longer_trained_model_is_compared_with_that_model(
     modules: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables, study = modules["tables"], modules["grid"].read_study(STUDY / "study.toml")
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     (part,) = (part for part in study.parts if part.name == "better baseline, short")
-    dense, (from_dense, from_longer) = result(0.5, 1000), (part.runs[0], part.runs[4])
+    dense, (from_dense, from_longer) = make_result(0.5, 1000), (part.runs[0], part.runs[4])
     assert (from_dense.start, from_longer.start) == ("dense", "longer")
     uncut = dataclasses.replace(study.defaults, start="longer", left=1.0).name
     for name, content in {
-        "longer": result(0.6, 1000),
-        uncut: result(0.61, 1000),
-        from_dense.name: result(0.4, 100),
-        from_longer.name: result(0.45, 100),
+        "longer": make_result(0.6, 1000),
+        uncut: make_result(0.61, 1000),
+        from_dense.name: make_result(0.4, 100),
+        from_longer.name: make_result(0.45, 100),
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    rows = list(modules["outcome"].rows_of(part, tmp_path))
-    page = [line for line in tables.section(part, rows, dense, study) if line.startswith(("| dense", "| longer"))]
+    rows = list(modules["outcome"].collect_rows(part, tmp_path))
+    page = [line for line in tables.write_section(part, rows, dense, study) if line.startswith(("| dense", "| longer"))]
     assert page[0].startswith("| dense | even | l2 | 10.0% | 10.0% | 0.400 | -0.100 | 0.400 | -0.100 |")
     assert page[1].startswith("| longer | even | l2 | 10.0% | 10.0% | 0.450 | -0.150 | 0.450 | -0.150 |")
     assert page[1].split(" | ")[-4:-2] == ["-0.160 (-0.160 to -0.160)", "+0.050 (+0.050 to +0.050)"]

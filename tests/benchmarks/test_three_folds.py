@@ -1,4 +1,4 @@
-"""The study at full scale runs from end to end, on a PanNuke that is made up and tiny."""
+"""The study at full scale runs from end to end on a tiny synthetic PanNuke."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE_PX = 112
 
 @pytest.fixture
 def pannuke(tmp_path: Path) -> Path:
-    """Three folds of two images with a neoplastic and a dead nucleus each, in the nesting of the published ones."""
+    """Return three folds of two images, each with a neoplastic and a dead nucleus, nested as published."""
     y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
     for fold in (1, 2, 3):
         images = np.full((2, SIDE_PX, SIDE_PX, 3), 220.0)
@@ -42,8 +42,8 @@ def pannuke(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def tiny(path: Path) -> TrainConfig:
-    """Read a config of the study and keep all of it but its size."""
+def read_tiny_config(path: Path) -> TrainConfig:
+    """Read a config of the study and reduce its size."""
     config = read_config(path)
     return dataclasses.replace(
         config,
@@ -53,21 +53,22 @@ def tiny(path: Path) -> TrainConfig:
     )
 
 
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load_script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("three_folds", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "read_config", tiny)
+    monkeypatch.setattr(module, "read_config", read_tiny_config)
     return module
 
 
+@pytest.mark.usefixtures("two_convolutions_as_hovernet")
 def test_three_splits_are_trained_compressed_and_scored(
     pannuke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study, out = script(monkeypatch), tmp_path / "out"
-    small = ["--width", "0.0625", "--steps", "1", "--fit-steps", "2", "--precision", "32-true"]
+    study, out = load_script(monkeypatch), tmp_path / "out"
+    small = ["--width", "0.5", "--steps", "1", "--fit-steps", "2", "--precision", "32-true"]
     study.main([str(pannuke), "-o", str(out), "--split", "2", *small])
     first = json.loads((out / "split-2.json").read_text())
     assert first["split"] == {"train": 2, "validation": 1, "test": 3}
@@ -85,4 +86,4 @@ def test_three_splits_are_trained_compressed_and_scored(
 
 def test_a_missing_fold_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="no folder 'Fold 1'"):
-        script(monkeypatch).main([str(tmp_path), "-o", str(tmp_path / "out")])
+        load_script(monkeypatch).main([str(tmp_path), "-o", str(tmp_path / "out")])

@@ -1,4 +1,4 @@
-"""Score a model of the study on the validation images and on those set aside, and say what it costs."""
+"""Scores and cost of a model of the study, on the validation images and on the test images."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from napari_pathprune.workflows.train.image_sets import read_image_sets
 HERE: Final = Path(__file__).parent
 
 
-def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
-    """Tell what a model costs, and how good it is; the study's choices look at ``validation`` alone.
+def score_checkpoint(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
+    """Return the cost and the scores of a model. Choices of the study are based on ``validation`` alone.
 
-    On the processor, wherever it was trained, so that all are scored alike: rounding differs from device to device.
+    All models are scored on the CPU, wherever they were trained, because rounding differs between devices.
     """
     cost = compute_patch_cost(checkpoint)
     _, validation = read_image_sets(read_config(HERE / "train.toml"), checkpoint.type_names)
@@ -51,13 +51,13 @@ def judged(checkpoint: Checkpoint, study: Study) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Name the processor and, if there is one, the GPU, which then trains."""
+    """Return a description of the processor and of the GPU, if there is one, on which training then runs."""
     gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
     return f"{os.cpu_count()} cores, {processor()}, {gpu}torch {torch.__version__}"
 
 
 def processor() -> str:
-    """Name the processor, as far as the system tells."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "processor not told")
+    """Return the name of the processor, if the system reports it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "unknown processor")
