@@ -1,4 +1,4 @@
-"""docs/training.md tells every setting, with its true default, and every option."""
+"""docs/training.md documents every setting with its actual default, and every option."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ KINDS = {
 REQUIRED = "required"
 
 
-def told_defaults(body: str) -> dict[str, Any]:
-    """Read the table of a section: key to default."""
-    told: dict[str, Any] = {}
+def read_defaults(body: str) -> dict[str, Any]:
+    """Read the defaults in the table of a section by key."""
+    defaults: dict[str, Any] = {}
     for row in re.findall(r"^\| `(\w+)` \|(.+)\|$", body, flags=re.MULTILINE):
         key, cells = row[0], [cell.strip() for cell in row[1].split("|")]
-        assert len(cells) == 3, f"{key} has a default, a unit and a line"
-        assert cells[2], f"nothing is told of {key}"
-        assert key not in told, f"{key} is told twice"
-        told[key] = cells[0] if cells[0] == REQUIRED else _value(cells[0])
-    return told
+        assert len(cells) == 3, f"{key} needs a default, a unit and a meaning"
+        assert cells[2], f"{key} has no meaning"
+        assert key not in defaults, f"{key} occurs twice"
+        defaults[key] = cells[0] if cells[0] == REQUIRED else _value(cells[0])
+    return defaults
 
 
 def _value(cell: str) -> object:
@@ -59,7 +59,7 @@ def _value(cell: str) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def true_defaults(kind: type) -> dict[str, Any]:
+def actual_defaults(kind: type) -> dict[str, Any]:
     """Return the defaults of the keys of a table, in their order."""
     keys = table_keys(kind).values()
     defaults = {} if any(key.is_required for key in keys) else settings_table(kind())
@@ -67,31 +67,28 @@ def true_defaults(kind: type) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", KINDS)
-def test_every_key_stands_there_with_its_default(table: str) -> None:
-    told, true = told_defaults(SECTIONS[table]), true_defaults(KINDS[table])
-    assert told == true
-    assert [type(value) for value in told.values()] == [type(true[key]) for key in told]  # 1 is no true, 3 no 3.0
+def test_every_key_has_its_actual_default(table: str) -> None:
+    documented, actual = read_defaults(SECTIONS[table]), actual_defaults(KINDS[table])
+    assert documented == actual
+    assert [type(value) for value in documented.values()] == [type(actual[key]) for key in documented]  # 1 is not 1.0
 
 
 def test_every_table_of_a_config_has_a_section() -> None:
     known = {name.strip("[]") for name in KINDS}
     assert known == set(train_config._TABLES)
     assert {name.strip("[]") for name in SECTIONS if name.startswith("[")} == known
-    told_otherwise = {
-        "base",
-        "hold_out",
-        "new_type_names",
-    }  # the file's folder, what only a folder has, [model]'s type_names
-    assert {field.name for field in dataclasses.fields(TrainConfig)} - told_otherwise == known
+    # the folder of the file, what only a folder has, and the type_names of [model]
+    without_table = {"base", "hold_out", "new_type_names"}
+    assert {field.name for field in dataclasses.fields(TrainConfig)} - without_table == known
 
 
-def test_what_may_change_after_a_stop_is_told() -> None:
-    told = re.search(r"may change: (.+?)\.", DOCS, flags=re.DOTALL)
-    assert told is not None
-    assert set(re.findall(r"`(\w+)`", told[1])) == MAY_CHANGE
+def test_settings_that_may_change_are_documented() -> None:
+    found = re.search(r"may change: (.+?)\.", DOCS, flags=re.DOTALL)
+    assert found is not None
+    assert set(re.findall(r"`(\w+)`", found[1])) == MAY_CHANGE
 
 
-def test_the_configs_it_shows_can_be_read(tmp_path: Path) -> None:
+def test_the_configs_can_be_read(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.+?)```", DOCS, flags=re.DOTALL)
     assert blocks
     for block in blocks:
@@ -100,7 +97,7 @@ def test_the_configs_it_shows_can_be_read(tmp_path: Path) -> None:
         assert read_config(path).data
 
 
-def test_every_option_is_told() -> None:
+def test_every_option_is_documented() -> None:
     from typer.main import get_command
 
     from napari_pathprune.cli import build_app
@@ -113,17 +110,17 @@ def test_every_option_is_told() -> None:
         assert options - {"--out"} <= shown, verb
 
 
-def test_files_beside_the_model_are_told() -> None:
+def test_files_beside_the_model_are_documented() -> None:
     for ending in (fit_log.STEPS, fit_log.VALIDATIONS, fit_log.IMAGES, fit_log.BOARD):
         assert f"`model{ending}" in DOCS
 
 
-def test_what_a_bare_folder_is_taken_for(tmp_path: Path) -> None:
-    config, told = read_config(tmp_path), " ".join(SECTIONS["A folder instead of a config"].split())
+def test_the_assumptions_for_a_folder_are_documented(tmp_path: Path) -> None:
+    config, text = read_config(tmp_path), " ".join(SECTIONS["A folder instead of a config"].split())
     model, fit, data = config.model, config.fit[0], config.data[0]
     assert config.hold_out == 5
-    assert "every fifth image" in told
-    assert f"{fit.steps} steps of {fit.batch} patches" in told
-    assert f"mode `{model.mode}` with a `width` of {model.width}" in told
-    assert f"`mpp` is {model.mpp} and `zoom` is {data.zoom:g}" in told
+    assert "every fifth image" in text
+    assert f"{fit.steps} steps of {fit.batch} patches" in text
+    assert f"mode `{model.mode}` with a `width` of {model.width}" in text
+    assert f"`mpp` is {model.mpp} and `zoom` is {data.zoom:g}" in text
     assert (config.validation, fit.validate_every) == ((), 0)

@@ -70,8 +70,8 @@ def fit(
         a minute, after every validation and at the end. Only the settings in `fit_state.MAY_CHANGE` may differ when
         resuming.
     about
-        What the fit depends on beside the settings, by name, such as the initial weights and the data. The state of a
-        fit that depends on something else is refused.
+        What the fit depends on in addition to the settings, by name, such as the initial weights and the data. The
+        state of a fit that depends on something else is refused.
 
     Yields
     ------

@@ -9,14 +9,14 @@ from torch import nn
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Let only those parameters require gradients that match no pattern; without patterns all of them do.
+    """Disable the gradients of all parameters that match a pattern, and enable those of the others.
 
     Parameters
     ----------
     model
         Model to be trained.
     patterns
-        Patterns of parameter names, such as ``"d[1-3].*"``.
+        Patterns of parameter names, such as ``"d[1-3].*"``; none to train all parameters.
 
     Raises
     ------

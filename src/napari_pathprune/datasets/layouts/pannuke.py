@@ -171,9 +171,9 @@ def _name_fold(images: Path) -> str:
 
 
 def _open_fold(name: str, path: Path) -> _Fold:
-    beside = path.with_name("masks.npy")
-    published = path.parents[2] / "masks" / path.parent.name / "masks.npy" if len(path.parents) > 2 else beside
-    masks_path = beside if beside.exists() or not published.exists() else published
+    same_folder = path.with_name("masks.npy")
+    published = path.parents[2] / "masks" / path.parent.name / "masks.npy" if len(path.parents) > 2 else same_folder
+    masks_path = same_folder if same_folder.exists() or not published.exists() else published
     images, masks = _map_array(path, 3), _map_array(masks_path, len(PANNUKE_CLASSES) + 1)
     if images.shape[:3] != masks.shape[:3]:
         raise ValueError(f"{masks_path} is {masks.shape}, which does not match its images, {images.shape}")
