@@ -1,4 +1,4 @@
-"""The examples of the docstrings run, and give what they say."""
+"""The examples of the docstrings run and print what they show."""
 
 from __future__ import annotations
 

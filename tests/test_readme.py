@@ -41,7 +41,7 @@ def test_the_readmes_python_runs() -> None:
     blocks = re.findall(r"```python\n(.+?)```", README, flags=re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - our own README
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102 - the README of this project
 
 
 def test_every_command_that_the_readme_shows_exists() -> None:

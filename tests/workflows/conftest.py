@@ -1,4 +1,4 @@
-"""A tiny model at rest, annotated images on disk, and a network that reads the truth off its input."""
+"""A stored tiny model, annotated images on disk, and a network that reads the annotation from its input."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def simple_file(simple_checkpoint: Checkpoint, tmp_path: Path) -> Path:
 
 
 def discs(shape: tuple[int, int], step: int = 28, radius: int = 9) -> NDArray[np.int32]:
-    """Discs on a grid, each a little off its place; ids 1..n."""
+    """Return an instance map of discs on a slightly irregular grid, with ids 1 to n."""
     rng = np.random.default_rng(5)
     labels = np.zeros(shape, np.int32)
     for number, (y, x) in enumerate(np.ndindex(shape[0] // step, shape[1] // step), start=1):
@@ -115,7 +115,7 @@ def oracle() -> nn.Module:
 
 @pytest.fixture
 def disc_field() -> Callable[[tuple[int, int]], tuple[NDArray[np.int32], NDArray[np.uint8]]]:
-    """Give the truth and the picture that `Oracle` reads it off."""
+    """Return a function that makes an instance map, and the picture from which `Oracle` reads it."""
 
     def field(shape: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         truth = discs(shape)

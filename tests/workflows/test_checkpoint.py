@@ -1,4 +1,4 @@
-"""Model files: what was saved comes back bit-equal; what is no model is refused, and nothing of it runs."""
+"""Model files come back bit-equal; other files are refused, and nothing in them is executed."""
 
 import dataclasses
 import json
@@ -46,7 +46,7 @@ def same(one, other):
     return all(one[name].dtype == other[name].dtype and torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_dense_model_comes_back_bit_equal_with_all_that_is_known_of_it(dense, file, tiny_hovernet):
+def test_a_dense_model_comes_back_bit_equal_with_its_metadata(dense, file, tiny_hovernet):
     loaded = load(file)
     assert same(dict(sorted(loaded.weights.items())), dict(sorted(dense.weights.items())))
     for entry in dataclasses.fields(Checkpoint):
@@ -120,7 +120,7 @@ def test_a_file_is_as_readable_as_others_are(file, tmp_path):
 
 @pytest.mark.parametrize("length", range(8))
 def test_headers_of_every_length_are_read(dense, tmp_path, length):
-    """A safetensors file begins with the length of its header, whose bytes may look like a pickle's."""
+    """A safetensors file starts with the length of its header, whose bytes may look like those of a pickle."""
     path = tmp_path / "m.safetensors"
     few = dataclasses.replace(dense, weights={"a": torch.zeros(1)}, lineage=())
     for pad in range(length * 32, length * 32 + 32, 4):
@@ -128,8 +128,8 @@ def test_headers_of_every_length_are_read(dense, tmp_path, length):
         assert load(path).licence == "x" * pad
 
 
-def test_such_headers_do_occur(dense, tmp_path):
-    """The test above passes by a file that begins like a pickle."""
+def test_headers_that_look_like_a_pickle_occur(dense, tmp_path):
+    """Make sure that the test above meets a file that starts like a pickle."""
     few, starts = dataclasses.replace(dense, weights={"a": torch.zeros(1)}, lineage=()), set()
     for pad in range(0, 256, 4):
         save(dataclasses.replace(few, licence="x" * pad), tmp_path / "m.safetensors")
@@ -137,10 +137,10 @@ def test_such_headers_do_occur(dense, tmp_path):
     assert 0x80 in starts
 
 
-# What is not a model ---------------------------------------------------------------------------------------------
+# Files that are no model ---------------------------------------------------------------------------------------------
 
 
-def test_a_missing_model_is_answered_with_what_there_is(tmp_path):
+def test_the_message_on_a_missing_model_lists_the_packaged_ones(tmp_path):
     with pytest.raises(ValueError, match=r"there is no model .*nothing.safetensors.*give a file") as caught:
         load(tmp_path / "nothing.safetensors")
     for name in packaged_models():
@@ -156,19 +156,19 @@ def test_packaged_models_are_found_by_name(monkeypatch, file):
     assert find(file) == file
 
 
-def test_a_folder_is_told_to_be_one(tmp_path):
+def test_a_folder_is_reported_as_such(tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         load(tmp_path)
 
 
-def test_an_empty_file_is_told_to_be_one(tmp_path):
+def test_an_empty_file_is_reported_as_such(tmp_path):
     (tmp_path / "m.safetensors").touch()
     with pytest.raises(ValueError, match="is empty"):
         load(tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize("share", [0.00001, 0.0001, 0.05, 0.5, 0.999999])
-def test_a_truncated_file_is_told_to_be_one(file, share):
+def test_a_truncated_file_is_reported_as_such(file, share):
     content = file.read_bytes()
     file.write_bytes(content[: max(1, int(share * len(content)))])
     with pytest.raises(ValueError, match=f"{re.escape(str(file))} is not a model file, or is truncated"):
@@ -204,7 +204,7 @@ def test_a_newer_format_asks_for_an_update(tmp_path):
      json.dumps({"format": FORMAT, "stored_as_half": {"z": "float32"}}),
      json.dumps({"format": FORMAT, "stored_as_half": {"a": "load"}})],
 )  # fmt: skip
-def test_a_damaged_header_is_told_to_be_one(tmp_path, header):
+def test_a_damaged_header_is_reported_as_such(tmp_path, header):
     save_file({"a": torch.zeros(2)}, tmp_path / "m.safetensors", metadata={HEADER_KEY: header})
     with pytest.raises(ValueError, match="damaged pathprune header"):
         load(tmp_path / "m.safetensors")
@@ -256,7 +256,7 @@ def test_a_changed_model_has_no_scores_of_its_own(dense):
     assert changed.lineage == (*dense.lineage, {"step": "pruned"})
 
 
-def test_types_without_a_name_are_told(dense, tmp_path):
+def test_missing_type_names_are_reported(dense, tmp_path):
     save(dataclasses.replace(dense, type_names=("background", "neoplastic")), tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match="names 2 types, but its network has 4"):
         load(tmp_path / "m.safetensors")
@@ -283,7 +283,7 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(dense, file, m
     assert file.read_bytes() == before
 
 
-def test_the_disk_is_told_to_be_full(dense, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(dense, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -293,7 +293,7 @@ def test_the_disk_is_told_to_be_full(dense, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_json_cannot_hold_leaves_no_file(dense, tmp_path):
+def test_values_that_json_cannot_hold_leave_no_file(dense, tmp_path):
     with pytest.raises(TypeError):
         save(dataclasses.replace(dense, card={"when": object()}), tmp_path / "m.safetensors")
     assert not list(tmp_path.iterdir())
@@ -347,16 +347,16 @@ def test_a_pickle_that_would_execute_code_is_refused_and_nothing_runs(tmp_path, 
     assert not marker.exists()
 
 
-def test_the_payloads_do_work(tmp_path):
-    """Without the care they would have run: the test above has teeth."""
+def test_the_payloads_work(tmp_path):
+    """Make sure that the payloads of the test above would run if the pickle were loaded."""
     for number, payload in enumerate((Shell, Python)):
         marker = tmp_path / f"marker{number}"
-        pickle.loads(pickle.dumps(payload(marker)))  # noqa: S301 - our own
+        pickle.loads(pickle.dumps(payload(marker)))  # noqa: S301 - made by this test
         assert marker.exists()
 
 
 @pytest.mark.parametrize("write", [zipped, legacy])
-def test_damaged_pickles_are_refused_whatever_is_damaged(tmp_path, write):
+def test_damaged_pickles_are_refused(tmp_path, write):
     path = tmp_path / "model.tar"
     model = build("hovernet", width=0.01)
     write({"desc": dict(list(model.state_dict().items())[:8])}, path)

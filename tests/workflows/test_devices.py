@@ -1,4 +1,4 @@
-"""The same command on several devices, here two processes of one computer."""
+"""A training on two devices, here two processes on one computer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ only = ["two"]
 """,
         encoding="utf-8",
     )
-    command = command_for(config, out)
+    command = make_command(config, out)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
@@ -51,7 +51,7 @@ only = ["two"]
     assert not list(tmp_path.glob("*.part*"))
 
 
-def test_two_devices_go_on_in_the_second_phase_where_they_were_killed(annotated_folder: Path, tmp_path: Path) -> None:
+def test_two_devices_resume_in_the_second_phase_after_a_kill(annotated_folder: Path, tmp_path: Path) -> None:
     config = tmp_path / "train.toml"
     config.write_text(
         f"""
@@ -76,31 +76,31 @@ folder = "{annotated_folder}"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     first = subprocess.Popen(
-        command_for(config, stopped), env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        make_command(config, stopped), env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 150
-    while len(logged(stopped)) < 5 and time.monotonic() < deadline and first.poll() is None:
+    while len(read_log(stopped)) < 5 and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.02)
-    assert first.poll() is None, "it was to be killed, and is through already"
+    assert first.poll() is None, "it finished before it was killed"
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    before = logged(stopped)
+    before = read_log(stopped)
     assert 5 <= len(before) < 15
     for out in (stopped, whole):
-        subprocess.run(command_for(config, out), env=environment, capture_output=True, timeout=200, check=True)
-    assert logged(stopped) == logged(whole)
-    assert logged(stopped)[:3] == before[:3]
+        subprocess.run(make_command(config, out), env=environment, capture_output=True, timeout=200, check=True)
+    assert read_log(stopped) == read_log(whole)
+    assert read_log(stopped)[:3] == before[:3]
     ours, theirs = (load(path).model().state_dict() for path in (stopped, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def command_for(config: Path, out: Path) -> list[str]:
-    """Give the command that trains on two devices."""
+def make_command(config: Path, out: Path) -> list[str]:
+    """Return the command that trains on two devices."""
     return [sys.executable, "-m", "napari_pathprune.cli", "train", str(config), "-o", str(out), "--devices", "2"]
 
 
-def logged(out: Path) -> list[tuple[str, str, str]]:
-    """Give phase, step and loss of each line that a training has logged so far."""
+def read_log(out: Path) -> list[tuple[str, str, str]]:
+    """Return phase, step and loss of each line that a training has logged so far."""
     log = out.with_name(f"{out.stem}.log.csv")
     if not log.exists():
         return []

@@ -1,4 +1,4 @@
-"""What the packaged models' cards say is true, on the unseen images that are at hand."""
+"""The cards of the packaged models are true, on the unseen images that are available."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from napari_pathprune.workflows.prune.prune import compute_patch_cost
 
 UNSEEN = Path(__file__).parent / "unseen_patch"
 ONE_NUCLEUS = 0.03
-"""Processors round differently, and one of the patch's forty nuclei may come or go."""
+"""Tolerance: processors round differently, and one of the forty nuclei of the patch may appear or disappear."""
 SCORES = ("pq", "dq", "sq", "aji", "dice", "f1_detection")
 SHIPPABLE = os.environ.get("PATHPRUNE_PACKAGED_DATA", "")
-"""Where dsb2018_brightfield lies, for whom has it; benchmarks/packaged_models tells where it comes from."""
+"""Folder of dsb2018_brightfield, if available; benchmarks/packaged_models names its source."""
 CONFIGS = sorted((Path(__file__).parents[2] / "benchmarks" / "packaged_models").glob("*.toml"))
 
 
@@ -39,14 +39,14 @@ def test_the_card_is_true(name: str) -> None:
 @pytest.mark.skipif(not SHIPPABLE, reason="PATHPRUNE_PACKAGED_DATA does not name the folder of dsb2018_brightfield")
 @pytest.mark.parametrize("name", ["hovernet-s", "hovernet-s-compact"])
 def test_the_card_is_true_of_the_brightfield_images(name: str) -> None:
-    left_out = left_out_of(CONFIGS[-1])["dsb2018_brightfield"]
+    left_out = read_left_out(CONFIGS[-1])["dsb2018_brightfield"]
     (score,) = evaluate_models([name], Path(SHIPPABLE, "dsb2018_brightfield"), only=left_out)
     card, found = load(name).card["scores on dsb2018_brightfield"], score.to_dict()
     assert (found["images"], card["unseen images"]) == (22, 22)
     assert {key: found[key] for key in SCORES} == pytest.approx({key: card[key] for key in SCORES}, abs=0.003)
 
 
-def test_no_step_learnt_from_the_images_that_are_scored() -> None:
+def test_the_scored_images_are_in_no_training_set() -> None:
     assert [config.name for config in CONFIGS] == [
         "compact.toml",
         "compact_longer.toml",
@@ -54,14 +54,14 @@ def test_no_step_learnt_from_the_images_that_are_scored() -> None:
         "more.toml",
         "train.toml",
     ]
-    told = [left_out_of(config) for config in CONFIGS]
-    assert len(told[0]["dsb2018_brightfield"]) == 22
-    assert told[0]["cellseg_models_patches"] == ["patch3"]
-    assert all(one == told[0] for one in told)
+    left_out = [read_left_out(config) for config in CONFIGS]
+    assert len(left_out[0]["dsb2018_brightfield"]) == 22
+    assert left_out[0]["cellseg_models_patches"] == ["patch3"]
+    assert all(one == left_out[0] for one in left_out)
 
 
-def left_out_of(config: Path) -> dict[str, list[str]]:
-    """Give the names that a training leaves out, by folder."""
+def read_left_out(config: Path) -> dict[str, list[str]]:
+    """Return the names of the images that a training leaves out, by folder."""
     data = tomllib.loads(config.read_text(encoding="utf-8"))["data"]
     return {Path(one["folder"]).name: one.get("leave_out", []) for one in data}
 

@@ -1,4 +1,4 @@
-"""Scores: a model that sees the truth gets nearly one, one that sees nothing gets nothing."""
+"""A model that predicts the annotation scores nearly one, and one that finds nothing scores zero."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MPQ_PLUS = COLUMNS.index("mPQ+")
 
 @pytest.fixture
 def painted_folder(disc_field, tmp_path: Path) -> Path:
-    """Two pictures for the oracle, which sees all nuclei, and takes each for neoplastic; every third one is."""
+    """Return two pictures in which the oracle finds all nuclei; it calls each neoplastic, and every third one is."""
     folder = tmp_path / "painted"
     for part in ("images", "labels", "classes"):
         (folder / part).mkdir(parents=True)
@@ -46,7 +46,7 @@ def painted_folder(disc_field, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sees_all(oracle: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the checkpoint, its model is the oracle."""
+    """Make the oracle the model of every checkpoint."""
     monkeypatch.setattr(Checkpoint, "model", lambda _: oracle)
 
 
@@ -57,27 +57,27 @@ def painted(disc_field: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Annotat
 
 
 @pytest.mark.usefixtures("sees_all")
-def test_the_truth_scores_nearly_one(painted_folder: Path, model_file: Path) -> None:
+def test_a_model_that_predicts_the_annotation_scores_nearly_one(painted_folder: Path, model_file: Path) -> None:
     (score,) = evaluate_models([str(model_file)], painted_folder)
-    told = score.to_dict()
-    assert told["images"] == 2
-    assert min(told[name] for name in ("pq", "aji", "aji_plus", "dice", "f1_detection")) > 0.95
-    assert told["pq"] == pytest.approx(told["dq"] * told["sq"], abs=0.01)
-    assert told["per_image"] == {"one": pytest.approx(told["pq"]), "two": pytest.approx(told["pq"])}
+    shown = score.to_dict()
+    assert shown["images"] == 2
+    assert min(shown[name] for name in ("pq", "aji", "aji_plus", "dice", "f1_detection")) > 0.95
+    assert shown["pq"] == pytest.approx(shown["dq"] * shown["sq"], abs=0.01)
+    assert shown["per_image"] == {"one": pytest.approx(shown["pq"]), "two": pytest.approx(shown["pq"])}
     assert len(score.row()) == len(COLUMNS)
 
 
 @pytest.mark.usefixtures("sees_all")
 def test_types_are_scored_by_name(painted_folder: Path, model_file: Path) -> None:
     (score,) = evaluate_models([str(model_file)], painted_folder)
-    told = json.loads(json.dumps(score.to_dict(), allow_nan=False))
-    neoplastic, inflammatory = told["types"]["neoplastic"], told["types"]["inflammatory"]
+    shown = json.loads(json.dumps(score.to_dict(), allow_nan=False))
+    neoplastic, inflammatory = shown["types"]["neoplastic"], shown["types"]["inflammatory"]
     assert neoplastic["found"] == neoplastic["truth"] + inflammatory["truth"]
     assert inflammatory == {"pq_plus": 0.0, "f1": 0.0, "truth": inflammatory["truth"], "found": 0}
     right, wrong = neoplastic["truth"], inflammatory["truth"]
     assert neoplastic["f1"] == pytest.approx(2 * right / (2 * right + 2 * wrong), abs=0.02)
-    assert told["mpq_plus"] == pytest.approx(neoplastic["pq_plus"] / 2)
-    assert score.row()[MPQ_PLUS] == f"{told['mpq_plus']:.3f}"
+    assert shown["mpq_plus"] == pytest.approx(neoplastic["pq_plus"] / 2)
+    assert score.row()[MPQ_PLUS] == f"{shown['mpq_plus']:.3f}"
 
 
 @pytest.mark.usefixtures("sees_all")
@@ -87,28 +87,28 @@ def test_a_model_of_other_types_is_scored_without_them(
     path = tmp_path / "other.safetensors"
     save(replace(checkpoint, type_names=("background", "stroma", "fat")), path)
     (score,) = evaluate_models([str(path)], painted_folder)
-    told = score.to_dict()
-    assert told["pq"] > 0.95
-    assert (told["mpq"], told["mpq_plus"], told["types"]) == (None, None, {})
+    shown = score.to_dict()
+    assert shown["pq"] > 0.95
+    assert (shown["mpq"], shown["mpq_plus"], shown["types"]) == (None, None, {})
     assert score.row()[MPQ_PLUS] == UNKNOWN
 
 
 @pytest.mark.usefixtures("sees_all")
-def test_types_that_the_data_cannot_name_count_in_no_score(
+def test_types_without_a_name_in_the_data_count_in_no_score(
     painted_folder: Path, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     path = tmp_path / "other.safetensors"
     save(replace(checkpoint, type_names=("background", "fat", "inflammatory")), path)  # finds fat alone
     (score,) = evaluate_models([str(path)], painted_folder)
-    told = score.to_dict()["types"]
-    assert told["fat"]["found"] > 0
-    assert (told["fat"]["pq_plus"], told["fat"]["f1"]) == (None, None)
-    assert told["inflammatory"]["pq_plus"] == score.to_dict()["mpq_plus"] == 0.0
-    assert told["inflammatory"]["truth"] > 0
+    shown = score.to_dict()["types"]
+    assert shown["fat"]["found"] > 0
+    assert (shown["fat"]["pq_plus"], shown["fat"]["f1"]) == (None, None)
+    assert shown["inflammatory"]["pq_plus"] == score.to_dict()["mpq_plus"] == 0.0
+    assert shown["inflammatory"]["truth"] > 0
 
 
 @pytest.mark.parametrize("memory_px", [300, 5000])
-def test_tiles_do_not_depend_on_the_memory_there_is(
+def test_tiles_do_not_depend_on_the_free_memory(
     oracle: nn.Module, checkpoint: Checkpoint, memory_px: int, disc_field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predict, "choose_tile_px", lambda *_: memory_px)
@@ -130,7 +130,7 @@ def test_models_of_different_pixel_sizes_are_not_scored_with_one_zoom(
         evaluate_models([str(model_file), str(path)], painted_folder)
 
 
-def test_a_random_model_scores_low_and_only_the_named_images_count(painted_folder: Path, model_file: Path) -> None:
+def test_a_random_model_scores_low_on_the_selected_images(painted_folder: Path, model_file: Path) -> None:
     (score,) = evaluate_models([str(model_file)], painted_folder, only=("two",))
     assert score.images == 1
     assert score.pq < 0.5
@@ -142,7 +142,7 @@ def test_a_folder_without_images_is_named(model_file: Path, tmp_path: Path) -> N
         evaluate_models([str(model_file)], tmp_path)
 
 
-def test_every_nucleus_that_is_found_has_a_type(painted: AnnotatedImage, oracle: nn.Module) -> None:
+def test_every_predicted_nucleus_has_a_type(painted: AnnotatedImage, oracle: nn.Module) -> None:
     labels, types = predict_typed_instances(painted, oracle, mpp=0.25)
     assert len(np.unique(labels)) == len(np.unique(painted.instances))
     assert types[0] == 0
@@ -150,20 +150,20 @@ def test_every_nucleus_that_is_found_has_a_type(painted: AnnotatedImage, oracle:
     np.testing.assert_array_equal(labels, predict_instances(painted, oracle, mpp=0.25))
 
 
-def test_images_are_scored_by_tissue_and_told_apart_by_name(
+def test_images_are_scored_by_tissue_and_numbered_if_names_repeat(
     painted: AnnotatedImage, oracle: nn.Module, checkpoint: Checkpoint
 ) -> None:
     three = replace(checkpoint, type_names=("background", "round", "long"))
     missed = np.zeros_like(painted.image)  # black: the oracle finds nothing
     colon = [replace(painted, tissue="colon")] * 2
     score = score_model(oracle, three, [*colon, replace(painted, image=missed, tissue="breast")])
-    told = score.to_dict()
-    assert list(told["per_image"]) == ["painted", "painted (2)", "painted (3)"]
-    assert told["per_image"]["painted (3)"] == 0.0
-    assert told["bpq"] == pytest.approx(told["per_image"]["painted"] / 2)
-    assert told["pq"] == pytest.approx(told["per_image"]["painted"] * 2 / 3)
-    assert list(told["types"]) == ["round", "long"]
-    assert told["types"]["long"] == {"pq_plus": None, "f1": None, "truth": 0, "found": 0}
+    shown = score.to_dict()
+    assert list(shown["per_image"]) == ["painted", "painted (2)", "painted (3)"]
+    assert shown["per_image"]["painted (3)"] == 0.0
+    assert shown["bpq"] == pytest.approx(shown["per_image"]["painted"] / 2)
+    assert shown["pq"] == pytest.approx(shown["per_image"]["painted"] * 2 / 3)
+    assert list(shown["types"]) == ["round", "long"]
+    assert shown["types"]["long"] == {"pq_plus": None, "f1": None, "truth": 0, "found": 0}
 
 
 def test_no_images_are_refused(oracle: nn.Module, checkpoint: Checkpoint) -> None:
@@ -172,7 +172,7 @@ def test_no_images_are_refused(oracle: nn.Module, checkpoint: Checkpoint) -> Non
 
 
 @pytest.mark.usefixtures("sees_all")
-def test_every_image_is_told_as_it_is_scored(painted_folder: Path, model_file: Path) -> None:
+def test_every_image_has_an_event(painted_folder: Path, model_file: Path) -> None:
     first, second, last = evaluate([str(model_file)], painted_folder)
     assert isinstance(last, ModelScored)
     assert isinstance(first, ImageScored)
