@@ -210,28 +210,10 @@ def test_a_damaged_header_is_reported_as_such(tmp_path, header):
         load(tmp_path / "m.safetensors")
 
 
-def test_keys_that_are_missing_or_unknown_are_named(dense):
-    weights = dict(dense.weights)
-    weights["decoder.xy.weight"] = weights.pop("conv_bot.weight")
-    with pytest.raises(
-        ValueError, match=r"1 keys are missing \(conv_bot.weight\), 1 are unknown \(decoder.xy.weight\)"
-    ):
-        dataclasses.replace(dense, weights=weights).model()
-
-
-def test_many_keys_are_counted_and_some_named(dense):
+def test_weights_of_another_architecture_are_refused(dense):
     untyped = dataclasses.replace(dense, config={**CONFIG, "num_types": None})
-    unknown = sum(name.startswith("decoder.tp") for name in dense.weights)
-    with pytest.raises(ValueError, match=rf"0 keys are missing, {unknown} are unknown \(decoder.tp.*, \.\.\.\)"):
+    with pytest.raises(ValueError, match=r"not those of a hovernet with .*: 0 keys are missing, \d+ are unknown"):
         untyped.model()
-
-
-@pytest.mark.parametrize("shape", [(64, 128, 3, 3), (64, 128), (400, 128, 1, 1), (64, 0, 1, 1)])
-def test_a_weight_of_another_shape_is_named_with_both(dense, shape):
-    weights = dict(dense.weights) | {"conv_bot.weight": torch.zeros(shape)}
-    expected = rf"1 have another shape \(conv_bot.weight\).*{re.escape(str(shape))}, not \(64, 128, 1, 1\)"
-    with pytest.raises(ValueError, match=expected):
-        dataclasses.replace(dense, weights=weights).model()
 
 
 @pytest.mark.parametrize("change", [{"architecture": "unet-of-mine"}, {"config": {"depth": 3}}])

@@ -29,7 +29,7 @@ from napari_pathprune.models.hovernet.hovernet_foreign import (
     default_type_names,
     infer_hovernet_config,
 )
-from napari_pathprune.pruning import reshape
+from napari_pathprune.workflows.load_weights import load_weights
 
 FORMAT: Final = "pathprune-1"
 HEADER_KEY: Final = "pathprune"
@@ -76,24 +76,7 @@ class Checkpoint:
             If the weights do not fit the architecture; the message names the keys.
         """
         dense = build(self.architecture, **self.config)
-        expected, given = set(dense.state_dict()), set(self.weights)
-        if expected != given:
-            missing, extra = sorted(expected - given), sorted(given - expected)
-            raise ValueError(
-                f"the weights are not those of a {self.architecture} with {dict(self.config)}: "
-                f"{len(missing)} keys are missing{_list_some(missing)}, {len(extra)} are unknown{_list_some(extra)}"
-            )
-        shapes = {name: tuple(tensor.shape) for name, tensor in self.weights.items()}
-        widest = _get_shapes(dense)
-        misfits = sorted(name for name, shape in shapes.items() if not _is_narrower(shape, widest[name]))
-        if misfits:
-            raise ValueError(
-                f"the weights are not those of a {self.architecture} with {dict(self.config)}: {len(misfits)} have "
-                f"another shape{_list_some(misfits)}; {misfits[0]} is {shapes[misfits[0]]}, not {widest[misfits[0]]}"
-            )
-        model = dense if shapes == widest else reshape(dense, shapes)
-        model.load_state_dict(dict(self.weights))
-        return model.eval()
+        return load_weights(dense, self.weights, f"{self.architecture} with {dict(self.config)}")
 
     @property
     def params(self) -> int:
@@ -126,23 +109,6 @@ class Checkpoint:
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
-
-
-def _get_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def _is_narrower(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
-    """Return whether a shape is the dense one with fewer channels: the kernel is the same, and nothing is larger."""
-    return (
-        len(shape) == len(dense)
-        and shape[2:] == dense[2:]
-        and all(0 < size <= limit for size, limit in zip(shape, dense, strict=True))
-    )
-
-
-def _list_some(keys: list[str]) -> str:
-    return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})" if keys else ""
 
 
 def find(model: str | Path) -> Path:

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from napari_pathprune.instances.image_scores import ImageScores, score_image
 
 from napari_pathprune.base.score_names import UNKNOWN
+from napari_pathprune.instances.image_scores import ImageScores, score_image
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.workflows.evaluate.score import COLUMNS, ImageScored, ModelScored, Score
 

@@ -1,0 +1,71 @@
+"""Weights of a dense or compact model, loaded into the architecture that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from napari_pathprune.pruning import reshape
+
+
+def load_weights(dense: nn.Module, weights: Mapping[str, Tensor], name: str) -> nn.Module:
+    """Return a model with the given weights, whose shapes determine its widths.
+
+    Parameters
+    ----------
+    dense
+        The dense model. It is changed in place, and returned if the weights have its shapes.
+    weights
+        State dict of this model, or of a compact one made from it.
+    name
+        Name of the architecture and its settings, for messages.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit; the message names the keys.
+
+    Examples
+    --------
+    >>> compact = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Conv2d(2, 1, 1)).state_dict()
+    >>> load_weights(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 1, 1)), compact, "net")[0].out_channels
+    2
+    """
+    expected, given = set(dense.state_dict()), set(weights)
+    if expected != given:
+        missing, extra = sorted(expected - given), sorted(given - expected)
+        raise ValueError(
+            f"the weights are not those of a {name}: "
+            f"{len(missing)} keys are missing{_list_some(missing)}, {len(extra)} are unknown{_list_some(extra)}"
+        )
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
+    widest = {key: tuple(tensor.shape) for key, tensor in dense.state_dict().items()}
+    misfits = sorted(key for key, shape in shapes.items() if not _is_narrower(shape, widest[key]))
+    if misfits:
+        first = misfits[0]
+        raise ValueError(
+            f"the weights are not those of a {name}: {len(misfits)} have another shape{_list_some(misfits)}; "
+            f"{first} is {shapes[first]}, not {widest[first]}"
+        )
+    model = dense if shapes == widest else reshape(dense, shapes)
+    model.load_state_dict(dict(weights))
+    return model.eval()
+
+
+def _is_narrower(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:
+    """Return whether a shape is the dense one with fewer channels: the kernel is the same, and nothing is larger."""
+    return (
+        len(shape) == len(dense)
+        and shape[2:] == dense[2:]
+        and all(0 < size <= limit for size, limit in zip(shape, dense, strict=True))
+    )
+
+
+def _list_some(keys: list[str]) -> str:
+    return f" ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})" if keys else ""
