@@ -27,13 +27,14 @@ def main() -> None:
     viewer.window.resize(1400, 880)
     _, dock = viewer.window.add_plugin_dock_widget("napari-pathprune", "Segment nuclei")
     [slide] = viewer.open_sample("napari-pathprune", "cmu_region")
-    wait_for(lambda: dock.run.isEnabled() and time.monotonic() > start + 3)
+    wait_for(dock.run.isEnabled)
+    settle()  # the canvas has its final size only when the window is laid out
     viewer.scene.camera.center = (0.0, *slide.data_to_world(CENTRE_PX))
     viewer.scene.camera.zoom = min(viewer.canvas.size) / (VIEW_PX * slide.scale[0])
+    settle()
     dock.run.click()
     wait_for(lambda: not dock.is_running)
-    end = time.monotonic()
-    wait_for(lambda: time.monotonic() > end + 3)
+    settle()
     viewer.screenshot(sys.argv[1], canvas_only=False, flash=False)
     viewer.close()
 
@@ -45,6 +46,11 @@ def wait_for(is_met: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-start = time.monotonic()
+def settle(seconds: float = 3.0) -> None:
+    """Process the events of the window for a while, until it is drawn."""
+    end = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() > end)
+
+
 if __name__ == "__main__":
     main()

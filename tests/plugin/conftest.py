@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-")) / "settings.yaml")  # not the user's own
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-")) / "settings.yaml")  # not the user's settings
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 ROOT = Path(__file__).parents[2]
 

@@ -1,1 +1,1 @@
-"""The napari window: readers, docks and background jobs."""
+"""The napari plugin: layers, background jobs, widgets and docks."""

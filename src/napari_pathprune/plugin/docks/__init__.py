@@ -1,1 +1,1 @@
-"""The dock widgets, one file each."""
+"""Dock widgets, one file each."""

@@ -1,1 +1,1 @@
-"""Workflows that run beside the window."""
+"""Workflows in a background thread."""

@@ -1,1 +1,1 @@
-"""Slides and nuclei as napari layers, and back."""
+"""Slides and nuclei as napari layers, and layers as slides."""

@@ -1,1 +1,1 @@
-"""Parts that docks are made of."""
+"""Building blocks of docks."""
