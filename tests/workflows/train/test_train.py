@@ -303,7 +303,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_weights(
 
     monkeypatch.setattr("napari_pathprune.workflows.train.config_losses.hovernet_losses", breaks)
     out = tmp_path / "model.safetensors"
-    with pytest.raises(ValueError, match=r"not finite at step 2: .*last good weights are in .*model\.last-good"):
+    with pytest.raises(ValueError, match=r"not finite at step 2; .*last good weights are in .*model\.last-good"):
         list(train(read_config(config_file), out))
     good = load(tmp_path / "model.last-good.safetensors")
     assert all(tensor.isfinite().all() for tensor in good.weights.values())
