@@ -5,11 +5,10 @@ from __future__ import annotations
 import errno
 
 import click
-import numpy as np
 import pytest
 import torch
 
-from napari_pathprune.base.error_line import error_line, is_mistake
+from napari_pathprune.base.error_line import error_line, first_line, is_mistake
 
 NO_MEMORY = "not enough memory: take a smaller region or a more compact model"
 
@@ -22,7 +21,7 @@ NO_MEMORY = "not enough memory: take a smaller region or a more compact model"
         (MemoryError(), NO_MEMORY),
         (MemoryError("not enough memory: take smaller patches"), "not enough memory: take smaller patches"),
         (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB."), NO_MEMORY),
-        (np._core._exceptions._ArrayMemoryError((9, 9), np.dtype(float)), NO_MEMORY),
+        (MemoryError("Unable to allocate 8. GiB for an array with shape (9, 9)"), NO_MEMORY),
         (OSError("disk full while writing a"), "disk full while writing a"),
         (
             OSError(errno.ENOSPC, "No space left", "a.png"),
@@ -53,3 +52,16 @@ def test_an_error_that_a_user_can_solve_is_one_line(error: BaseException, line: 
 def test_an_unexpected_error_is_named_by_its_type(error: BaseException, line: str) -> None:
     assert error_line(error) == line
     assert not is_mistake(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("unexpected end\nTraceback"), "unexpected end"),
+        (RuntimeError("\n  indented\n"), "indented"),
+        (KeyError(), "KeyError"),
+        (ValueError("x" * 200), "x" * 120),
+    ],
+)
+def test_the_first_line_is_short_enough_to_quote(error: BaseException, line: str) -> None:
+    assert first_line(error) == line

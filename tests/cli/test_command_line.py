@@ -134,6 +134,12 @@ def test_every_verb_has_help_with_an_example(run, verb: str, capsys: pytest.Capt
     assert f"Example: pathprune {verb}" in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
+def test_every_option_is_described(verb: str) -> None:
+    options = get_command(build_app(verb)).commands[verb].params  # type: ignore[attr-defined]
+    assert [option.name for option in options if len(option.help or "") < 10] == []
+
+
 def test_the_list_of_verbs_needs_no_torch() -> None:
     code = (
         "import sys\n"

@@ -93,11 +93,6 @@ def test_the_help_is_the_first_sentence_with_notes_and_defaults() -> None:
     assert shown["cap"].metavar == "NAME=R"
 
 
-def test_a_field_without_a_description_is_an_error_of_the_programmer() -> None:
-    with pytest.raises(KeyError):
-        list(FieldOptions(dataclass(type("Bare", (), {"__annotations__": {"x": int}, "x": 1}))).parameters())
-
-
 def test_a_verb_takes_what_was_given(invoke) -> None:
     assert invoke("tiny", "--rate", "0.5", "--cap", "a=1", "--cap", "b=0", "--out", "x").exit_code == 0
     assert SEEN == [{"model": "tiny", "settings": {"rate": 0.5, "caps": ("a=1", "b=0")}, "out": "x"}]

@@ -86,7 +86,8 @@ class FieldOptions:
             )
 
     def _write_help(self, name: str) -> str:
-        parts = [describe_fields(self.kind)[name].partition(". ")[0].removesuffix(".") + "."]
+        described = describe_fields(self.kind).get(name, "")  # python -OO keeps no docstrings
+        parts = [described.partition(". ")[0].removesuffix(".") + "."]
         if self.notes.get(name):
             parts.append(self.notes[name])
         default = next(one.default for one in dataclasses.fields(self.kind) if one.name == name)
