@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
-from napari_pathprune.datasets.patches.stain import look_of
+from napari_pathprune.datasets.patches.stain import measure_look
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_images, read_type_names
 from napari_pathprune.models import build
 from napari_pathprune.training.backward import Batch
@@ -30,7 +30,7 @@ from napari_pathprune.training.fit_events import StepDone
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.losses import hovernet_losses
 from napari_pathprune.training.random_patches import RandomPatches
-from napari_pathprune.training.targets import targets_of
+from napari_pathprune.training.targets import compute_targets
 
 PATCH_PX, BATCH, TYPES, WIDTH = 320, 2, 5, 0.25
 
@@ -83,7 +83,7 @@ def measure_seconds(work: Callable[[int], object], times: int) -> float:
 def list_parts(image: AnnotatedImage, output_px: int) -> dict[str, Callable[[int], object]]:
     """Return the parts of the pipeline as functions by name."""
     rng, augmentation = np.random.default_rng(0), Augmentation()
-    look = look_of(image.image)
+    look = measure_look(image.image)
     patch, instances, source = warp(image.image, image.instances, PATCH_PX, image.zoom, augmentation, rng)
     types = None if image.types is None else image.types[source]
 
@@ -93,10 +93,10 @@ def list_parts(image: AnnotatedImage, output_px: int) -> dict[str, Callable[[int
     def colour_patch(_: int) -> object:
         return colour(patch, look, augmentation, rng)
 
-    def compute_targets(_: int) -> object:
-        return targets_of(instances, types, (output_px, output_px))
+    def make_targets(_: int) -> object:
+        return compute_targets(instances, types, (output_px, output_px))
 
-    return {"geometry": cut_patch, "colours": colour_patch, "targets": compute_targets}
+    return {"geometry": cut_patch, "colours": colour_patch, "targets": make_targets}
 
 
 def measure_step(model: torch.nn.Module, patches: Sequence[Batch], steps: int) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, list_names, list_weights, pick
 from napari_pathprune.training.random_patches import RandomPatches
 
 
@@ -27,9 +27,9 @@ def test_sets_are_joined_and_picked_without_decoding(decoded):
     images = join([one, listed, two])
     some = pick(images, [5, 0, 3])
     assert (len(images), len(some)) == (6, 3)
-    assert names_of(images) == tuple("abcxde")
-    assert weights_of(some).tolist() == [2.0, 1.0, 1.0]
-    assert names_of(some[1:]) == ("a", "x")
+    assert list_names(images) == tuple("abcxde")
+    assert list_weights(some).tolist() == [2.0, 1.0, 1.0]
+    assert list_names(some[1:]) == ("a", "x")
     assert decoded == []
     assert [image.name for image in some] == ["e", "a", "x"]
     assert images[-1].name == "e"
@@ -40,7 +40,7 @@ def test_lists_stay_lists(decoded):
     images = list(make_lazy_images("ab", decoded))
     assert join([images, images[:1]]) == [*images, images[0]]
     assert pick(images, [1]) == [images[1]]
-    assert weights_of(images).tolist() == [1.0, 1.0]
+    assert list_weights(images).tolist() == [1.0, 1.0]
 
 
 def test_only_images_shown_in_patches_are_decoded(decoded):

@@ -16,7 +16,7 @@ from napari_pathprune.training.losses import (
     hovernet_losses,
     rarity_weights,
 )
-from napari_pathprune.training.targets import targets_of
+from napari_pathprune.training.targets import compute_targets
 
 
 def certain_logits(target, classes, logit=40.0):
@@ -26,7 +26,7 @@ def certain_logits(target, classes, logit=40.0):
 
 @pytest.fixture
 def truth(two_discs):
-    targets = targets_of(two_discs, torch.tensor([0, 0, 0, 1, 0, 0, 0, 2]).numpy(), two_discs.shape)
+    targets = compute_targets(two_discs, torch.tensor([0, 0, 0, 1, 0, 0, 0, 2]).numpy(), two_discs.shape)
     return {name: torch.from_numpy(getattr(targets, name)).unsqueeze(0) for name in ("nuclear", "hv", "types")}
 
 

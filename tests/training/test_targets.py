@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
-from napari_pathprune.training.targets import SMALLEST_PX, hv_maps, targets_of
+from napari_pathprune.training.targets import SMALLEST_PX, compute_targets, hv_maps
 
 
 def slow_hv_maps(instances):
@@ -77,7 +77,7 @@ def test_small_nuclei_have_no_distances_but_are_nuclear(pixels, has_distances):
     places = [(2 + i // 6, 2 + i % 6) for i in range(pixels)]
     for place in places:
         instances[place] = 4
-    targets = targets_of(instances, None, (12, 12))
+    targets = compute_targets(instances, None, (12, 12))
     assert targets.hv.any() == has_distances
     assert targets.nuclear.sum() == pixels
 
@@ -97,14 +97,14 @@ def test_ids_of_any_integer_type_give_the_same_maps(two_discs, dtype):
 
 def test_an_empty_map_has_empty_targets():
     assert not hv_maps(np.zeros((5, 6), np.int32)).any()
-    targets = targets_of(np.zeros((5, 6), np.int32), None, (3, 2))
+    targets = compute_targets(np.zeros((5, 6), np.int32), None, (3, 2))
     assert (targets.nuclear.shape, targets.hv.shape, targets.types.shape) == ((3, 2), (2, 3, 2), (3, 2))
     assert (targets.types == UNKNOWN_TYPE).all()
-    assert not targets_of(np.zeros((5, 6), np.int32), np.zeros(1, np.int64), (3, 2)).types.any()
+    assert not compute_targets(np.zeros((5, 6), np.int32), np.zeros(1, np.int64), (3, 2)).types.any()
 
 
 def test_targets_are_cropped_to_the_centre(two_discs):
-    targets = targets_of(two_discs, np.arange(8), (20, 30))
+    targets = compute_targets(two_discs, np.arange(8), (20, 30))
     centre = (slice(22, 42), slice(25, 55))
     np.testing.assert_array_equal(targets.nuclear, two_discs[centre] > 0)
     np.testing.assert_array_equal(targets.hv, hv_maps(two_discs)[(slice(None), *centre)])  # computed from whole nuclei
@@ -113,14 +113,14 @@ def test_targets_are_cropped_to_the_centre(two_discs):
 
 def test_types_belong_to_the_ids(two_discs):
     types = np.array([0, 1, 1, 2, 1, 1, 1, 5])
-    targets = targets_of(two_discs, types, two_discs.shape)
+    targets = compute_targets(two_discs, types, two_discs.shape)
     assert (targets.types[20, 22], targets.types[40, 55], targets.types[0, 0]) == (2, 5, 0)
 
 
 def test_unknown_types_are_marked(two_discs):
-    untyped = targets_of(two_discs, None, two_discs.shape)
+    untyped = compute_targets(two_discs, None, two_discs.shape)
     assert (untyped.types == UNKNOWN_TYPE).all()
-    short = targets_of(two_discs, np.array([0, 1, 1, 2]), two_discs.shape)  # without nucleus 7
+    short = compute_targets(two_discs, np.array([0, 1, 1, 2]), two_discs.shape)  # without nucleus 7
     assert (short.types[20, 22], short.types[40, 55], short.types[0, 0]) == (2, UNKNOWN_TYPE, 0)
-    longer = targets_of(two_discs, np.full(99, 3) * (np.arange(99) > 0), two_discs.shape)
+    longer = compute_targets(two_discs, np.full(99, 3) * (np.arange(99) > 0), two_discs.shape)
     np.testing.assert_array_equal(longer.types, np.where(two_discs > 0, 3, 0))

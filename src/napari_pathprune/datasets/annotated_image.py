@@ -89,7 +89,7 @@ class LazyImages(Sequence[AnnotatedImage]):
         return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]))
 
 
-def weights_of(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
+def list_weights(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
     """Return the weights of all images, (N,), without decoding lazy ones."""
     return images.weights if isinstance(images, LazyImages) else np.array([image.weight for image in images])
 
@@ -117,10 +117,10 @@ def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
         place = bisect_right(ends, index)
         return sets[place][index - ends[place]]  # a negative index, counted from the end of the set
 
-    names = tuple(name for images in sets for name in names_of(images))
-    return LazyImages(names, np.concatenate([weights_of(images) for images in sets]), build)
+    names = tuple(name for images in sets for name in list_names(images))
+    return LazyImages(names, np.concatenate([list_weights(images) for images in sets]), build)
 
 
-def names_of(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
+def list_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:
     """Return the names of all images, without decoding lazy ones."""
     return images.names if isinstance(images, LazyImages) else tuple(image.name for image in images)

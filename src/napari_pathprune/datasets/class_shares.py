@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, weights_of
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, list_weights
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 SAMPLED_IMAGES: Final = 500
@@ -40,7 +40,7 @@ def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dic
     [0.5, 0.5]
     """
     counts = {"np": np.full(2, 1e-6)} | ({"tp": np.full(num_types, 1e-6)} if num_types else {})
-    for index, weight in _sample_by_weight(weights_of(images)):
+    for index, weight in _sample_by_weight(list_weights(images)):
         image = images[index]
         share = weight / image.instances.size
         counts["np"] += share * np.bincount((image.instances > 0).ravel(), minlength=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, names_of, pick, weights_of
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, list_names, list_weights, pick
 from napari_pathprune.datasets.class_shares import class_shares
 from napari_pathprune.datasets.image_selection import BadFiles, ImageSelection
 from napari_pathprune.datasets.layouts.consep import CONSEP_CLASSES, is_consep, read_consep
@@ -31,13 +31,13 @@ __all__ = [
     "TissuePatches",
     "class_shares",
     "join",
-    "names_of",
+    "list_names",
+    "list_weights",
     "pannuke_split",
     "pick",
     "read_class_names",
     "read_images",
     "read_type_names",
-    "weights_of",
 ]
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, weights_of
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, list_weights
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
-from napari_pathprune.datasets.patches.stain import Look, look_of
-from napari_pathprune.training.targets import targets_of
+from napari_pathprune.datasets.patches.stain import Look, measure_look
+from napari_pathprune.training.targets import compute_targets
 
 
 class RandomPatches(Dataset[Mapping[str, Tensor]]):
@@ -61,7 +61,7 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         self.images = images
         self.patch_px, self.output_px, self.length, self.seed = patch_px, output_px, length, seed
         self.augmentation = augmentation or Augmentation()
-        weights = weights_of(images)
+        weights = list_weights(images)
         self._share = weights / weights.sum()
         self._looks: dict[int, Look] = {}
 
@@ -80,7 +80,7 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         )
         patch = colour(patch, self._look(other), self.augmentation, rng)
         types = None if chosen.types is None else chosen.types[source]
-        targets = targets_of(instances, types, (self.output_px, self.output_px))
+        targets = compute_targets(instances, types, (self.output_px, self.output_px))
         return {
             "image": patch,
             "nuclear": torch.from_numpy(targets.nuclear),
@@ -92,5 +92,5 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         if not self.augmentation.restain:
             return None
         if index not in self._looks:
-            self._looks[index] = look_of(self.images[index].image)
+            self._looks[index] = measure_look(self.images[index].image)
         return self._looks[index]

@@ -81,7 +81,7 @@ def hv_maps(instances: NDArray[np.integer]) -> NDArray[np.float32]:
     return maps
 
 
-def targets_of(
+def compute_targets(
     instances: NDArray[np.integer], types: NDArray[np.integer] | None, output_px: tuple[int, int]
 ) -> Targets:
     """Compute the targets of a patch, cropped to the centre that the network predicts.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
-from napari_pathprune.datasets.patches.stain import look_of
+from napari_pathprune.datasets.patches.stain import measure_look
 
 UNCHANGED = Augmentation(
     scale=(1.0, 1.0), stain=0, restain=0, hue=0, saturation=0, brightness=0, contrast=0, blur=0, blur_px=0.3, noise=0
@@ -89,7 +89,7 @@ def test_patches_differ_by_rotation_and_mirroring(two_discs):
 @pytest.mark.parametrize("other", [False, True])
 def test_zero_ranges_leave_the_colours_unchanged(tissue, other):
     patch = as_patch(tissue)
-    same = colour(patch.clone(), look_of(tissue[::-1]) if other else None, UNCHANGED, np.random.default_rng(0))
+    same = colour(patch.clone(), measure_look(tissue[::-1]) if other else None, UNCHANGED, np.random.default_rng(0))
     torch.testing.assert_close(same, patch, atol=0.1, rtol=0)
 
 
@@ -98,7 +98,7 @@ def test_zero_ranges_leave_the_colours_unchanged(tissue, other):
 def test_colours_stay_in_range(tissue, seed, grey):
     strong = Augmentation(stain=0.9, restain=1, hue=0.5, saturation=1, brightness=0.5, contrast=0.9, noise=40)
     image = tissue if grey is None else np.full_like(tissue, grey)
-    changed = colour(as_patch(image), look_of(tissue), strong, np.random.default_rng(seed))
+    changed = colour(as_patch(image), measure_look(tissue), strong, np.random.default_rng(seed))
     assert (changed.shape, changed.dtype) == ((3, *tissue.shape[:2]), torch.float32)
     assert changed.isfinite().all()
     assert 0 <= changed.min() <= changed.max() <= 255
@@ -113,7 +113,9 @@ def test_each_setting_has_an_effect(tissue, setting, least):
     moved = dataclasses.replace(UNCHANGED, **setting)
     other = np.clip(tissue.astype(int) // 2 + 90, 0, 255).astype(np.uint8)
     changes = [
-        (colour(as_patch(tissue), look_of(other), moved, np.random.default_rng(seed)) - as_patch(tissue)).abs().mean()
+        (colour(as_patch(tissue), measure_look(other), moved, np.random.default_rng(seed)) - as_patch(tissue))
+        .abs()
+        .mean()
         for seed in range(5)
     ]
     assert max(changes) > least
@@ -125,7 +127,7 @@ def test_a_patch_depends_on_its_generator_alone(tissue, two_discs):
     def patch(seed):
         rng = np.random.default_rng(seed)
         cut, _, _ = warp(paint(two_discs), two_discs, 48, 1.0, Augmentation(), rng)
-        return colour(cut, look_of(tissue), Augmentation(restain=1.0, blur=1.0), rng)
+        return colour(cut, measure_look(tissue), Augmentation(restain=1.0, blur=1.0), rng)
 
     first = patch(3)
     torch.manual_seed(5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pathprune.datasets.patches.stain import jitter_stains, look_of, restain
+from napari_pathprune.datasets.patches.stain import jitter_stains, measure_look, restain
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +21,11 @@ def as_patch(image):
 
 def test_restaining_transfers_the_look_with_a_strength(tissue):
     other = (tissue * 0.6 + 40).astype(np.uint8)
-    patch, look = as_patch(tissue), look_of(other)
+    patch, look = as_patch(tissue), measure_look(other)
     torch.testing.assert_close(restain(patch, look, 0.0), patch, atol=1.0, rtol=0)
     restained = restain(patch, look, 1.0).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(look_of(restained).mean, look.mean, atol=0.5)
-    np.testing.assert_allclose(look_of(restained).spread, look.spread, rtol=0.05)
+    np.testing.assert_allclose(measure_look(restained).mean, look.mean, atol=0.5)
+    np.testing.assert_allclose(measure_look(restained).spread, look.spread, rtol=0.05)
     halfway = restain(patch, look, 0.5).mean((1, 2)).numpy()
     assert (np.abs(halfway - (tissue.mean((0, 1)) + other.mean((0, 1))) / 2) < 8).all()
 
@@ -33,11 +33,11 @@ def test_restaining_transfers_the_look_with_a_strength(tissue):
 def test_a_uniform_image_can_be_restained(tissue):
     white = np.full((8, 8, 3), 255, np.uint8)
     for image, other in ((white, tissue), (tissue, white)):
-        assert restain(as_patch(image), look_of(other), 1.0).isfinite().all()
+        assert restain(as_patch(image), measure_look(other), 1.0).isfinite().all()
 
 
 def test_the_look_does_not_depend_on_the_size(tissue):
-    small, large = look_of(tissue), look_of(tissue.repeat(20, axis=0).repeat(20, axis=1))
+    small, large = measure_look(tissue), measure_look(tissue.repeat(20, axis=0).repeat(20, axis=1))
     np.testing.assert_allclose(large.mean, small.mean, atol=1.0)
     np.testing.assert_allclose(large.spread, small.spread, rtol=0.1)
 

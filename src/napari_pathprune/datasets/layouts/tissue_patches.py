@@ -17,7 +17,7 @@ from napari_pathprune.datasets.image_selection import BadFiles, ImageSelection
 from napari_pathprune.datasets.layouts.label_folder import read_rgb
 from napari_pathprune.datasets.patches.augment import Augmentation, colour
 from napari_pathprune.datasets.patches.geometry import View, cut, random_view
-from napari_pathprune.datasets.patches.stain import Look, look_of
+from napari_pathprune.datasets.patches.stain import Look, measure_look
 
 
 class TissueImages(Dataset[Mapping[str, Tensor]]):
@@ -138,7 +138,7 @@ class TissuePatches(Dataset[Mapping[str, Tensor]]):
         if not self.augmentation.restain:
             return None
         if index not in self._looks:
-            self._looks[index] = look_of(self.images.read(index)[0])
+            self._looks[index] = measure_look(self.images.read(index)[0])
         return self._looks[index]
 
 

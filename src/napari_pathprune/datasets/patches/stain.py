@@ -26,7 +26,7 @@ class Look:
     spread: NDArray[np.float32]
 
 
-def look_of(image: NDArray[np.uint8]) -> Look:
+def measure_look(image: NDArray[np.uint8]) -> Look:
     """Measure the look of an image on an even sample of its pixels.
 
     Parameters
@@ -36,11 +36,11 @@ def look_of(image: NDArray[np.uint8]) -> Look:
 
     Examples
     --------
-    >>> look_of(np.full((9, 9, 3), 255, np.uint8)).mean.round().tolist()  # white
+    >>> measure_look(np.full((9, 9, 3), 255, np.uint8)).mean.round().tolist()  # white
     [100.0, 0.0, 0.0]
     """
     step = max(1, int(sqrt(image.shape[0] * image.shape[1] / _LOOK_PX)))
-    return _measure_look(_to_lab(image[::step, ::step].astype(np.float32)))
+    return _measure_lab(_to_lab(image[::step, ::step].astype(np.float32)))
 
 
 def restain(image: Tensor, look: Look, strength: float) -> Tensor:
@@ -61,7 +61,7 @@ def restain(image: Tensor, look: Look, strength: float) -> Tensor:
         (3, H, W) float32, from 0 to 255.
     """
     lab = _to_lab(np.ascontiguousarray(image.permute(1, 2, 0).numpy()))
-    own = _measure_look(lab)
+    own = _measure_lab(lab)
     mean = own.mean + strength * (look.mean - own.mean)
     gain = (own.spread + strength * (look.spread - own.spread)) / own.spread
     rgb = cv2.cvtColor(lab * gain + (mean - own.mean * gain), cv2.COLOR_LAB2RGB)  # torchvision has no Lab
@@ -98,6 +98,6 @@ def _to_lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     return lab
 
 
-def _measure_look(lab: NDArray[np.float32]) -> Look:
+def _measure_lab(lab: NDArray[np.float32]) -> Look:
     mean, spread = cv2.meanStdDev(lab)
     return Look(mean.ravel().astype(np.float32), spread.ravel().astype(np.float32) + np.float32(1e-3))

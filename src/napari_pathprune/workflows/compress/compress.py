@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.out_of_memory import advise_on_memory
-from napari_pathprune.datasets.annotated_image import names_of
+from napari_pathprune.datasets.annotated_image import list_names
 from napari_pathprune.pruning import PrunePlan
 from napari_pathprune.workflows.checkpoint import load, save
 from napari_pathprune.workflows.compress.compress_events import CompressDone, CompressEvent, StageDone
@@ -127,8 +127,8 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
         examples=(
             make_examples(validation, dense, load(compression.out), compression.config.device) if kept.number else ()
         ),
-        train_images=names_of(compression.training),
-        validation_images=names_of(validation),
+        train_images=list_names(compression.training),
+        validation_images=list_names(validation),
     )
 
 

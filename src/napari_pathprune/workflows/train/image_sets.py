@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_pathprune.datasets.annotated_image import join, names_of, pick, weights_of
+from napari_pathprune.datasets.annotated_image import join, list_names, list_weights, pick
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number_types
 from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
@@ -72,8 +72,8 @@ def collect_facts(
         facts["losses"]["teacher"] = identify(teacher)
     return {
         **facts,
-        "data": [names_of(training), weights_of(training).tolist(), [data.zoom for data in config.data]],
-        "validation": [names_of(validation), [data.zoom for data in config.validation]],
+        "data": [list_names(training), list_weights(training).tolist(), [data.zoom for data in config.data]],
+        "validation": [list_names(validation), [data.zoom for data in config.validation]],
     }
 
 
@@ -120,7 +120,7 @@ def _warn_of_shared_images(
 def _locate(base: Path, tables: Sequence[DataSettings], sets: Sequence[Sequence[AnnotatedImage]]) -> set[Path]:
     """Return folder and name of each image, since images in different folders can have the same name."""
     pairs = zip(tables, sets, strict=True)
-    return {(base / data.folder).resolve() / name for data, images in pairs for name in names_of(images)}
+    return {(base / data.folder).resolve() / name for data, images in pairs for name in list_names(images)}
 
 
 def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:

@@ -13,7 +13,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
-from napari_pathprune.datasets.annotated_image import names_of
+from napari_pathprune.datasets.annotated_image import list_names
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
@@ -82,7 +82,7 @@ def _train(config: TrainConfig, out: Path, start: Checkpoint | None) -> Iterator
     check_fit(model, *config.fit)  # finds a mistake in the last phase before the first one starts
     validate = _make_validate(config, before, validation)
     losses = make_losses(config, before, images)
-    log = FitLog(out, names_of(images), names_of(validation))
+    log = FitLog(out, list_names(images), list_names(validation))
     facts = collect_facts(config, images, validation, load_teacher(config))
     about = {"start": identify(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
