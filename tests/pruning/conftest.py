@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pruning_nets import shaken
+from pruning_nets import randomize
 from torch import Tensor, nn
 
 from napari_pathprune.models import build
@@ -22,7 +22,7 @@ def patch() -> Tensor:
 @pytest.fixture(scope="session")
 def narrow_hovernet() -> nn.Module:
     torch.manual_seed(0)
-    return shaken(build("hovernet", mode="fast", num_types=3, width=0.25))
+    return randomize(build("hovernet", mode="fast", num_types=3, width=0.25))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Small networks, one for each way in which channels can be tied, and the helpers of the law."""
+"""Small networks, one for each way in which channels can be tied, and helpers for tests of the law."""
 
 import random
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from napari_pathprune.pruning import ChannelGraph, PrunePlan
 
 
-def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give norms, biases and whatever starts constant random values, so that nothing is silent by accident."""
+def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Set norms, biases and constant parameters to random values, so that no channel is silent by accident."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(tensor: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def random_plan(graph: ChannelGraph, seed: int) -> PrunePlan:
         keep[group.name] = tuple(
             split * part + index for split in range(group.splits) for index in sorted(draw.sample(range(part), count))
         )
-    return PrunePlan(keep, graph.fingerprint(), "drawn", 0.5)
+    return PrunePlan(keep, graph.fingerprint(), "random", 0.5)
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 3, **options: int) -> nn.Sequential:
@@ -65,7 +65,7 @@ class Concat(nn.Module):
 
 
 class SharedTwice(nn.Module):
-    """One module used twice: its output has to be its input's channels."""
+    """One module used twice: its output channels are tied to its input channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Depthwise(nn.Module):
 
 
 class Shuffle(nn.Module):
-    """A channel shuffle, then halves of which one is worked on."""
+    """A channel shuffle, then two halves, of which one is convolved."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class Flattened(nn.Module):
 
 
 class Attention(nn.Module):
-    """Heads of which the dimensions can be cut: sizes follow, the scale is a constant, values are apart."""
+    """Heads whose dimensions can be cut: sizes follow, the scale is a constant, values have their own layer."""
 
     def __init__(self, *, hard_coded: bool = False, fused: bool = False) -> None:
         super().__init__()
@@ -211,6 +211,18 @@ class Tied(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.again(F.relu(self.middle(F.relu(self.first(x.mean(dim=(2, 3)).repeat(1, 3)[:, :7]))))))
         return F.linear(x, self.last.weight * 2.0, self.last.bias)
+
+
+class Between(nn.Module):
+    """An operation between two convolutions, the second of which reads ``reads`` channels."""
+
+    def __init__(self, operation: Callable[[Tensor], Tensor], reads: int = 8) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(reads, 2, 1)
+        self.operation = operation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.operation(self.first(x)))
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {

@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 import torch
-from pruning_nets import random_plan, shaken
+from pruning_nets import random_plan, randomize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -82,7 +82,7 @@ def assert_attributes_are_true(model: nn.Module) -> None:
 def test_the_law_and_what_comes_after(name: str):
     case: Case = CASES[name]
     model, x = built(case)
-    model = shaken(model)
+    model = randomize(model)
     before = copy.deepcopy(model.state_dict())
     graph = trace(model, x)
     assert share_of(graph) >= case.share
@@ -129,7 +129,7 @@ def trained_one_step(model: nn.Module, x: Tensor) -> None:
 @pytest.mark.parametrize("name", [p for p in ALL if p.values[0] in EXPORTED])
 def test_a_compact_model_exports(name: str):
     model, x = built(CASES[name])
-    model = shaken(model)
+    model = randomize(model)
     graph = trace(model, x)
     small = compact(model, graph, random_plan(graph, 3), verify=False)
     wanted = outputs(small, x)
@@ -146,7 +146,7 @@ def test_a_compact_model_runs_as_onnx(name: str, tmp_path):
     pytest.importorskip("onnxscript", reason="run `tox -e zoo`")
     runtime = pytest.importorskip("onnxruntime", reason="run `tox -e zoo`")
     model, x = built(CASES[name])
-    model = shaken(model)
+    model = randomize(model)
     graph = trace(model, x)
     small = compact(model, graph, random_plan(graph, 3), verify=False)
     path = tmp_path / "small.onnx"
@@ -160,7 +160,7 @@ def test_a_compact_model_runs_as_onnx(name: str, tmp_path):
 def test_cutting_in_two_steps_is_cutting_once():
     """Queries are made up for at each step, and the factors multiply."""
     model, x = built(CASES["cellvit"])
-    model = shaken(model)
+    model = randomize(model)
     graph = trace(model, x)
     first = random_plan(graph, 1)
     middle = compact(model, graph, first)

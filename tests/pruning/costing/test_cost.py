@@ -1,4 +1,4 @@
-"""Costs against numbers worked out by hand or published."""
+"""Costs, compared with numbers computed by hand or published."""
 
 import pytest
 import torch
@@ -32,40 +32,43 @@ def test_single_layers(layer, shape, macs):
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_the_function_of_the_widths_agrees_with_the_count(name):
+def test_costs_from_widths_equal_counted_costs(name):
     model, x = NETS[name](), torch.zeros(2, 3, 16, 16)
     assert cost_after(trace(model, x)) == cost_of(model, x)
 
 
-def test_an_example_that_does_not_fit_is_refused():
+def test_an_example_of_the_wrong_shape_is_refused():
     with pytest.raises(ValueError, match="give an input that it takes"):
         cost_of(nn.Linear(4, 2), torch.zeros(1, 5))
 
 
-def test_latency_is_a_median_of_runs_that_count():
-    class Slow(nn.Module):
+def test_latency_is_the_median_of_the_runs_after_the_warmup(monkeypatch):
+    class Counted(nn.Module):
         runs = 0
 
         def forward(self, x):
-            Slow.runs += 1
+            Counted.runs += 1
             return x
 
-    model = Slow().train()
-    assert 0 < latency_of(model, torch.zeros(1), repeats=3, warmup=2) < 1
-    assert Slow.runs == 5
+    durations = [90.0, 90.0, 1.0, 5.0, 3.0]
+    clock = iter([tick for duration in durations for tick in (0.0, duration)])
+    monkeypatch.setattr("napari_pathprune.pruning.costing.cost.time.perf_counter", lambda: next(clock))
+    model = Counted().train()
+    assert latency_of(model, torch.zeros(1), repeats=3, warmup=2) == 3.0
+    assert Counted.runs == 5
     assert model.training
     with pytest.raises(ValueError, match="at least 1 repeat"):
         latency_of(model, torch.zeros(1), repeats=0)
 
 
-def test_models_that_are_compared_take_turns():
+def test_compared_models_take_turns():
     turns = []
 
-    class Told(nn.Identity):
+    class Turn(nn.Identity):
         def forward(self, x):
             turns.append(self)
             return x
 
-    models = [Told(), Told()]
+    models = [Turn(), Turn()]
     assert len(seconds_of(models, ((torch.zeros(1),), {}), repeats=2, warmup=1)) == 2
     assert turns == models * 3

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from pruning_nets import random_plan, shaken
+from pruning_nets import random_plan, randomize
 from torch import Tensor, nn
 
 from napari_pathprune.pruning import compact, mask, trace
@@ -16,7 +16,7 @@ IMAGE = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 def net() -> nn.Sequential:
     torch.manual_seed(0)
-    return shaken(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1)))
+    return randomize(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1)))
 
 
 @dataclass
