@@ -1,4 +1,4 @@
-"""Curves are drawn where their numbers are, phase after phase, whatever is missing."""
+"""Curves are drawn at their values, phase after phase, with gaps where values are missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_pathprune.workflows.train.curves import draw_curves
 STEPS = "phase,step,learning_rate,seconds,total,np_ce,hv_mse"
 SCORES = "phase,step,pq,aji,best"
 BLUE = (0x1F, 0x77, 0xB4)
-"""Of the first term and of the first score."""
+"""Colour of the first loss term and of the first score."""
 
 
 def table(path: Path, head: str, rows: list[str]) -> Path:
@@ -45,7 +45,7 @@ def where(picture: NDArray[np.int64], colour: tuple[int, int, int]) -> NDArray[n
     return np.abs(picture - np.array(colour)).sum(axis=2) < 12
 
 
-def test_a_loss_that_falls_falls(tmp_path: Path) -> None:
+def test_a_decreasing_loss_is_drawn_downwards(tmp_path: Path) -> None:
     picture = drawn(tmp_path, steps(tmp_path, [3000]))
     y, x = np.nonzero(where(picture, BLUE)[:, :1160])  # left of the legend
     assert x.max() - x.min() > 800
@@ -82,7 +82,7 @@ def test_phases_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert np.array_equal(best, [30, 50])
 
 
-def test_missing_numbers_leave_gaps(tmp_path: Path) -> None:
+def test_missing_values_leave_gaps(tmp_path: Path) -> None:
     rows = [f"1,{i},1e-3,0.5,{'nan' if i == 5 else 2.0},{'' if 300 < i < 700 else 1.0},inf" for i in range(1, 1001)]
     picture = drawn(tmp_path, table(tmp_path / "steps.csv", STEPS, rows))
     columns = np.flatnonzero(where(picture, BLUE)[:, :1160].any(axis=0))
@@ -90,24 +90,24 @@ def test_missing_numbers_leave_gaps(tmp_path: Path) -> None:
     assert 0.3 < gap / (columns.max() - columns.min()) < 0.45
 
 
-def test_smoothing_takes_what_is_there() -> None:
+def test_smoothing_ignores_missing_values() -> None:
     values = np.full(500, 2.0)
     values[100:200] = np.nan
-    smooth = curves._smoothed(values)
+    smooth = curves._smooth(values)
     assert np.isnan(smooth[110:190]).all()
     assert np.allclose(smooth[np.isfinite(smooth)], 2.0)
     assert np.isfinite(smooth[np.isfinite(values)]).all()
     noise = np.random.default_rng(3).normal(size=5000)
-    assert curves._smoothed(noise).std() < 0.2 * noise.std()
+    assert curves._smooth(noise).std() < 0.2 * noise.std()
 
 
-def test_nothing_but_missing_numbers(tmp_path: Path) -> None:
+def test_a_table_without_any_value_is_drawn(tmp_path: Path) -> None:
     validation = table(tmp_path / "v.csv", SCORES, ["1,1,nan,,0"])
     picture = drawn(tmp_path, table(tmp_path / "steps.csv", STEPS, ["1,1,,,,nan,"]), validation)
     assert (picture.min(axis=2) < 128).sum() > 500  # the axes
 
 
-def test_a_loss_may_be_zero_or_below(tmp_path: Path) -> None:
+def test_a_loss_may_be_zero_or_negative(tmp_path: Path) -> None:
     rows = [f"1,{i},1e-3,0.5,{1 - i / 50},{-i / 50},0" for i in range(1, 101)]
     picture = drawn(tmp_path, table(tmp_path / "steps.csv", STEPS, rows))
     assert where(picture, BLUE)[:, :1160].sum() > 500
@@ -125,7 +125,7 @@ def test_scores_are_drawn_if_there_are_any(tmp_path: Path) -> None:
     assert lower.sum() > 300
 
 
-def test_the_best_is_marked_where_it_is(tmp_path: Path) -> None:
+def test_the_best_score_is_marked_at_its_step(tmp_path: Path) -> None:
     log = steps(tmp_path, [100])
     places = []
     for best in (20, 80):
@@ -140,7 +140,7 @@ def test_the_best_is_marked_where_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "no column 'phase'"),
         ("phase,loss\n1,2\n", "no column 'step'"),
@@ -149,9 +149,9 @@ def test_the_best_is_marked_where_it_is(tmp_path: Path) -> None:
         (STEPS + "\n1\n", "line 2"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_not_a_log_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "steps.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"steps\.csv") as error:
         draw_curves(tmp_path / "steps.csv", tmp_path / "curves.png")
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert not (tmp_path / "curves.png").exists()

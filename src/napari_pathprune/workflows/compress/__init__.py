@@ -1,1 +1,1 @@
-"""Prune and fine-tune a model, step by step."""
+"""Compression: pruning and fine-tuning in stages."""

@@ -1,1 +1,1 @@
-"""Config files and settings."""
+"""Settings of training and compression, read from TOML files."""

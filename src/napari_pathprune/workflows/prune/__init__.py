@@ -1,1 +1,1 @@
-"""Prune a model file in one shot."""
+"""Pruning in one shot."""

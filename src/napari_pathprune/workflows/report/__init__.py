@@ -1,1 +1,1 @@
-"""The HTML report of a compression."""
+"""HTML report of a compression."""

@@ -1,4 +1,4 @@
-"""The report of a compression: one HTML file that needs nothing else."""
+"""Report of a compression: a single HTML file without external resources."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from typing import Final
 import numpy as np
 
 from napari_pathprune.base.atomic import write_atomically
+from napari_pathprune.base.score_names import UNKNOWN, format_score, score_name
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Example, Stage, Width
-from napari_pathprune.workflows.report.report_pictures import KEPT, LINE, drops_out, outlined, score_plot
+from napari_pathprune.workflows.report.report_pictures import (
+    KEPT,
+    LINE,
+    draw_outlines,
+    draw_score_plot,
+    has_score_below_plot,
+)
 from napari_pathprune.workflows.report.report_words import (
-    UNKNOWN,
-    change_of,
-    counted,
-    score_name,
-    score_text,
-    setting_text,
-    short_number,
-    summary_of,
+    count_things,
+    format_change,
+    format_count,
+    format_setting,
+    summarise,
 )
 
 _STYLE: Final = f"""
@@ -88,20 +92,20 @@ tr {{ break-inside: avoid; }}
 }}
 """
 _PQ: Final = (
-    "PQ, the panoptic quality, is the share of nuclei that were found times how well their outlines fit: 1 is perfect, "
-    "0 is nothing."
+    "PQ, the panoptic quality, is the detection quality times the mean overlap of the matched nuclei. It ranges from 0 "
+    "to 1, and higher is better."
 )
 
 
 def write_report(report: CompressReport, path: Path) -> None:
-    """Write the report of a compression as one HTML file, which may be mailed, printed and opened without a network.
+    """Write the report of a compression as a single HTML file that can be mailed, printed and opened offline.
 
     Parameters
     ----------
     report
-        Without scores there are no plots of them.
+        Figures of the compression. Without scores the report has no plot.
     path
-        Replaced only when the new report is whole.
+        File to write; replaced only when the new report is complete.
 
     Raises
     ------
@@ -114,12 +118,12 @@ def write_report(report: CompressReport, path: Path) -> None:
     >>> dense, small = (Stage(n, 0.6 * n, 100 - 60 * n, 1000 - 700 * n, {}, {}, 0, 9.0) for n in (0, 1))
     >>> path = Path(tempfile.mkdtemp()) / "report.html"
     >>> write_report(CompressReport("big", "small", {}, (dense, small), 1, 256, ()), path)
-    >>> "Of 100 parameters 40.0 are left (40.0%)" in path.read_text(encoding="utf-8")
+    >>> "has 40.0 of 100 parameters (40.0%)" in path.read_text(encoding="utf-8")
     True
     """
     page = "\n".join([*_head(report), *_body(report), "</main></body></html>", ""])
     with write_atomically(path) as part:
-        part.write_bytes(page.encode("utf-8", "replace"))  # names of files need not be Unicode
+        part.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are not Unicode
 
 
 def _head(report: CompressReport) -> Iterable[str]:
@@ -131,7 +135,7 @@ def _head(report: CompressReport) -> Iterable[str]:
 
 def _body(report: CompressReport) -> Iterable[str]:
     yield f"<h1>{escape(report.model)} compressed</h1>"
-    yield f"<p>{escape(summary_of(report))}</p>"
+    yield f"<p>{escape(summarise(report))}</p>"
     if report.kept:
         yield f'<dl class="key">{"".join(_key_figures(report))}</dl>'
     if report.dense.scores:
@@ -155,13 +159,13 @@ def _body(report: CompressReport) -> Iterable[str]:
 
 
 def _key_figures(report: CompressReport) -> Iterable[str]:
-    """Show each number before and after."""
+    """Yield boxes with the costs and the scores before and after."""
     old, new = report.dense, report.compact
     for title, before, after in (("Parameters", old.params, new.params), ("MACs per patch", old.macs, new.macs)):
-        yield _key_figure(title, short_number(before), short_number(after), f"{after / before:.1%} left")
+        yield _key_figure(title, format_count(before), format_count(after), f"{after / before:.1%} kept")
     for name, score in old.scores.items():
         yield _key_figure(
-            score_name(name), score_text(score), score_text(new.scores.get(name)), change_of(new, old, name)
+            score_name(name), format_score(score), format_score(new.scores.get(name)), format_change(new, old, name)
         )
 
 
@@ -171,18 +175,16 @@ def _key_figure(title: str, before: str, after: str, change: str) -> str:
 
 def _plot(report: CompressReport) -> Iterable[str]:
     name, score = next(iter(report.dense.scores.items()))
-    told = escape(score_name(name))
-    kept = (
-        f", stage {report.kept}, which was kept, {score_text(report.compact.scores.get(name))}" if report.kept else ""
-    )
+    title = escape(score_name(name))
+    kept = f", the kept stage {report.kept} {format_score(report.compact.scores.get(name))}" if report.kept else ""
     yield "<h2>Score and size</h2>"
-    yield f'<figure><img src="{_uri(score_plot(report), "png")}" width="1080" height="475" alt="'
-    yield f'{told} of each stage against its parameters and MACs: the dense model has {score_text(score)}{kept}.">'
+    yield f'<figure><img src="{_uri(draw_score_plot(report), "png")}" width="1080" height="475" alt="'
+    yield f'{title} of each stage against its parameters and MACs: the dense model has {format_score(score)}{kept}.">'
     note = [_PQ] if name == "pq" else []
     if any(stage.scores_cut for stage in report.stages):
-        note.append("A thin line joins what a stage scored straight after its cut to what fine-tuning made of it.")
-    if drops_out(report):
-        note.append("Where it comes from below the plot, the cut alone left even less; the table has the number.")
+        note.append("A thin line connects the score straight after a cut to the score after fine-tuning.")
+    if has_score_below_plot(report):
+        note.append("Where the line leaves the plot, the score after the cut is lower than shown; see the table.")
     yield f"<figcaption>{' '.join(note)}</figcaption></figure>" if note else "</figure>"
 
 
@@ -210,9 +212,9 @@ def _stages(report: CompressReport) -> Iterable[str]:
 def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool) -> str:
     number = f"{stage.number}, kept" if kept else f"{stage.number or 'dense'}"
     cells = [
-        f"<td>{stage.removed:.1%}</td><td>{stage.params:,}</td><td>{short_number(stage.macs)}</td>",
-        *(f'<td class="cut">{score_text(stage.scores_cut.get(name))}</td>' for name in cut),
-        *(f"<td>{score_text(stage.scores.get(name))}</td>" for name in names),
+        f"<td>{stage.removed:.1%}</td><td>{stage.params:,}</td><td>{format_count(stage.macs)}</td>",
+        *(f'<td class="cut">{format_score(stage.scores_cut.get(name))}</td>' for name in cut),
+        *(f"<td>{format_score(stage.scores.get(name))}</td>" for name in names),
         f"<td>{f'{stage.fit_steps:,}' if stage.number else UNKNOWN}</td><td>{format_duration(stage.seconds)}</td>",
     ]
     mark = ' class="kept"' if kept else ""
@@ -222,26 +224,26 @@ def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool
 def _example(example: Example) -> str:
     name = escape(example.name)
     panels = (
-        ("Truth", example.truth, None),
+        ("Annotation", example.truth, None),
         ("Dense model", example.dense, example.dense_pq),
         ("Compact model", example.compact, example.compact_pq),
     )
     shown = []
     for title, labels, pq in panels:
         count = np.count_nonzero(np.unique(labels))
-        told = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
-        score = "" if pq is None else f", PQ {score_text(pq)}"
-        uri = _uri(outlined(example.image, labels), "jpeg")
-        shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{told}{score}</p></div>')
+        text = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
+        score = "" if pq is None else f", PQ {format_score(pq)}"
+        uri = _uri(draw_outlines(example.image, labels), "jpeg")
+        shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{text}{score}</p></div>')
     return f'<figure><div class="panels">{"".join(shown)}</div><figcaption>{name}</figcaption></figure>'
 
 
 def _widths(widths: Sequence[Width]) -> Iterable[str]:
-    """Show for each channel group which share of its channels is left; numbers alone would hide the small ones."""
+    """Yield a bar for each channel group with the share of its channels that was kept."""
     yield "<h2>Widths of the channel groups</h2>"
-    yield '<p class="note">A bar is the width of a group of channels that are cut together; what is filled is left. '
+    yield '<p class="note">Each bar is a group of channels that are cut together; the filled part was kept. '
     yield '<strong class="skip">Skip groups</strong> cross an addition, '
-    yield '<strong class="internal">internal</strong> ones do not.</p><ul class="widths">'
+    yield '<strong class="internal">internal groups</strong> do not.</p><ul class="widths">'
     for width in widths:
         kind = "skip" if width.kind == "skip" else "internal"
         filled = 100.0 * width.after / max(width.before, 1)
@@ -255,14 +257,14 @@ def _widths(widths: Sequence[Width]) -> Iterable[str]:
 def _settings(settings: Mapping[str, object]) -> Iterable[str]:
     yield '<h2>Settings</h2><table class="settings"><tbody>'
     for name, value in settings.items():
-        yield f'<tr><th scope="row">{escape(name)}</th><td>{escape(setting_text(value))}</td></tr>'
+        yield f'<tr><th scope="row">{escape(name)}</th><td>{escape(format_setting(value))}</td></tr>'
     yield "</tbody></table>"
 
 
 def _names(kind: str, names: Sequence[str]) -> Iterable[str]:
     if names:
         items = "".join(f"<li>{escape(name)}</li>" for name in names)
-        yield f"<details><summary>{counted(len(names), f'{kind} image')}</summary>"
+        yield f"<details><summary>{count_things(len(names), f'{kind} image')}</summary>"
         yield f'<ul class="names">{items}</ul></details>'
 
 

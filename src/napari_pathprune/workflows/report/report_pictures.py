@@ -1,4 +1,4 @@
-"""The pictures of a compression's report: what it cost in score, and what both models see."""
+"""Pictures of the report of a compression: its scores by cost, and nuclei outlined on the tissue."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from napari_pathprune.base.score_names import score_name
 from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage
-from napari_pathprune.workflows.report.report_words import score_name, tick_number
-from napari_pathprune.workflows.train.curves import suit_scale
+from napari_pathprune.workflows.report.report_words import format_tick
+from napari_pathprune.workflows.train.curves import scale_axis
 
 LINE: Final = "#2f6690"
-"""What is shown in the first place; the report's own blue."""
+"""Main colour of the report."""
 KEPT: Final = "#c8553d"
-"""The stage that was kept."""
+"""Colour of the stage that was kept."""
 EXAMPLE_PX: Final = 540
-"""Longer side of an example's picture."""
+"""Longer side of the picture of an example, in pixels."""
 _LOG_FROM: Final = 5.0
+"""Ratio of the largest to the smallest cost from which its axis is logarithmic."""
 
 
-def score_plot(report: CompressReport) -> bytes:
+def draw_score_plot(report: CompressReport) -> bytes:
     """Plot the first score of each stage against its parameters and its MACs.
 
     Returns
     -------
     bytes
-        A PNG of 1600 px width.
+        A PNG, 1600 px wide.
     """
     name = next(iter(report.dense.scores))
-    tuned = _of(report.stages, name, cut=False)
-    cut = _of(report.stages, name, cut=True)
+    tuned = _list_scores(report.stages, name, cut=False)
+    cut = _list_scores(report.stages, name, cut=True)
     figure = Figure(figsize=(10.0, 4.4), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
     both = figure.subplots(1, 2, sharey=True)
@@ -57,39 +59,41 @@ def score_plot(report: CompressReport) -> bytes:
             place = slice(report.kept, report.kept + 1)
             label = f"kept (stage {report.kept})"
             axes.plot(cost[place], tuned[place], "o", color=KEPT, markersize=10, label=label, zorder=4)
-        suit_scale(axes, "x", cost, tick_number, _LOG_FROM)
+        scale_axis(axes, "x", cost, format_tick, _LOG_FROM)
         axes.set_xlabel(title)
         axes.grid(color="0.92", linewidth=0.7)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     both[0].set_ylabel(score_name(name), parse_math=False)
-    low, high = _range(tuned, cut)
+    low, high = _find_range(tuned, cut)
     both[0].set_ylim(low, high)
     handles, labels = both[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
-    return _encoded(figure, "png")
+    return _encode(figure, "png")
 
 
-def drops_out(report: CompressReport) -> bool:
-    """Tell whether a score straight after a cut is too low for `score_plot` to show."""
+def has_score_below_plot(report: CompressReport) -> bool:
+    """Return whether a score straight after a cut is too low to be shown by `draw_score_plot`."""
     name = next(iter(report.dense.scores))
-    cut = _of(report.stages, name, cut=True)
-    low, _ = _range(_of(report.stages, name, cut=False), cut)
+    cut = _list_scores(report.stages, name, cut=True)
+    low, _ = _find_range(_list_scores(report.stages, name, cut=False), cut)
     return bool((cut[np.isfinite(cut)] < low).any())
 
 
-def outlined(image: NDArray[np.uint8], labels: NDArray[np.int32]) -> bytes:
+def draw_outlines(image: NDArray[np.uint8], labels: NDArray[np.int32]) -> bytes:
     """Draw the outlines of nuclei on the tissue.
 
     Parameters
     ----------
-    image, labels
-        (H, W, 3) uint8 and (H, W).
+    image
+        (H, W, 3) uint8, RGB.
+    labels
+        (H, W) instance map, 0 for the background.
 
     Returns
     -------
     bytes
-        A JPEG; its longer side has `EXAMPLE_PX`.
+        A JPEG whose longer side has `EXAMPLE_PX` pixels.
     """
     height, width = labels.shape
     pixels = EXAMPLE_PX / max(height, width)
@@ -104,25 +108,25 @@ def outlined(image: NDArray[np.uint8], labels: NDArray[np.int32]) -> bytes:
     axes.add_collection(LineCollection(lines, colors=colour, linewidths=1.3))
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axes.set_axis_off()
-    return _encoded(figure, "jpeg", pil_kwargs={"quality": 80, "subsampling": 0})  # thin lines keep their colour
+    return _encode(figure, "jpeg", pil_kwargs={"quality": 80, "subsampling": 0})  # thin lines keep their colour
 
 
-def _of(stages: Sequence[Stage], name: str, *, cut: bool) -> NDArray[np.float64]:
+def _list_scores(stages: Sequence[Stage], name: str, *, cut: bool) -> NDArray[np.float64]:
     return np.array([(stage.scores_cut if cut else stage.scores).get(name, np.nan) for stage in stages], np.float64)
 
 
-def _range(tuned: NDArray[np.float64], cut: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the scores to show: those after fine-tuning, and at most as much again below them of those before it."""
+def _find_range(tuned: NDArray[np.float64], cut: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of the score axis: all scores after fine-tuning, and as much again below for the others."""
     shown = tuned[np.isfinite(tuned)]
     if not len(shown):
         return 0.0, 1.0
-    span = max(float(np.ptp(shown)), 0.05)  # noise must not look like a fall
+    span = max(float(np.ptp(shown)), 0.05)  # so that noise does not look like a loss
     low = (float(shown.min()) + float(shown.max()) - span) / 2
     bottom = max(float(np.nanmin([low, *cut])), low - span)
     return bottom - 0.12 * span, low + 1.12 * span
 
 
-def _encoded(figure: Figure, kind: str, **options: Any) -> bytes:  # noqa: ANN401 - what Pillow takes
+def _encode(figure: Figure, kind: str, **options: Any) -> bytes:  # noqa: ANN401 - options of Pillow
     file = io.BytesIO()
     figure.savefig(file, format=kind, **options)
     return file.getvalue()

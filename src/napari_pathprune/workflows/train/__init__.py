@@ -1,1 +1,1 @@
-"""Train a model."""
+"""Training and fine-tuning."""

@@ -1,4 +1,4 @@
-"""The curves of a training, drawn from its tables."""
+"""Curves of a training, drawn from the tables of its log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from napari_pathprune.base.atomic import write_atomically
-from napari_pathprune.workflows.report.report_words import score_name
+from napari_pathprune.base.score_names import score_name
 
 NOT_A_TERM: Final = ("phase", "step", "learning_rate", "seconds")
 NOT_A_SCORE: Final = ("phase", "step", "best")
 FEW: Final = 60
-"""Up to so many points are dots as well: a line of one point is none."""
+"""Curves of up to this number of points also have dots, since a line through one point is invisible."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,28 +35,29 @@ class _Curves:
     columns: Mapping[str, NDArray[np.float64]]
 
     def length(self, phase: str) -> int:
-        """Give the largest step of a phase, 0 if it is not there."""
+        """Return the largest step of a phase, 0 if the table does not have it."""
         return max((int(step) for own, step in zip(self.phase, self.step, strict=True) if own == phase), default=0)
 
 
 def draw_curves(steps_csv: Path, out: Path, *, validation_csv: Path | None = None) -> None:
-    r"""Draw loss terms, learning rate and validation scores over the steps of a training, as a PNG.
+    r"""Draw the loss terms, the learning rate and the validation scores of a training as a PNG.
 
-    Phases follow each other: the first step of a phase comes after the last one of the phase before.
+    The steps of a phase follow those of the phase before.
 
     Parameters
     ----------
     steps_csv
-        Columns ``phase,step,learning_rate,seconds,total`` and one for each term of the loss; cells may be empty.
+        Columns ``phase,step,learning_rate,seconds,total`` and one for each loss term; cells may be empty.
     out
-        Replaced only when the new picture is whole.
+        File to write; replaced only when the new picture is complete.
     validation_csv
-        Columns ``phase,step``, the scores, and ``best``: 1 where a score was the best so far. It may not exist yet.
+        Columns ``phase,step``, the scores, and ``best``, which is 1 where a score was the best so far. The file may be
+        missing.
 
     Raises
     ------
     ValueError
-        If a file is no such table, or has no steps.
+        If a file is not such a table, or has no steps.
     OSError
         If a file cannot be read or written.
 
@@ -70,11 +71,11 @@ def draw_curves(steps_csv: Path, out: Path, *, validation_csv: Path | None = Non
     >>> (folder / "curves.png").exists()
     True
     """
-    steps = _read(steps_csv)
+    steps = _read_curves(steps_csv)
     if not len(steps.step):
-        raise ValueError(f"{steps_csv} holds no steps yet; draw the curves when the training has begun")
+        raise ValueError(f"{steps_csv} holds no steps yet; draw the curves after the first step of the training")
     there = validation_csv is not None and validation_csv.exists()
-    scores = _read(validation_csv) if validation_csv and there else _Curves((), np.zeros(0, np.int64), {})
+    scores = _read_curves(validation_csv) if validation_csv and there else _Curves((), np.zeros(0, np.int64), {})
     scored = len(scores.step) > 0
 
     phases = tuple(dict.fromkeys((*steps.phase, *scores.phase)))
@@ -99,27 +100,27 @@ def draw_curves(steps_csv: Path, out: Path, *, validation_csv: Path | None = Non
     rows[-1].set_xlim(-0.01 * last, 1.01 * last)
     rows[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
-    rows[-1].set_xlabel("step" if len(phases) == 1 else "step; a vertical line begins the next phase")
+    rows[-1].set_xlabel("step" if len(phases) == 1 else "step; vertical lines separate the phases")
     figure.align_ylabels(rows)
     with write_atomically(out) as part:
         figure.savefig(part, format="png")
 
 
-def suit_scale(axes: Any, which: str, values: NDArray[np.float64], tick: Callable[[float], str], factor: float) -> None:  # noqa: ANN401 - matplotlib is untyped
-    """Make an axis logarithmic where its values are positive and span more than a factor, and write plain numbers.
+def scale_axis(axes: Any, which: str, values: NDArray[np.float64], tick: Callable[[float], str], factor: float) -> None:  # noqa: ANN401 - matplotlib is untyped
+    """Make an axis logarithmic if its values are positive and span more than a factor, and format its ticks.
 
     Parameters
     ----------
     axes
-        Of matplotlib.
+        Axes of matplotlib.
     which
         ``"x"`` or ``"y"``.
     values
-        All that is shown; what is not finite does not count.
+        All values that are shown; those that are not finite are ignored.
     tick
-        How a number is written.
+        Function that formats a tick.
     factor
-        Up to here a linear axis reads better.
+        Largest ratio of two values for a linear axis.
     """
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0.0]
@@ -131,41 +132,41 @@ def suit_scale(axes: Any, which: str, values: NDArray[np.float64], tick: Callabl
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
 
 
-def _read(path: Path) -> _Curves:
+def _read_curves(path: Path) -> _Curves:
     with path.open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         names = table.fieldnames or ()
         missing = [name for name in ("phase", "step") if name not in names]
         if missing:
-            raise ValueError(f"{path} has no column {missing[0]!r}; give a table that a training wrote")
+            raise ValueError(f"{path} has no column {missing[0]!r}; give the log of a training")
         others = [name for name in names if name not in {"phase", "step"}]
         phases, steps, values = [], [], []
         try:
             for row in table:
                 phases.append(row["phase"])
                 steps.append(int(row["step"]))
-                values.append([_number(row[name]) for name in others])
+                values.append([_read_number(row[name]) for name in others])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {table.line_num}: {error}; give a table that a training wrote") from error
+            raise ValueError(f"{path}, line {table.line_num}: {error}; give the log of a training") from error
     columns = np.array(values, np.float64).reshape(len(values), len(others)).T
     return _Curves(tuple(phases), np.array(steps, np.int64), dict(zip(others, columns, strict=True)))
 
 
-def _number(cell: str | None) -> float:
-    """Read a cell; what is empty or not finite is not drawn."""
+def _read_number(cell: str | None) -> float:
+    """Return the number in a cell; NaN, which is not drawn, if the cell is empty or not finite."""
     value = float(cell) if cell and cell.strip() else math.nan
     return value if math.isfinite(value) else math.nan
 
 
-def _pieces(curves: _Curves, starts: Mapping[str, int]) -> list[tuple[NDArray[np.int64], slice]]:
-    """Cut rows into phases: their place on the x axis, and where they are in the table."""
+def _split_phases(curves: _Curves, starts: Mapping[str, int]) -> list[tuple[NDArray[np.int64], slice]]:
+    """Return the positions on the x axis and the rows in the table of each phase."""
     turns = [i for i in range(1, len(curves.phase)) if curves.phase[i] != curves.phase[i - 1]]
     parts = [slice(a, b) for a, b in pairwise([0, *turns, len(curves.phase)])]
     return [(starts[curves.phase[part.start]] + curves.step[part], part) for part in parts]
 
 
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over a fiftieth of the curve around each step; what is missing does not count."""
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the running mean over a fiftieth of the curve, ignoring missing values."""
     window = np.ones(max(1, len(values) // 50))
     there = np.isfinite(values)
     sums = np.convolve(np.where(there, values, 0.0), window, mode="same")
@@ -174,25 +175,25 @@ def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return means
 
 
-def _style(number: int) -> dict[str, Any]:
-    """Tell lines apart by colour, and after ten of them by dashes as well."""
+def _pick_style(number: int) -> dict[str, Any]:
+    """Return the style of a line: ten colours, then the same colours with dashes."""
     return {"color": mpl.colormaps["tab10"](number % 10), "linestyle": ("-", "--", ":")[number // 10 % 3]}
 
 
 def _draw_losses(axes: Any, steps: _Curves, starts: Mapping[str, int]) -> None:  # noqa: ANN401 - matplotlib is untyped
     terms = {name: values for name, values in steps.columns.items() if name not in NOT_A_TERM}
-    styles = {name: _style(number) for number, name in enumerate(name for name in terms if name != "total")}
+    styles = {name: _pick_style(number) for number, name in enumerate(name for name in terms if name != "total")}
     marker = "." if len(steps.step) <= FEW else ""
-    pieces = _pieces(steps, starts)
+    pieces = _split_phases(steps, starts)
     for name, values in terms.items():
         style = styles.get(name, {"color": "0.1", "linestyle": "-"})
         for number, (x, part) in enumerate(pieces):
-            # a term that is zero, such as that of types where none are known, would be a line down a logarithmic axis
+            # a term of zero, such as that of unknown types, would draw a line down the logarithmic axis
             shown = np.where(values[part] > 0.0, values[part], np.nan)
             axes.plot(x, shown, color=style["color"], linewidth=0.5, alpha=0.2, zorder=2)
             label = "" if number else name
-            axes.plot(x, _smoothed(values[part]), **style, linewidth=1.6, marker=marker, label=label, zorder=3)
-    suit_scale(axes, "y", np.concatenate([np.zeros(0), *terms.values()]), "{:g}".format, 5.0)
+            axes.plot(x, _smooth(values[part]), **style, linewidth=1.6, marker=marker, label=label, zorder=3)
+    scale_axis(axes, "y", np.concatenate([np.zeros(0), *terms.values()]), "{:g}".format, 5.0)
     axes.set_ylabel("loss")
     if terms:
         axes.legend(loc="upper left", bbox_to_anchor=(1.005, 1.0), frameon=False, fontsize=9)
@@ -201,7 +202,7 @@ def _draw_losses(axes: Any, steps: _Curves, starts: Mapping[str, int]) -> None: 
 def _draw_learning_rate(axes: Any, steps: _Curves, starts: Mapping[str, int]) -> None:  # noqa: ANN401 - matplotlib is untyped
     rates = steps.columns.get("learning_rate", np.full(len(steps.step), np.nan))
     marker = "." if len(steps.step) <= FEW else ""
-    for x, part in _pieces(steps, starts):
+    for x, part in _split_phases(steps, starts):
         axes.plot(x, rates[part], color="0.35", linewidth=1.2, marker=marker)
     axes.set_ylim(bottom=0.0)
     axes.yaxis.set_major_locator(MaxNLocator(3))
@@ -211,20 +212,20 @@ def _draw_learning_rate(axes: Any, steps: _Curves, starts: Mapping[str, int]) ->
 
 def _draw_scores(axes: Any, scores: _Curves, starts: Mapping[str, int]) -> None:  # noqa: ANN401 - matplotlib is untyped
     names = [name for name in scores.columns if name not in NOT_A_SCORE]
-    pieces = _pieces(scores, starts)
+    pieces = _split_phases(scores, starts)
     for number, name in enumerate(names):
         for x, part in pieces:
             axes.plot(
                 x,
                 scores.columns[name][part],
-                **_style(number),
+                **_pick_style(number),
                 linewidth=1.5,
                 marker="." if len(scores.step) <= FEW else "",
                 label="" if part.start else score_name(name),
             )
     best = scores.columns.get("best", np.zeros(0)) > 0.0
     if names and best.any():
-        # Every record was the best when it was set; the last one of a phase is the model that the phase ended with.
+        # Several scores were the best so far at their time; the last one of a phase belongs to the model it ended with.
         rows = [part.start + int(np.flatnonzero(best[part])[-1]) for _, part in pieces if best[part].any()]
         x = np.concatenate([x for x, _ in pieces])[rows]
         axes.plot(x, scores.columns[names[0]][rows], "*", color="black", markersize=11, label="best", zorder=4)
