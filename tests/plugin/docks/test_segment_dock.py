@@ -8,6 +8,7 @@ from napari.qt.threading import WorkerBase
 from napari.utils.notifications import notification_manager
 
 from napari_pathprune.plugin.layers.region_kind import RegionKind
+from napari_pathprune.plugin.shelf.shelf import shelf_of
 
 pytestmark = [
     pytest.mark.gui,
@@ -69,6 +70,9 @@ def test_a_run_adds_one_labels_layer_aligned_with_the_slide(dock, viewer, dark_d
     assert layer.metadata["model"].endswith("tiny.safetensors")
     assert (layer.contour, layer.opacity) == (1, 1.0)
     assert layer.metadata["region"] == (0, 0, 120, 160)
+    [result] = shelf_of(viewer).results
+    assert (result.name, result.layer, result.slide) == ("tiny on discs", layer, slide)
+    assert (result.region, result.type_names) == ((0, 0, 120, 160), ("background", "neoplastic", "inflammatory"))
     assert dock.progress.line.text() == "2 nuclei in 2 s (417 s per mm²)."  # 120 x 160 px of 0.5 um
     assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]
     assert dock.run.isEnabled()
@@ -112,6 +116,7 @@ def test_cancel_keeps_the_nuclei_so_far(dock, viewer, dark_discs, qtbot):
     assert dock.progress.line.text() == "Cancelled: kept 1 nucleus from 7 of 12 tiles."
     assert layer in viewer.layers
     assert set(np.unique(layer.data)) == {0, 1}
+    assert shelf_of(viewer).results == ()
     assert dark_discs.closed
     assert dock.run.isEnabled()
 

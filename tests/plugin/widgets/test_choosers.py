@@ -3,6 +3,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import LayerChooser, ModelChooser
 
 pytestmark = pytest.mark.gui
@@ -65,10 +66,10 @@ def test_a_disconnected_chooser_does_not_change(chooser, layers):
 
 @pytest.fixture
 def models(qtbot, monkeypatch, tmp_path):
-    from napari_pathprune.plugin.widgets import choosers
+    from napari_pathprune.plugin.shelf import shelf
 
-    monkeypatch.setattr(choosers, "packaged_models", lambda: {name: tmp_path / f"{name}.safetensors" for name in "ab"})
-    widget = ModelChooser()
+    monkeypatch.setattr(shelf, "packaged_models", lambda: {name: tmp_path / f"{name}.safetensors" for name in "ab"})
+    widget = ModelChooser(shelf.Shelf(ViewerModel()))
     qtbot.addWidget(widget)
     return widget
 
@@ -102,9 +103,28 @@ def test_a_cancelled_file_dialog_keeps_the_choice(models, monkeypatch):
 
 
 def test_without_packaged_models_none_is_chosen(qtbot, monkeypatch):
-    from napari_pathprune.plugin.widgets import choosers
+    from napari_pathprune.plugin.shelf import shelf
 
-    monkeypatch.setattr(choosers, "packaged_models", dict)
-    widget = ModelChooser()
+    monkeypatch.setattr(shelf, "packaged_models", dict)
+    widget = ModelChooser(shelf.Shelf(ViewerModel()))
     qtbot.addWidget(widget)
     assert widget.model is None
+
+
+def test_choosers_of_one_viewer_offer_each_other_s_files(qtbot, tmp_path):
+    shelf = shelf_of(ViewerModel())
+    first, second = ModelChooser(shelf), ModelChooser(shelf)
+    qtbot.addWidget(first)
+    qtbot.addWidget(second)
+    second.choose("hovernet-s")
+    first.add_file(tmp_path / "mine.safetensors")
+    assert "mine" in shown(second)
+    assert second.model == "hovernet-s"
+    second.disconnect_viewer()
+    first.add_file(tmp_path / "late.safetensors")
+    assert "late" not in shown(second)
+
+
+def test_only_a_model_of_the_shelf_can_be_chosen(models):
+    with pytest.raises(ValueError, match="not on the shelf"):
+        models.choose("c")

@@ -23,6 +23,7 @@ from napari_pathprune.plugin.jobs.segment_job import (
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.plugin.layers.nuclei_layer import FILLED, OUTLINED, count_types, make_attributes, outline_width
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement
+from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of
 from napari_pathprune.plugin.widgets.legend import Legend
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
@@ -56,6 +57,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._request: SegmentRequest | None = None
         self._canvas: NucleiCanvas | None = None
         self._layer: Any = None
+        self._slide_layer: Any = None
         self._type_names: tuple[str, ...] = ()
         self._placement: dict[str, Any] = {}
         self._redrawn, self._redraw_gap = 0.0, REDRAW_S
@@ -98,7 +100,8 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         except (ValueError, MemoryError) as error:
             self.progress.show_error(error_line(error))
             return
-        self._placement = copy_placement(self.form.slide.layer, request.region[:2])
+        self._slide_layer = self.form.slide.layer
+        self._placement = copy_placement(self._slide_layer, request.region[:2])
         self._request, self._canvas, self._layer, self._type_names = request, canvas, None, ()
         self._redrawn, self._redraw_gap = 0.0, REDRAW_S
         self.legend.show_types((), ())
@@ -141,6 +144,8 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._redraw()
         if self._layer is not None and not len(self._canvas.table()) and not isinstance(end, JobFinished):
             self._remove_layer()
+        elif self._layer is not None and isinstance(end, JobFinished):
+            self._put_on_shelf()
         self._show_readiness()
 
     def _describe_end(self, end: JobEnd) -> str:
@@ -175,15 +180,24 @@ class SegmentDock(QWidget):  # type: ignore[misc]
             opacity=OUTLINED if outline_px else FILLED,
             multiscale=isinstance(data, list),
             metadata={
-                "model": request.model,
-                "type_names": self._type_names,
+                **result_metadata(
+                    request.model, request.slide.name, request.region, self._type_names, is_finished=False
+                ),
                 "mpp": mpp,
-                "slide": request.slide.name,
-                "region": request.region,
             },
             **self._placement,
         )
         self._layer.contour = outline_px
+
+    def _put_on_shelf(self) -> None:
+        assert self._request is not None
+        request, slide = self._request, self._slide_layer
+        self._layer.metadata["is_finished"] = True
+        if slide in self._viewer.layers:
+            name = f"{request.model_name} on {slide.name}"
+            shelf_of(self._viewer).add_result(
+                ShelfResult(name, request.model, self._layer, slide, request.region, self._type_names)
+            )
 
     def _schedule_redraw(self) -> None:
         if not self._redraw_timer.isActive():

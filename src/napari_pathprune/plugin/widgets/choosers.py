@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
-from napari_pathprune.base.packaged_file import packaged_models
-
 if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
+
+    from napari_pathprune.plugin.shelf.shelf import Shelf
 
 MODEL_FILES: Final = "Models (*.safetensors *.tar *.pth *.pt);;All files (*)"
 
@@ -94,7 +94,12 @@ class LayerChooser(Chooser):
 
 
 class ModelChooser(Chooser):
-    """The packaged models, and model files that the user has opened.
+    """The models on the shelf of a viewer; a file that the user opens is put on the shelf.
+
+    Parameters
+    ----------
+    shelf
+        The shelf of the viewer.
 
     Attributes
     ----------
@@ -104,17 +109,14 @@ class ModelChooser(Chooser):
 
     chosen = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         super().__init__()
-        for path in packaged_models().values():
-            self.addItem(path.stem, path.stem)
-            self.setItemData(self.count() - 1, f"Packaged with the plugin: {path}", Qt.ItemDataRole.ToolTipRole)
-        if not self.count():
-            self.addItem("No model", None)
-        self.addItem("Open file...", None)
-        self._last = self.currentIndex()
+        self._shelf = shelf
         self.activated.connect(self._activate)
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
+        self.refresh()
+        self._last = self.currentIndex()
+        shelf.models_changed.connect(self.refresh)
 
     @property
     def model(self) -> str | None:
@@ -122,22 +124,50 @@ class ModelChooser(Chooser):
         data = self.currentData()
         return None if data is None else str(data)
 
+    def refresh(self) -> None:
+        """List the models of the shelf; the choice is kept."""
+        before = self.model
+        self.blockSignals(True)
+        self.clear()
+        for model in self._shelf.models:
+            self.addItem(model.name, model.source)
+            is_packaged = model.source == model.name
+            tip = "Packaged with the plugin" if is_packaged else model.source
+            self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        if not self.count():
+            self.addItem("No model", None)
+        self.addItem("Open file...", None)
+        self.setCurrentIndex(max(self.findData(before), 0) if before is not None else 0)
+        self.blockSignals(False)
+        self._last = self.currentIndex()
+
     def add_file(self, path: str | Path) -> None:
-        """Add a model file, unless it is listed already, and choose it."""
-        index = self.findData(str(path))
+        """Put a model on the shelf, unless it is there already, and choose it."""
+        self.choose(self._shelf.add_model(path).source)
+
+    def choose(self, source: str) -> None:
+        """Choose a model of the shelf.
+
+        Raises
+        ------
+        ValueError
+            If the shelf has no such model.
+        """
+        index = self.findData(source)
         if index < 0:
-            index = self.count() - 1
-            self.insertItem(index, Path(path).name, str(path))
-            self.setItemData(index, str(path), Qt.ItemDataRole.ToolTipRole)
+            raise ValueError(f"got {source!r}, which is not on the shelf; add it first")
         self.setCurrentIndex(index)
         self._last = index
+
+    def disconnect_viewer(self) -> None:
+        """Stop following the shelf."""
+        self._shelf.models_changed.disconnect(self.refresh, missing_ok=True)
 
     def _activate(self, index: int) -> None:
         if index < self.count() - 1:
             self._last = index
             return
+        self.setCurrentIndex(self._last)
         path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
         if path:
             self.add_file(path)
-        else:
-            self.setCurrentIndex(self._last)

@@ -22,6 +22,7 @@ from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
 from napari_pathprune.plugin.layers.region_kind import Region, RegionKind, find_region
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, find_mpp, slide_from_layer
+from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self.mpp = QDoubleSpinBox(decimals=4, minimum=0.0, maximum=10.0, singleStep=0.01)
         self.mpp.setSuffix(" \u00b5m/px")
         self.mpp.setSpecialValueText(UNKNOWN)
-        self.model = ModelChooser()
+        self.model = ModelChooser(shelf_of(viewer))
         self.model.setToolTip("Packaged model or model file: .safetensors, or a HoVer-Net checkpoint (.tar, .pth)")
         self.region_kind = Chooser()
         for kind in RegionKind:
@@ -172,6 +173,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self._timer.stop()
         self.slide.disconnect_viewer()
         self.shapes.disconnect_viewer()
+        self.model.disconnect_viewer()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Refresh the form while it is visible."""

@@ -1,0 +1,1 @@
+"""The models and results that all docks of a viewer share."""
