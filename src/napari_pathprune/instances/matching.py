@@ -63,9 +63,19 @@ def match(a: NDArray[Any], b: NDArray[Any], threshold: float = SAME_NUCLEUS_IOU)
     >>> matching.pairs.tolist(), matching.iou.round(3).tolist(), matching.only_a.tolist()
     ([[1, 7]], [0.667], [2])
     """
+    return match_overlaps(count_overlaps(a, b), threshold)
+
+
+def match_overlaps(overlaps: Overlaps, threshold: float = SAME_NUCLEUS_IOU) -> Matching:
+    """Match the instances of two maps whose overlaps are known; see `match`.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is out of range.
+    """
     if not SAME_NUCLEUS_IOU <= threshold < 1:
         raise ValueError(f"got an IoU threshold of {threshold}; expected 0.5 to below 1, so that pairs are unique")
-    overlaps = count_overlaps(a, b)
     is_pair = overlaps.iou > threshold
     row_a, row_b = overlaps.row_a[is_pair], overlaps.row_b[is_pair]
     return Matching(
