@@ -107,14 +107,14 @@ def trace_new(tracer: Tracer, call: Call) -> Factors:
 
 
 _POINTWISE: Final = """
-    relu relu6 hardswish hardsigmoid hardtanh silu gelu elu selu celu mish sigmoid tanh leaky_relu softplus softsign
+    relu relu6 hardswish hardsigmoid hardtanh silu gelu elu selu celu mish sigmoid tanh leaky_relu softplus
     log_sigmoid _prelu_kernel rrelu hardshrink softshrink threshold clone contiguous detach alias lift lift_fresh
     lift_fresh_copy to _to_copy dropout feature_dropout alpha_dropout native_dropout type_as zeros_like ones_like
     full_like empty_like rand_like randn_like copy where masked_fill fill zero clamp clamp_min clamp_max add sub rsub
     mul div true_divide floor_divide remainder maximum minimum pow square sqrt rsqrt exp log neg abs sign reciprocal
     addcmul addcdiv lerp isnan isinf nan_to_num bernoulli conj resolve_conj positive
 """
-_NEW: Final = "new_zeros new_ones new_full new_empty new_tensor scalar_tensor"
+_NEW: Final = "new_zeros new_ones new_full new_empty scalar_tensor"
 
 POINTWISE_RULES: Final[dict[str, Rule]] = {
     "pointwise": trace_pointwise,
