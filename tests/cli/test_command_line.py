@@ -13,6 +13,7 @@ import pytest
 import torch
 from typer.main import get_command
 
+from napari_pathprune.base.event_log import EVENTS, read_events
 from napari_pathprune.cli import build_app
 from napari_pathprune.cli.command_line import VERBS
 from napari_pathprune.workflows.checkpoint import load
@@ -182,3 +183,15 @@ def test_the_example_of_the_help_runs(
         shutil.copy(model, "small.safetensors")
     assert run(*shlex.split(shown[1]), *fewer) == 0
     assert not written or load(folder / written).params
+
+
+def test_the_end_of_a_process_is_logged_where_the_environment_says(
+    run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(EVENTS, str(tmp_path / "log"))
+    assert run("info", str(model)) == 0
+    assert run("info", "nowhere.safetensors") == 2
+    good, bad = read_events(tmp_path / "log")[0]
+    assert (good.facts, good.line) == ({"code": 0}, "")
+    assert bad.facts == {"code": 2}
+    assert bad.line.startswith("there is no model 'nowhere.safetensors'")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from napari_pathprune.base.event_log import EVENTS, read_events
 from napari_pathprune.cli import show_progress as module
 from napari_pathprune.cli.show_progress import show_progress
 
@@ -47,3 +49,9 @@ def test_stages_that_start_anew_are_printed_again(capsys: pytest.CaptureFixture[
 def test_a_milestone_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     list(show_progress([Step(0, None, "stage 1 of 2 [x]", is_milestone=True)], "testing"))
     assert capsys.readouterr().err == "stage 1 of 2 [x]\n"
+
+
+def test_events_are_logged_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(EVENTS, str(tmp_path / "log"))
+    list(show_progress([Step(1), Step(2)], "testing"))
+    assert [event.done for event in read_events(tmp_path / "log")[0]] == [1, 2]

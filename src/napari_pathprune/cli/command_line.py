@@ -11,6 +11,7 @@ import typer
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
+from napari_pathprune.base.event_log import ProcessEnded, log_event
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
 from napari_pathprune.cli.evaluate_verb import evaluate
@@ -21,6 +22,8 @@ from napari_pathprune.cli.prune_verb import prune
 from napari_pathprune.cli.segment_verb import segment
 from napari_pathprune.cli.train_verb import train
 
+UNEXPECTED: Final = 1
+"""Exit code after any other error; a traceback is printed."""
 MISTAKE: Final = 2
 """Exit code after an error that the user can solve."""
 STOPPED: Final = 130
@@ -62,16 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # error_line describes damaged files in one line
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    line = ""
     try:
         code = build_app(given[0])(args=given, prog_name="pathprune", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = STOPPED
     except Exception as error:
+        line = error_line(error)
         if not is_mistake(error):
+            log_event(ProcessEnded(UNEXPECTED, line))
             raise
-        print(f"pathprune: {error_line(error)}", file=sys.stderr)
+        print(f"pathprune: {line}", file=sys.stderr)
         code = MISTAKE
     if code == STOPPED:
         print("pathprune: stopped", file=sys.stderr)
+    log_event(ProcessEnded(code or 0, line))
     sys.exit(code or 0)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from napari_pathprune.base.event import Event
+from napari_pathprune.base.event_log import log_event
 from napari_pathprune.base.time_left import TimeLeft, format_duration
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
@@ -21,7 +22,7 @@ PERIOD_S: Final = 10.0
 
 
 def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
-    """Yield the events of a workflow, and show its progress on stderr.
+    """Yield the events of a workflow, show its progress on stderr, and log it to the file of ``PATHPRUNE_EVENTS``.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
         task = bar.add_task(label, total=None, left="", line="")
         left, printed = TimeLeft(), _Printed(0, time.monotonic())
         for event in events:
+            log_event(event)
             seconds = left.update(event.done, event.total)
             remaining = "" if seconds is None else f"about {format_duration(seconds)} left"
             if event.total is not None:
