@@ -47,9 +47,14 @@ def test_every_command_is_contributed_and_callable(manifest):
         assert callable(getattr(__import__(module, fromlist=[name]), name))
 
 
-def test_the_dock_is_in_the_layers_menu(manifest):
+def test_every_dock_is_in_one_submenu_of_the_layers_menu_and_opens_as_a_tab(manifest):
     [item] = manifest.contributions.menus["napari/layers/segment"]
-    assert item.command == "napari-pathprune.segment_dock"
+    assert [item.submenu] == [submenu.id for submenu in manifest.contributions.submenus] == ["pathprune"]
+    docks = [item.command for item in manifest.contributions.menus["pathprune"]]
+    assert sorted(docks) == sorted(widget.command for widget in manifest.contributions.widgets)
+    orders = [item.group for item in manifest.contributions.menus["pathprune"]]
+    assert len(set(orders)) == len(docks)
+    assert all(widget.tabify for widget in manifest.contributions.widgets)
 
 
 def test_importing_the_plugin_does_not_import_torch():

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.segment_job import (
@@ -84,6 +85,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self.form.changed.connect(self._show_readiness)
         napari_viewer.layers.events.removed.connect(self._layer_removed)
         self._show_readiness()
+        join_tabs(self)
 
     @property
     def is_running(self) -> bool:
