@@ -96,11 +96,11 @@ def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Comp
     config = _resolve_parent(config, model_name)
     make_losses(config, dense, training)  # refuses an unsuitable teacher before anything is written
     return Compression(
-        model_name, out, config, dense, model, graph, training, validation, StageFolder(stages_of(out), facts)
+        model_name, out, config, dense, model, graph, training, validation, StageFolder(find_stages(out), facts)
     )
 
 
-def stages_of(out: Path) -> Path:
+def find_stages(out: Path) -> Path:
     """Return the folder of the stages of a compression that writes ``out``."""
     return out.with_name(f"{out.stem}.stages")
 
@@ -111,7 +111,7 @@ def _check_request(model_name: str, config: TrainConfig, out: Path) -> None:
         raise ValueError(f"got {out.name!r}; models are written as .safetensors: name it {out.stem}.safetensors")
     if find(model_name).resolve() == out.resolve():
         raise ValueError(f"{out} is the dense model itself; give another file to write")
-    if out.exists() and not stages_of(out).exists():
+    if out.exists() and not find_stages(out).exists():
         raise ValueError(
             f"{out} exists already, without the stages of a compression beside it: give another file, or remove it"
         )
