@@ -1,4 +1,4 @@
-"""What is pruned, and how a cut model is looked at; the same for both engines."""
+"""The networks, and the measurements of a compact model; the same for both engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network, an example of its input, and the layers that make its outputs (one of the engines must be told)."""
+    """A network, an example input, and the layers that make its outputs (which one of the engines needs)."""
 
     name: str
     make: Callable[[], nn.Module]
@@ -26,7 +26,7 @@ class Case:
     heads: Callable[[nn.Module], list[nn.Module]]
 
     def model(self) -> nn.Module:
-        """Build it, in eval mode, with norms that do something and no layer that is zero."""
+        """Build the network in evaluation mode, with random norms and no layer that is zero."""
         torch.manual_seed(0)
         model = self.make().eval()
         for module in model.modules():
@@ -38,7 +38,7 @@ class Case:
         return model
 
     def example(self) -> Tensor:
-        """Give noise of the input's shape, the same each time."""
+        """Return noise of the input's shape, the same each time."""
         return torch.randn(self.shape, generator=torch.Generator().manual_seed(1))
 
 
@@ -57,7 +57,7 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What an engine made of a model, and the CPU seconds of its graph and of its cutting."""
+    """The result of an engine, and the CPU seconds of its graph and of its cut."""
 
     model: nn.Module
     masked: nn.Module | None
@@ -68,24 +68,24 @@ class Cut:
 
 
 def cpu_seconds(work: Callable[[], Result]) -> tuple[float, Result]:
-    """Run something and give the CPU seconds of this process that it took."""
+    """Run a function and return the CPU seconds of this process, and the result."""
     start = time.process_time()
     result = work()
     return time.process_time() - start, result
 
 
 def outputs(model: nn.Module, example: Tensor) -> dict[str, Tensor]:
-    """Run a model and name its outputs."""
+    """Run a model and return its outputs by name."""
     with torch.inference_mode():
         result = model(example)
     return dict(result) if isinstance(result, Mapping) else {"output": result}
 
 
 def deviation(cut: Mapping[str, Tensor], masked: Mapping[str, Tensor]) -> float:
-    """Give the largest difference between two outputs, relative to the largest value."""
+    """Return the largest difference between outputs, relative to the largest value."""
     return max(float((cut[name] - masked[name]).abs().max() / masked[name].abs().max()) for name in masked)
 
 
 def thin_layers(model: nn.Module) -> int:
-    """Count convolutions and linear layers that are left with one or two channels."""
+    """Count the convolutions and linear layers with one or two channels."""
     return sum(module.weight.shape[0] <= 2 for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear))

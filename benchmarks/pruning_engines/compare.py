@@ -1,4 +1,4 @@
-"""Prune the same networks with this engine and with Torch-Pruning, in one process, and write what came out.
+"""Prune the same networks with this engine and with Torch-Pruning, in one process, and write the results.
 
 Usage: pip install --no-deps torch-pruning==1.6.1; python compare.py results.json
 
@@ -41,7 +41,7 @@ def main() -> None:
         for ratio in RATIOS:
             for steps in STEPS:
                 for engine in (ours, theirs):
-                    rows.append(measured(case, engine, ratio, steps))
+                    rows.append(measure(case, engine, ratio, steps))
                     print(json.dumps(rows[-1]), flush=True)
     heads = {case.name: theirs.prunes_outputs(case.model(), case.example()) for case in CASES}
     content = {
@@ -57,8 +57,8 @@ def main() -> None:
     part.replace(target)
 
 
-def measured(case: Case, engine: ModuleType, ratio: float, steps: int) -> dict[str, Any]:
-    """Prune a case and look at the result."""
+def measure(case: Case, engine: ModuleType, ratio: float, steps: int) -> dict[str, Any]:
+    """Prune a case and measure the result."""
     example, cuts = case.example(), []
     dense = case.model()
     for _ in range(RUNS if steps == 1 else RUNS_OF_MANY_STEPS):
@@ -77,7 +77,7 @@ def measured(case: Case, engine: ModuleType, ratio: float, steps: int) -> dict[s
             k: v.shape for k, v in outputs(dense, example).items()
         }
         row["deviation"] = None if cut.masked is None else deviation(found, outputs(cut.masked, example))
-    except Exception as error:  # noqa: BLE001 - what happens is the result
+    except Exception as error:  # noqa: BLE001 (the error is the result)
         row |= {"runs": False, "error": str(error).splitlines()[0][:200]}
     return row | {
         "thin_layers": thin,
@@ -87,7 +87,7 @@ def measured(case: Case, engine: ModuleType, ratio: float, steps: int) -> dict[s
 
 
 def processor() -> str:
-    """Name the processor."""
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

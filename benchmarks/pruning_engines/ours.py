@@ -1,4 +1,4 @@
-"""The engine of this package, as the benchmark uses it."""
+"""The engine of this package."""
 
 from __future__ import annotations
 

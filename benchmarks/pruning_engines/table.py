@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """Put a measurement into words."""
+    """Format a measurement."""
     off = row.get("deviation")
     return [
         row["network"],

@@ -1,4 +1,4 @@
-"""Torch-Pruning (Fang et al. 2023, arXiv 2301.12900), as its documentation says."""
+"""Torch-Pruning (Fang et al. 2023, arXiv 2301.12900), used as its documentation describes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prune(model: nn.Module, example: Tensor, ratio: float, steps: int, heads: li
 
 
 def prunes_outputs(model: nn.Module, example: Tensor) -> bool:
-    """Tell whether outputs are cut where nobody says which layers make them."""
+    """Return whether outputs are cut if the layers that make them are not listed."""
     small = copy.deepcopy(model)
     before = [tuple(p.shape) for p in _flat(model(example))]
     _pruner(small, example, 0.5, 1, []).step()
@@ -59,12 +59,12 @@ def _pruner(model: nn.Module, example: Tensor, ratio: float, steps: int, heads: 
 
 
 def _has_layer_norm(model: nn.Module) -> bool:
-    """Tell whether silenced channels would still take part in a norm: then nothing can be compared."""
+    """Return whether silenced channels would still count in a norm, so that outputs cannot be compared."""
     return any(isinstance(module, nn.LayerNorm) for module in model.modules())
 
 
 def _masked(model: nn.Module, small: nn.Module, example: Tensor, history: list[object]) -> nn.Module:
-    """Silence in the dense model what was cut: its history is replayed on a twin whose weights are their indices."""
+    """Silence the removed channels in the dense model; the history is replayed on a twin whose weights are indices."""
     twin = copy.deepcopy(model)
     with torch.no_grad():
         for parameter in twin.parameters():
@@ -72,12 +72,12 @@ def _masked(model: nn.Module, small: nn.Module, example: Tensor, history: list[o
             parameter.copy_(index.reshape(-1, *[1] * (parameter.ndim - 1)).expand_as(parameter))
     graph = tp.DependencyGraph().build_dependency(twin, example)
     graph.load_pruning_history(history)
-    kept, wanted = dict(twin.named_parameters()), dict(small.named_parameters())
+    kept, expected = dict(twin.named_parameters()), dict(small.named_parameters())
     masked = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in masked.named_parameters():
-            if kept[name].shape != wanted[name].shape:
-                raise RuntimeError(f"the history gives {name} another shape than the cut model has")
+            if kept[name].shape != expected[name].shape:
+                raise RuntimeError(f"the replayed history gives {name} another shape than the cut model has")
             stays = torch.zeros(len(parameter))
             stays[kept[name].flatten(1)[:, 0].long() if parameter.ndim > 1 else kept[name].long()] = 1.0
             parameter.mul_(stays.reshape(-1, *[1] * (parameter.ndim - 1)))

@@ -1,4 +1,4 @@
-"""One tiny HoVer-Net, traced once."""
+"""Fixtures: a narrow HoVer-Net, traced once."""
 
 import pytest
 import torch

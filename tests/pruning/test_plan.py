@@ -1,4 +1,4 @@
-"""Plans: JSON, composing, refusing."""
+"""Prune plans: JSON, composition, and checks against a graph."""
 
 import copy
 import pickle
@@ -43,14 +43,14 @@ def test_plans_survive_json_and_pickle(narrow_graph, seed):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "x", "keep": {}}', "3", '{"format": "pathprune-plan-1"}'])
-def test_what_is_no_plan_is_refused(text):
+def test_text_that_is_not_a_plan_is_refused(text):
     with pytest.raises(ValueError, match="plan"):
         PrunePlan.from_json(text)
 
 
 @quick
 @given(seeds, st.integers(2, 5))
-def test_steps_of_composed_plans_are_one_plan_with_the_same_indices(seed, steps):
+def test_composed_steps_keep_the_same_indices_as_one_plan(seed, steps):
     torch.manual_seed(0)
     model = nn.ModuleList([Concat(), Grouped()])[seed % 2]
     graph = trace(model, IMAGE)
@@ -71,7 +71,7 @@ def test_steps_of_composed_plans_are_one_plan_with_the_same_indices(seed, steps)
 
 @quick
 @given(seeds)
-def test_composing_two_plans_is_cutting_twice(seed):
+def test_a_composed_plan_equals_two_cuts(seed):
     torch.manual_seed(0)
     model = nn.ModuleList([Concat(), Grouped()])[seed % 2]
     graph = trace(model, IMAGE)
@@ -79,7 +79,7 @@ def test_composing_two_plans_is_cutting_twice(seed):
     once = compact(model, graph, first, verify=False)
     after = graph.after(first.keep)
     second = random_plan(after, seed + 1)
-    # a group of which one channel is left is frozen afterwards and stays as it is
+    # a group with one channel left is frozen and stays as it is
     twice = compact(once, after, second, verify=False)
     together = compact(model, graph, compose(first, second), verify=False)
     assert all(
@@ -101,7 +101,7 @@ def test_a_second_plan_that_does_not_fit_is_refused(narrow_graph, scores):
         compose(first, identity_plan(narrow_graph))
 
 
-def test_what_the_first_plan_does_not_name_is_whole():
+def test_groups_that_the_first_plan_does_not_name_are_whole():
     first, second = PrunePlan({"a": (1, 3)}, "x"), PrunePlan({"a": (1,), "b": (0, 4)}, "y")
     assert dict(compose(first, second).keep) == {"a": (3,), "b": (0, 4)}
 

@@ -1,4 +1,4 @@
-"""Schedules: steps of the dense width, chosen anew from trained weights."""
+"""Schedules: steps of the dense width, each chosen from the weights at that step."""
 
 from itertools import pairwise
 
@@ -41,7 +41,7 @@ def test_steps_are_shares_of_the_dense_width(model):
 
 
 @pytest.mark.parametrize("scope", ["local", "global"])
-def test_without_training_the_steps_end_where_one_shot_does(model, scope):
+def test_without_training_steps_and_one_shot_end_alike(model, scope):
     graph = trace(model, IMAGE)
     (shot,) = one_shot(model, graph, 0.5, scope, criterion="l1")
     *_, last = iterative(model, graph, 0.5, 0.5, scope, criterion="l1")
@@ -62,7 +62,7 @@ def test_the_plan_of_a_step_cuts_the_dense_model_to_its_shape():
         )
 
 
-def test_training_between_steps_decides_what_goes_next(model):
+def test_training_between_steps_changes_what_is_cut_next(model):
     graph = trace(model, IMAGE)
     kept = []
     for step in iterative(model, graph, 0.1, step_ratio=0.05):
@@ -80,7 +80,7 @@ def test_numbers_out_of_range_are_refused(model, ratio, step):
 
 @pytest.mark.parametrize("steps", [linear_steps, cubic_steps])
 @pytest.mark.parametrize("total", [1, 2, 7])
-def test_schedules_rise_to_their_target(steps, total):
+def test_steps_approach_their_target(steps, total):
     targets = steps(Target("macs", keep=0.3), total)
     assert {target.measure for target in targets} == {"macs"}
     ratios = [target.ratio for target in targets]
@@ -90,7 +90,7 @@ def test_schedules_rise_to_their_target(steps, total):
     assert ratios[0] > 0
 
 
-def test_cubic_cuts_most_at_first_and_linear_the_same_each_time():
+def test_cubic_steps_shrink_and_linear_steps_are_equal():
     target = Target.from_ratio(0.6)
     linear, cubic = ([0.0, *(step.ratio for step in steps(target, 4))] for steps in (linear_steps, cubic_steps))
     gains = [[b - a for a, b in pairwise(ratios)] for ratios in (linear, cubic)]
@@ -122,7 +122,7 @@ def test_fixed_steps_end_at_the_ratio():
     nothing, paper = Target.from_ratio(0.0), Target.from_ratio(0.68)
     assert fixed_steps(nothing) == (nothing,)
     assert fixed_steps(paper)[-1] == paper
-    assert len(fixed_steps(paper)) == 14  # the paper's way to a tenth of the parameters
+    assert len(fixed_steps(paper)) == 14  # as in the paper, for a tenth of the parameters
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_fixed_steps_end_at_the_ratio():
         (Target("channels", keep=0.5), Target("params", keep=0.2)),
     ],
 )
-def test_schedules_without_meaning_are_refused(model, targets):
+def test_rising_and_mixed_targets_are_refused(model, targets):
     with pytest.raises(ValueError, match="give at least one, all of one measure, and none that keeps more"):
         gradual(model, trace(model, IMAGE), targets)
 
 
-def test_steps_are_counted_from_one():
+def test_a_schedule_without_steps_is_refused():
     for steps in (linear_steps, cubic_steps):
         with pytest.raises(ValueError, match="got 0 steps"):
             steps(Target.from_ratio(0.5), 0)

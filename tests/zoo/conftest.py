@@ -1,4 +1,4 @@
-"""The helpers of the law live beside the tests of the pruning room."""
+"""Makes the helpers beside the tests of the pruning room importable."""
 
 import sys
 from pathlib import Path

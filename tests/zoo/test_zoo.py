@@ -1,4 +1,4 @@
-"""The law over the zoo: every network is cut where it should be, never wrongly, and is whole again afterwards."""
+"""The law over the zoo: networks are cut where possible, correctly, and can be saved, trained and exported."""
 
 import copy
 import warnings
@@ -11,7 +11,7 @@ from pruning_nets import random_plan, randomize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-from zoo_cases import CASES, LARGE, Case, built
+from zoo_cases import CASES, LARGE, Case, build_case
 
 from napari_pathprune.pruning import ChannelGraph, compact, cost_after, cost_of, mask, reshape, trace
 from napari_pathprune.pruning.modules.replica import find_tensors
@@ -47,7 +47,7 @@ def furthest(first: list[Tensor], second: list[Tensor]) -> float:
 
 
 def share_of(graph: ChannelGraph) -> float:
-    """Give the share of channels that can be cut, of those that are neither the input nor the output."""
+    """Return the share of channels that can be cut, among those that are neither input nor output."""
     inner = [
         group for group in graph.groups if not group.name.endswith("(input)") and group.frozen != "output of the model"
     ]
@@ -55,7 +55,7 @@ def share_of(graph: ChannelGraph) -> float:
     return sum(channels[group.name] for group in inner if group.frozen is None) / sum(channels.values())
 
 
-SAYS: dict[type[nn.Module], Callable[..., tuple[int, ...]]] = {
+SHAPE_OF: dict[type[nn.Module], Callable[..., tuple[int, ...]]] = {
     _ConvTransposeNd: lambda conv: (conv.in_channels, conv.out_channels // conv.groups),
     _ConvNd: lambda conv: (conv.out_channels, conv.in_channels // conv.groups),
     nn.Linear: lambda linear: (linear.out_features, linear.in_features),
@@ -68,20 +68,20 @@ SAYS: dict[type[nn.Module], Callable[..., tuple[int, ...]]] = {
 }
 
 
-def assert_attributes_are_true(model: nn.Module) -> None:
+def assert_attributes_match(model: nn.Module) -> None:
     for name, module in model.named_modules():
-        says = next((own for kind, own in SAYS.items() if isinstance(module, kind)), None)
-        if says is not None and module.weight is not None:
-            assert says(module) == tuple(module.weight.shape)[: len(says(module))], name
+        shape_of = next((own for kind, own in SHAPE_OF.items() if isinstance(module, kind)), None)
+        if shape_of is not None and module.weight is not None:
+            assert shape_of(module) == tuple(module.weight.shape)[: len(shape_of(module))], name
         if isinstance(module, nn.MultiheadAttention):
             assert module.embed_dim == module.head_dim * module.num_heads == module.out_proj.in_features, name
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ALL)
-def test_the_law_and_what_comes_after(name: str):
+def test_the_law_and_the_use_of_compact_models(name: str):
     case: Case = CASES[name]
-    model, x = built(case)
+    model, x = build_case(case)
     model = randomize(model)
     before = copy.deepcopy(model.state_dict())
     graph = trace(model, x)
@@ -96,25 +96,25 @@ def test_the_law_and_what_comes_after(name: str):
         masked = outputs(mask(model, graph, plan), x)
         assert furthest(masked, outputs(small, x)) <= 1e-4
         moved = max(moved, furthest(dense, masked))
-    assert moved > 1e-3 or not case.share, "the plans cut nothing that matters: the law is empty"
+    assert moved > 1e-3 or not case.share, "the plans change no output: the law is not tested"
     assert cost_of(small, x).params == cost_after(graph, plan).params
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
-    assert_attributes_are_true(small)
+    assert_attributes_match(small)
 
     state = small.state_dict()
     again = reshape(model, {key: tuple(tensor.shape) for key, tensor in state.items()})
     again.load_state_dict(state)
     assert repr(again) == repr(small)
-    wanted = outputs(small, x)
+    expected = outputs(small, x)
     for other in (again, copy.deepcopy(small)):
-        assert all(torch.equal(a, b) for a, b in zip(wanted, outputs(other, x), strict=True))
-    trained_one_step(small, x)
-    assert furthest(wanted, outputs(small, x)) > 0
+        assert all(torch.equal(a, b) for a, b in zip(expected, outputs(other, x), strict=True))
+    train_one_step(small, x)
+    assert furthest(expected, outputs(small, x)) > 0
 
 
-def trained_one_step(model: nn.Module, x: Tensor) -> None:
+def train_one_step(model: nn.Module, x: Tensor) -> None:
     for module in model.train().modules():
-        if isinstance(module, _NormBase):  # one pixel in a batch of two has no statistics to speak of
+        if isinstance(module, _NormBase):  # one pixel in a batch of two has no useful statistics
             module.eval()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
     loss = sum(tensor.square().mean() for tensor in find_tensors(model(x)) if tensor.requires_grad)
@@ -128,15 +128,15 @@ def trained_one_step(model: nn.Module, x: Tensor) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [p for p in ALL if p.values[0] in EXPORTED])
 def test_a_compact_model_exports(name: str):
-    model, x = built(CASES[name])
+    model, x = build_case(CASES[name])
     model = randomize(model)
     graph = trace(model, x)
     small = compact(model, graph, random_plan(graph, 3), verify=False)
-    wanted = outputs(small, x)
+    expected = outputs(small, x)
     with warnings.catch_warnings(action="ignore"):  # of the exporter
         exported = torch.export.export(small, (x,)).module()
     with torch.no_grad():
-        assert furthest(wanted, list(find_tensors(exported(x)))) <= 1e-4
+        assert furthest(expected, list(find_tensors(exported(x)))) <= 1e-4
 
 
 @pytest.mark.zoo
@@ -145,7 +145,7 @@ def test_a_compact_model_exports(name: str):
 def test_a_compact_model_runs_as_onnx(name: str, tmp_path):
     pytest.importorskip("onnxscript", reason="run `tox -e zoo`")
     runtime = pytest.importorskip("onnxruntime", reason="run `tox -e zoo`")
-    model, x = built(CASES[name])
+    model, x = build_case(CASES[name])
     model = randomize(model)
     graph = trace(model, x)
     small = compact(model, graph, random_plan(graph, 3), verify=False)
@@ -157,9 +157,9 @@ def test_a_compact_model_runs_as_onnx(name: str, tmp_path):
     assert furthest(outputs(small, x), [torch.from_numpy(array) for array in found]) <= 1e-3
 
 
-def test_cutting_in_two_steps_is_cutting_once():
-    """Queries are made up for at each step, and the factors multiply."""
-    model, x = built(CASES["cellvit"])
+def test_two_cuts_equal_one():
+    """The queries are rescaled at each step, and the factors multiply."""
+    model, x = build_case(CASES["cellvit"])
     model = randomize(model)
     graph = trace(model, x)
     first = random_plan(graph, 1)

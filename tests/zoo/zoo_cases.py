@@ -132,9 +132,9 @@ NETS_HERE: dict[str, Case] = {
 }
 CASES: dict[str, Case] = {**TORCHVISION, **TIMM, **SMP, **NETS_HERE}
 LARGE = {**TORCHVISION, **TIMM, **SMP}.keys()
-"""Those that need the ``zoo`` environment, for their packages or for their size."""
+"""The cases that need the ``zoo`` environment, because of their packages or their size."""
 
 
-def built(case: Case, seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
+def build_case(case: Case, seed: int = 0) -> tuple[nn.Module, torch.Tensor]:
     torch.manual_seed(seed)
     return case.build(), torch.randn(case.size)

@@ -1,4 +1,4 @@
-"""Small networks of the field, and one for each way of attention, norm and weight that others build from."""
+"""Small networks of the field, and one for each common kind of attention, norm and weight."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StarDist(nn.Module):
 
 
 class Block(nn.Module):
-    """A transformer block as timm, SAM and CellViT write it; ``explicit`` takes the head's size from the input."""
+    """A transformer block as in timm, SAM and CellViT; ``explicit`` takes the size of a head from the input."""
 
     def __init__(self, dim: int, heads: int, *, fused: bool = True) -> None:
         super().__init__()
@@ -238,7 +238,7 @@ class GatedLinear(nn.Module):
 
 
 class Similarity(nn.Module):
-    """Sums and products over channels that were made non-zero before: what a cut would change."""
+    """Sums and products over channels that are not zero after a cut."""
 
     def __init__(self) -> None:
         super().__init__()

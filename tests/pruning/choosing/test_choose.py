@@ -1,4 +1,4 @@
-"""Choosing: scopes, limits, order."""
+"""choose: scopes, limits and targets."""
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def test_the_global_share_is_taken_from_all_channels(narrow_graph, scores):
     assert len({len(plan.keep[g.name]) / g.width for g in narrow_graph.prunable}) > 5
 
 
-def test_the_best_stay_and_each_split_chooses_its_own():
+def test_the_highest_scores_stay_in_every_split():
     graph = trace(Grouped(), IMAGE)
     scores = {"first.0": torch.tensor([1.0, 2, 4, 3, 5, 6, 8, 7]), "middle.0": torch.arange(12.0)}
     plan = choose(graph, scores, ratio=0.5)
@@ -63,8 +63,8 @@ def test_the_best_stay_and_each_split_chooses_its_own():
 def test_skip_groups_can_be_spared(narrow_graph, scores):
     plan = choose(narrow_graph, scores, ratio=0.75, limits=Limits(max_skip_ratio=0.25))
     for group in narrow_graph.prunable:
-        wanted = group.width * (0.75 if group.kind == "skip" else 0.25)
-        assert len(plan.keep[group.name]) == max(wanted, group.splits)
+        expected = group.width * (0.75 if group.kind == "skip" else 0.25)
+        assert len(plan.keep[group.name]) == max(expected, group.splits)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_skip_groups_can_be_spared(narrow_graph, scores):
         ({"scope": "universal"}, "scopes are local, global"),
     ],
 )
-def test_wrong_numbers_are_refused(narrow_graph, scores, options, words):
+def test_ratios_and_scopes_out_of_range_are_refused(narrow_graph, scores, options, words):
     with pytest.raises(ValueError, match=words):
         choose(narrow_graph, scores, **options)
 
@@ -107,7 +107,7 @@ def test_one_channel_for_each_of_several_positions():
     assert len(choose(graph, {g.name: torch.rand(g.width) for g in graph.prunable}, 0.5).keep["qk"]) == 2
 
 
-def kept(graph, plan) -> dict[str, float]:
+def shares_kept(graph, plan) -> dict[str, float]:
     return {group.name: len(plan.keep[group.name]) / group.width for group in graph.prunable}
 
 
@@ -115,17 +115,17 @@ def kept(graph, plan) -> dict[str, float]:
 def test_caps_and_exclusions_by_name_and_pattern(narrow_graph, scores, scope):
     caps = {"d0.*": 0.25, "d0.units.0.*": 0.5, "decoder.tp.u3.conva": 0.0}
     plan = choose(narrow_graph, scores, 0.75, scope, Limits(caps=caps, keep=["d3.*"]))
-    for name, share in kept(narrow_graph, plan).items():
+    for name, share in shares_kept(narrow_graph, plan).items():
         if name.startswith("d3.") or name == "decoder.tp.u3.conva":
             assert share == 1.0, name
         elif name.startswith("d0."):
             assert share >= 0.75, name  # the smaller of two caps counts
-    assert min(kept(narrow_graph, plan).values()) <= 0.25
+    assert min(shares_kept(narrow_graph, plan).values()) <= 0.25
 
 
 @pytest.mark.parametrize("scope", ["local", "global"])
 @pytest.mark.parametrize(("first", "ratio"), [("internal", 0.3), ("internal", 0.8), ("skip", 0.1), ("skip", 0.5)])
-def test_one_kind_can_go_before_the_other(narrow_graph, scores, scope, first, ratio):
+def test_one_kind_can_be_cut_before_the_other(narrow_graph, scores, scope, first, ratio):
     plan = choose(narrow_graph, scores, ratio, scope, Limits(first=first))
     plan.check(narrow_graph)
     total = sum(group.width for group in narrow_graph.prunable)
@@ -167,7 +167,7 @@ def test_rounding_never_goes_below_the_least(narrow_graph, scores, ratio, scope,
         assert count % round_to == 0 or count == group.width
 
 
-def test_a_ratio_of_nothing_keeps_everything(narrow_hovernet, narrow_graph, scores, patch):
+def test_a_ratio_of_zero_keeps_everything(narrow_hovernet, narrow_graph, scores, patch):
     plan = choose(narrow_graph, scores, 0.0, criterion="l2")
     assert plan.keep == identity_plan(narrow_graph).keep
     same = compact(narrow_hovernet, narrow_graph, plan)
@@ -178,14 +178,14 @@ def test_a_ratio_of_nothing_keeps_everything(narrow_hovernet, narrow_graph, scor
 
 
 @pytest.mark.parametrize("scope", ["local", "global"])
-def test_a_ratio_of_nearly_everything_leaves_a_model_that_runs(narrow_hovernet, narrow_graph, scores, scope, patch):
+def test_a_ratio_near_one_leaves_a_model_that_runs(narrow_hovernet, narrow_graph, scores, scope, patch):
     plan = choose(narrow_graph, scores, 0.999, scope)
     assert sum(map(len, plan.keep.values())) < 2 * sum(group.splits for group in narrow_graph.prunable)
     with torch.no_grad():
         assert compact(narrow_hovernet, narrow_graph, plan)(patch)["np"].shape[1] == 2
 
 
-def test_groups_of_one_channel_are_left():
+def test_groups_of_one_channel_are_kept():
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU(), nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1))
     graph = trace(model, IMAGE)
     for _ in range(2):  # the second time, this group has one channel too
@@ -196,7 +196,7 @@ def test_groups_of_one_channel_are_left():
     assert graph.frozen["2"] == "one channel is left"
 
 
-def test_nothing_to_cut_is_a_plan_of_nothing():
+def test_a_model_with_nothing_to_cut_has_an_empty_plan():
     model = nn.Conv2d(3, 2, 1)
     graph = trace(model, IMAGE)
     plan = choose(graph, importance(model, graph), 0.5, "global")

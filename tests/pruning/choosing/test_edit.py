@@ -1,4 +1,4 @@
-"""Plans changed by hand."""
+"""Edits of plans, and differences between plans."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def plan(narrow_graph, scores):
     return choose(narrow_graph, scores, 0.5)
 
 
-def test_layers_can_be_kept_and_the_rest_is_as_it_was(narrow_hovernet, narrow_graph, plan):
+def test_groups_can_be_kept_whole_and_the_others_do_not_change(narrow_hovernet, narrow_graph, plan):
     edited = keep_whole(narrow_graph, plan, "d0.shortcut", "decoder.tp.*")
     changed = {change.group for change in changes(narrow_graph, plan, edited)}
     assert changed == {g.name for g in narrow_graph.prunable if g.name.startswith(("d0.shortcut", "decoder.tp."))}
@@ -29,7 +29,7 @@ def test_layers_can_be_kept_and_the_rest_is_as_it_was(narrow_hovernet, narrow_gr
     assert small.d0.shortcut.out_channels == narrow_hovernet.d0.shortcut.out_channels
 
 
-def test_layers_can_be_pruned_more_but_nothing_comes_back(narrow_graph, plan, scores):
+def test_groups_can_be_pruned_more_and_no_channel_comes_back(narrow_graph, plan, scores):
     others = {name: torch.rand(len(own)) for name, own in scores.items()}
     edited = prune_more(narrow_graph, plan, others, 0.75, "d1.*")
     edited.check(narrow_graph)
@@ -51,15 +51,15 @@ def test_splits_stay_even():
     assert set(edited.keep["middle.0"]) < set(plan.keep["middle.0"])
 
 
-def test_a_change_is_told_in_a_line():
+def test_a_change_prints_as_one_line():
     assert str(Change("conv", 3, 2, (1, 2), (3,))) == "conv: 3 -> 2 channels, without 1 2, with 3"
 
 
-def test_the_same_plans_do_not_differ(narrow_graph, plan):
+def test_equal_plans_have_no_changes(narrow_graph, plan):
     assert changes(narrow_graph, plan, plan) == ()
 
 
-def test_what_does_not_fit_is_refused(narrow_graph, plan, scores):
+def test_names_and_plans_that_do_not_fit_are_refused(narrow_graph, plan, scores):
     with pytest.raises(ValueError, match="matches the name of no channel group"):
         keep_whole(narrow_graph, plan, "nobody")
     with pytest.raises(ValueError, match=r"'decoder\.np\.u0\.conv' to prune, which cannot be cut: output of the model"):

@@ -55,7 +55,7 @@ def test_a_tenth_of_the_full_hovernet(full, scope, limits):
     assert cost_after(graph, macs).macs / cost_after(graph).macs == pytest.approx(0.1, rel=0.01)
 
 
-def test_what_is_foretold_is_what_is_cut(narrow_hovernet, narrow_graph, patch):
+def test_the_predicted_cost_is_that_of_the_compact_model(narrow_hovernet, narrow_graph, patch):
     scores = importance(narrow_hovernet, narrow_graph)
     plan = choose(narrow_graph, scores, target=Target("macs", keep=0.3), criterion="l2")
     small = compact(narrow_hovernet, narrow_graph, plan)
@@ -63,7 +63,7 @@ def test_what_is_foretold_is_what_is_cut(narrow_hovernet, narrow_graph, patch):
     assert plan.criterion == "l2"
 
 
-def test_everything_may_stay(narrow_graph):
+def test_a_target_of_one_keeps_everything(narrow_graph):
     scores = {group.name: torch.rand(group.width) for group in narrow_graph.prunable}
     assert cost_after(narrow_graph, choose(narrow_graph, scores, target=Target("params", keep=1.0))) == cost_after(
         narrow_graph

@@ -1,4 +1,4 @@
-"""Targets: shares to keep, and the two values they are made from."""
+"""Targets: shares to keep, and their conversion from ratios and speedups."""
 
 import pytest
 

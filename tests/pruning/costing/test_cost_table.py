@@ -1,4 +1,4 @@
-"""The table of costs, against cuts that were made."""
+"""The table of costs, compared with actual cuts."""
 
 import pytest
 import torch

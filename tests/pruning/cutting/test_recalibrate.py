@@ -1,4 +1,4 @@
-"""Batch norms after re-estimation, against means and variances by hand."""
+"""Statistics of batch norms after re-estimation, compared with means and variances by hand."""
 
 import copy
 
@@ -29,7 +29,7 @@ def moments(batch: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_model_and_its_weights_stay_as_they_were(training):
+def test_the_model_and_its_weights_are_not_changed(training):
     model = Grouped().train(training)
     model.middle.train(not training)
     state = copy.deepcopy(model.state_dict())
@@ -41,7 +41,7 @@ def test_the_model_and_its_weights_stay_as_they_were(training):
     assert fresh.first[1].running_mean.data_ptr() != model.first[1].running_mean.data_ptr()
 
 
-def test_it_brings_a_compact_model_nearer_to_the_dense_one():
+def test_it_restores_the_variance_of_a_compact_model():
     torch.manual_seed(0)
     model = recalibrate(Grouped().eval(), images(3))
     graph = trace(model, images(1)[0])
@@ -61,7 +61,7 @@ def test_without_batch_norms_it_is_a_copy():
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), fresh.parameters(), strict=True))
 
 
-def test_half_precision_works():
+def test_statistics_in_half_precision():
     fresh = recalibrate(Grouped().half(), images(2, torch.float16))
     assert fresh.first[1].running_var.dtype == torch.float16
     assert bool(torch.isfinite(fresh.first[1].running_var).all())
@@ -82,7 +82,7 @@ def test_mappings_and_tuples_are_arguments():
     assert torch.allclose(by_name.norm.running_mean, 2 * batch.mean(dim=(0, 2, 3)), atol=1e-5)
 
 
-def test_images_without_meaning_are_refused():
+def test_missing_and_infinite_images_are_refused():
     with pytest.raises(ValueError, match="got no images"):
         recalibrate(Grouped(), [])
     with pytest.raises(ValueError, match=r"not finite in 'first\.1'; check the images"):

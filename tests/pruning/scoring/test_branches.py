@@ -1,4 +1,4 @@
-"""Which filters are convolved and which the shortcut, in networks where a reader can tell."""
+"""The sides of skip groups, in networks where they are known."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_the_same_after_a_cut(narrow_graph):
         assert [m.module for m in old.convolved] == [m.module for m in new.convolved]
 
 
-def test_a_stem_begins_the_stream():
+def test_a_stem_starts_the_stream():
     assert sides(Grouped(), "first.0") == ({"last"}, {"first.0"})
     assert sides(Attention(), "stem") == ({"join"}, {"stem"})
 
@@ -74,7 +74,7 @@ class Parallel(nn.Module):
         return self.out(self.one(x) + self.two(x))
 
 
-def test_what_cannot_be_told_is_said():
+def test_a_group_without_sides_is_refused():
     with pytest.raises(ValueError, match="channel group 'one' is not a residual stream"):
         sides(Parallel(), "one")
 
@@ -94,6 +94,6 @@ class Nested(nn.Module):
         return self.out(x + self.last(F.relu(y)))
 
 
-def test_a_unit_may_hold_another():
+def test_nested_units():
     assert sides(Nested(), "stem") == ({"last"}, {"stem"})
     assert sides(Nested(), "into") == ({"back"}, {"into"})

@@ -1,4 +1,4 @@
-"""Scores of whole networks: who is asked, and what of it counts."""
+"""Scores of whole networks: the layers that decide, and the weights that count."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_deciders_of_a_skip_group():
     parts = model.middle[0].weight.reshape(4, 3, 2, -1).transpose(1, 2).reshape(8, -1)
     readers = [parts.norm(dim=1), lengths(model.out.weight, axis=1)]
     everyone = torch.stack([first, last, *readers])
-    wanted = {
+    expected = {
         "producers": (first + last) / 2,
         "mean": everyone.mean(dim=0),
         "sum": everyone.sum(dim=0),
@@ -37,15 +37,15 @@ def test_deciders_of_a_skip_group():
         "convolved": last,
         "shortcut": first,
     }
-    for decider, scores in wanted.items():
+    for decider, scores in expected.items():
         assert torch.allclose(importance(model, graph, decider=decider)["first.0"], scores), decider
 
 
 def test_internal_groups_have_no_sides():
     model = Grouped()
     graph = trace(model, IMAGE)
-    wanted = lengths(model.middle[0].weight)
-    assert torch.allclose(importance(model, graph, decider="convolved")["middle.0"], wanted)
+    expected = lengths(model.middle[0].weight)
+    assert torch.allclose(importance(model, graph, decider="convolved")["middle.0"], expected)
 
 
 def test_transposed_and_normed_filters_count_all_their_weights():
@@ -62,8 +62,8 @@ def test_slimming_takes_the_norms_that_a_group_has(narrow_hovernet, narrow_graph
     modules = dict(narrow_hovernet.named_modules())
     # conv_bot makes channels of this group too, and has no norm
     names = [f"d2.units.{n}.preact/bn" for n in range(1, 6)] + ["d2.blk_bna.bn"]
-    wanted = sum(modules[name].weight.detach().abs() for name in names)
-    assert torch.allclose(scores["d2.shortcut"], wanted)
+    expected = sum(modules[name].weight.detach().abs() for name in names)
+    assert torch.allclose(scores["d2.shortcut"], expected)
     assert set(scores) == {group.name for group in narrow_graph.prunable}
 
 
@@ -88,7 +88,7 @@ def test_random_is_the_same_for_the_same_seed_only(narrow_hovernet, narrow_graph
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_leaves_the_model_as_it_was(narrow_hovernet, narrow_graph, criterion):
+def test_no_criterion_changes_the_model(narrow_hovernet, narrow_graph, criterion):
     before = {name: tensor.clone() for name, tensor in narrow_hovernet.state_dict().items()}
     scores = importance(narrow_hovernet, narrow_graph, criterion)
     assert all(scores[g.name].shape == (g.width,) for g in narrow_graph.prunable)
@@ -106,7 +106,7 @@ def test_every_criterion_leaves_the_model_as_it_was(narrow_hovernet, narrow_grap
         ({"criterion": "bn_scale", "decider": "convolved"}, "norms act on the sum"),
     ],
 )
-def test_what_does_not_exist_is_refused(narrow_hovernet, narrow_graph, options, words):
+def test_unknown_criteria_and_deciders_are_refused(narrow_hovernet, narrow_graph, options, words):
     with pytest.raises(ValueError, match=words):
         importance(narrow_hovernet, narrow_graph, **options)
 
@@ -136,7 +136,7 @@ def test_weights_that_are_all_zero_can_be_pruned(scope):
     assert small(IMAGE).shape == (1, 2, 16, 16)
 
 
-def test_weights_that_are_no_numbers_are_named():
+def test_groups_with_weights_that_are_not_finite_are_named():
     model = Grouped()
     model.last.weight.data[2, 0] = float("nan")
     graph = trace(model, IMAGE)

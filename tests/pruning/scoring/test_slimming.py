@@ -28,7 +28,7 @@ def test_norms_on_what_cannot_be_cut_are_spared():
     assert slimming_penalty(model, trace(model, IMAGE)).item() == 4.0
 
 
-def test_training_with_it_finds_the_channels_that_do_nothing():
+def test_training_with_it_finds_the_channels_without_effect():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""First-order importance, against gradients by hand and against the loss itself."""
+"""First-order scores, compared with gradients by hand and with the change of the loss."""
 
 import pytest
 import torch
@@ -28,15 +28,15 @@ def test_it_is_the_mean_over_batches_of_weights_times_gradients():
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
     model.eval()
-    wanted = torch.zeros(2, 8)
+    expected = torch.zeros(2, 8)
     for images in batches():
         for row, weight in enumerate((model.first[0].weight, model.last.weight)):
             (gradient,) = torch.autograd.grad(loss(model, images), weight)
-            wanted[row] += (weight * gradient).detach().flatten(1).sum(dim=1).abs() / 3
-    assert torch.allclose(scores["first.0"], wanted.mean(dim=0), atol=1e-7)
+            expected[row] += (weight * gradient).detach().flatten(1).sum(dim=1).abs() / 3
+    assert torch.allclose(scores["first.0"], expected.mean(dim=0), atol=1e-7)
 
 
-def test_it_foretells_what_the_loss_costs():
+def test_it_predicts_the_change_of_the_loss():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 2, 1)).eval()
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_it_drives_a_schedule():
     assert steps[-1].plan.criterion == "by_data"
 
 
-def test_half_precision_works():
+def test_scores_in_half_precision():
     model = Grouped().half().eval()
     scores = taylor(model, trace(model, IMAGE.half()), [batches(1)[0].half()], loss)
     assert all(own.dtype == torch.float32 and bool(torch.isfinite(own).all()) for own in scores.values())
@@ -99,7 +99,7 @@ def test_a_loss_that_leaves_a_group_out_is_refused():
         (batches(1), lambda _, images: images.mean(), "that depends on the model"),
     ],
 )
-def test_losses_without_meaning_are_refused(given, measure, words):
+def test_losses_that_are_not_finite_scalars_are_refused(given, measure, words):
     model = Grouped()
     with pytest.raises(ValueError, match=words):
         taylor(model, trace(model, IMAGE), given, measure)
