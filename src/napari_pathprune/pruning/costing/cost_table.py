@@ -72,14 +72,14 @@ def cost_table(graph: ChannelGraph, plan: PrunePlan | None = None) -> tuple[Grou
     for group in graph.prunable:
         width, row = widths[group.name], graph.sizes.names.index(group.name)
         params, macs = (
-            (_saved(size, at, row, width), _saved(size, at, row, group.splits) / group.splits)
+            (_saving(size, at, row, width), _saving(size, at, row, group.splits) / group.splits)
             for size in (graph.sizes.params, graph.sizes.macs)
         )
         table.append(GroupCost(group.name, group.kind, width, round(params[0]), round(macs[0]), params[1], macs[1]))
     return tuple(table)
 
 
-def _saved(size: Polynomial, widths: Floats, row: int, channels: int) -> float:
+def _saving(size: Polynomial, widths: Floats, row: int, channels: int) -> float:
     """Return the saving from removing some channels of one group."""
     without = widths.copy()
     without[row] -= channels
