@@ -97,7 +97,7 @@ def test_the_graph_after_a_cut_is_the_graph_of_the_compact_model(narrow_hovernet
 
 def test_a_second_plan_that_does_not_fit_is_refused(narrow_graph, scores):
     first = choose(narrow_graph, scores, ratio=0.5)
-    with pytest.raises(ValueError, match="of which the first plan leaves"):
+    with pytest.raises(ValueError, match="but the first plan leaves"):
         compose(first, identity_plan(narrow_graph))
 
 

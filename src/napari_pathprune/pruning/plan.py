@@ -149,7 +149,7 @@ def compose(first: PrunePlan, second: PrunePlan) -> PrunePlan:
         before = keep.get(name)
         if before is not None and stay[-1] >= len(before):
             raise ValueError(
-                f"got a second plan that keeps channel {stay[-1]} of {name!r}, of which the first plan leaves "
+                f"got a second plan that keeps channel {stay[-1]} of {name!r}, but the first plan leaves "
                 f"{len(before)} channels; choose it for the compact model that the first one makes"
             )
         keep[name] = stay if before is None else tuple(before[index] for index in stay)

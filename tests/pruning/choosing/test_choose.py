@@ -86,7 +86,7 @@ def test_a_target_of_channels_is_the_other_side_of_a_ratio(narrow_graph, scores)
 
 
 def test_a_target_for_the_latency_needs_the_model(narrow_graph, scores):
-    with pytest.raises(ValueError, match="measure the model with choose_for_latency"):
+    with pytest.raises(ValueError, match="model with choose_for_latency"):
         choose(narrow_graph, scores, target=Target.from_speedup(2.0))
 
 

@@ -43,7 +43,7 @@ def choose(
         What each group has to keep.
     target
         Share of the parameters, MACs or channels to keep, instead of ``ratio``. For parameters and MACs, the pruning
-        ratio that reaches the target is searched for; it is met within 1 % wherever the widths allow.
+        ratio that reaches the target is searched for; it is met within 1 % if the widths allow it.
     criterion
         Name of the criterion, to be recorded in the plan.
     dense

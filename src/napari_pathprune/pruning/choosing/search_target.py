@@ -30,9 +30,9 @@ def search_target(
 ) -> tuple[float, Counts]:
     """Return the pruning ratio that reaches a target, and the number of channels that each group then keeps.
 
-    The ratio is found by bisection. Between the last two ratios, of which one leaves too much and the other too
-    little, some groups take their width from the first and the others from the second. Then the widths of single
-    groups change by one unit, so that the target is met within 1 % wherever the widths allow.
+    The ratio is found by bisection. Of the last two ratios, one leaves too much and the other too little; some groups
+    take their width from the first, the others from the second. Then the widths of single groups change by one unit.
+    The target is met within 1 % if the widths allow it.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def search_target(
     """
     if target.measure not in {"params", "macs"}:
         raise ValueError(
-            f"got a target for measure {target.measure!r}, which widths do not tell; measure the model with "
-            "choose_for_latency"
+            f"got a target for measure {target.measure!r}, which cannot be computed from widths; measure the "
+            "model with choose_for_latency"
         )
     full = {group.name: group.width for group in graph.groups}
     size: Polynomial = getattr(graph.sizes, target.measure)

@@ -35,7 +35,7 @@ class StateAxis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvenSplits:
-    """Conv groups: (splits, n) identities, of which every row has to keep the same number."""
+    """Conv groups: (splits, n) identities; every row has to keep the same number of them."""
 
     ids: Ids
     module: str
