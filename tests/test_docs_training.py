@@ -15,7 +15,7 @@ from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.config import train_config
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_table, table_keys
+from napari_pathprune.workflows.config.toml_settings import list_keys, make_table
 from napari_pathprune.workflows.config.train_config import (
     DataSettings,
     LossSettings,
@@ -61,8 +61,8 @@ def _value(cell: str) -> object:
 
 def actual_defaults(kind: type) -> dict[str, Any]:
     """Return the defaults of the keys of a table, in their order."""
-    keys = table_keys(kind).values()
-    defaults = {} if any(key.is_required for key in keys) else settings_table(kind())
+    keys = list_keys(kind).values()
+    defaults = {} if any(key.is_required for key in keys) else make_table(kind())
     return {key.name: REQUIRED if key.is_required else defaults.get(key.name, key.default) for key in keys}
 
 

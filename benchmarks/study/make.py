@@ -21,7 +21,7 @@ from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.compress.compress import compress
 from napari_pathprune.workflows.compress.compress_setup import PARENT
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_from, table_keys
+from napari_pathprune.workflows.config.toml_settings import list_keys, make_settings
 from napari_pathprune.workflows.config.train_config import TrainConfig, read_config
 from napari_pathprune.workflows.prune.prune import prune_checkpoint
 from napari_pathprune.workflows.train.image_sets import read_image_sets
@@ -100,7 +100,9 @@ def make_model(run: Run, study: Study) -> None:
     elif run.left == 1.0:
         train_or_resume(use_first_stage_patches(config), out, load(dense))
     elif stages.exists() or not out.exists():
-        run_workflow(compress(str(dense), dataclasses.replace(config, compress=make_settings(run, study)), out))
+        run_workflow(
+            compress(str(dense), dataclasses.replace(config, compress=make_compress_settings(run, study)), out)
+        )
     spent = {"seconds": round(time.perf_counter() - begin), "cpu_seconds": round(time.process_time() - cpu)}
     spent |= {"resumed": resumed, "machine": machine()}  # a resumed run counts only the time since
     result = {"run": dataclasses.asdict(run), "making": spent, **score_checkpoint(load(out), study)}
@@ -120,17 +122,17 @@ def use_first_stage_patches(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, patches=dataclasses.replace(config.patches, seed=config.patches.seed + 100))
 
 
-def make_settings(run: Run, study: Study) -> CompressSettings:
+def make_compress_settings(run: Run, study: Study) -> CompressSettings:
     """Return the settings of a compression; apart from the shape, the fields of a run have the same names."""
-    known = table_keys(CompressSettings) | CompressSettings.RENAMED
+    known = list_keys(CompressSettings) | CompressSettings.RENAMED
     table = {name: value for name, value in dataclasses.asdict(run).items() if name in known}
-    return settings_from(CompressSettings, table | {"caps": study.shapes[run.shape]}, run.name)
+    return make_settings(CompressSettings, table | {"caps": study.shapes[run.shape]}, run.name)
 
 
 def cut_and_reset(dense: Path, run: Run, study: Study, config: TrainConfig) -> Checkpoint:
     """Cut the dense model as in a run with one cut, draw new weights, and train them first if the run asks for it."""
     cut = WORK / f"{run.name}.cut.safetensors"
-    settings = make_settings(run, study)
+    settings = make_compress_settings(run, study)
     # l2 serves for every criterion: with scope "local" the widths are the same, and the weights do not matter
     prune_checkpoint(
         str(dense),

@@ -33,7 +33,7 @@ def test_every_run_of_the_grid_is_possible(modules: dict[str, ModuleType]) -> No
     assert len({run.name for run in study.runs}) == len(study.runs)
     for run in study.runs:
         if run.left < 1.0:
-            assert modules["make"].make_settings(run, study).targets()[-1].keep == pytest.approx(run.left)
+            assert modules["make"].make_compress_settings(run, study).targets()[-1].keep == pytest.approx(run.left)
     assert [run.seed for run in study.runs] == sorted(run.seed for run in study.runs)
     compared = {part.against for part in study.parts}
     assert {"criterion", "step_ratio", "max_skip_ratio", "teacher_share", "recalibrate", "start"} <= compared

@@ -29,7 +29,7 @@ from napari_pathprune.workflows.compress.compress_events import (
 from napari_pathprune.workflows.compress.compress_report import CompressReport
 from napari_pathprune.workflows.compress.compress_setup import PARENT
 from napari_pathprune.workflows.compress.stage_folder import LEDGER, OLD_LEDGER, StageFolder
-from napari_pathprune.workflows.config.toml_settings import settings_table
+from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import DataSettings, LossSettings, TrainConfig
 from napari_pathprune.workflows.prune.prune import repeat_cut
 
@@ -367,7 +367,7 @@ def test_groups_lose_no_more_than_their_caps(change: ChangeSettings, simple_file
 
 def test_the_report_lists_the_settings_of_the_config(config: TrainConfig, simple_file: Path, out: Path) -> None:
     report = report_of(list(compress(str(simple_file), config, out)))
-    assert report.settings.items() >= settings_table(config.compress).items()
+    assert report.settings.items() >= make_table(config.compress).items()
     assert report.settings["fine-tuning steps"] == 4
 
 

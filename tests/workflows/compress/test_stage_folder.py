@@ -10,7 +10,7 @@ import pytest
 from napari_pathprune.workflows.compress.compress_report import Stage
 from napari_pathprune.workflows.compress.stage_folder import LEDGER, OLD_LEDGER, StageFolder
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_table
+from napari_pathprune.workflows.config.toml_settings import make_table
 
 OLD_SETTINGS = {
     "measure": "params",
@@ -34,7 +34,7 @@ OLD_SETTINGS = {
 
 
 def settings(**changes: object) -> dict[str, object]:
-    table = settings_table(CompressSettings()) | changes
+    table = make_table(CompressSettings()) | changes
     return {name: value for name, value in table.items() if name != "allowed_drop"}
 
 

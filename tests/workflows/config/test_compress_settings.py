@@ -9,7 +9,7 @@ import pytest
 
 from napari_pathprune.pruning import Limits, Target
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_from, settings_table, table_keys
+from napari_pathprune.workflows.config.toml_settings import list_keys, make_settings, make_table
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_value_out_of_range_is_named(changes: dict[str, Any], message: str) ->
 
 @pytest.mark.parametrize(("steps", "total"), [(1, 100), (2, 100), (7, 100), (14, 3)])
 def test_fine_tuning_steps_are_divided_without_loss(steps: int, total: int) -> None:
-    shares = CompressSettings(steps=steps).fit_steps(total)
+    shares = CompressSettings(steps=steps).divide_steps(total)
     assert len(shares) == steps
     assert min(shares) >= 1
     assert sum(shares) == max(total, steps)
@@ -54,7 +54,7 @@ def test_a_cubic_schedule_removes_most_at_first() -> None:
 
 
 def test_the_table_is_flat_and_keeps_the_keys_of_before() -> None:
-    keys = list(table_keys(CompressSettings))
+    keys = list(list_keys(CompressSettings))
     assert keys == [
         *("measure", "keep", "max_skip_ratio", "round_to", "min_channels", "caps", "scope", "steps", "step_ratio"),
         *("schedule", "criterion", "decider", "recalibrate", "last_share", "allowed_drop", "score_cuts", "seed"),
@@ -64,7 +64,7 @@ def test_the_table_is_flat_and_keeps_the_keys_of_before() -> None:
 
 
 def test_old_and_new_keys_mean_the_same() -> None:
-    old = settings_from(CompressSettings, {"left": 0.2, "judge_cuts": True, "caps": ["a=0.5"]}, "old.toml")
+    old = make_settings(CompressSettings, {"left": 0.2, "judge_cuts": True, "caps": ["a=0.5"]}, "old.toml")
     new = CompressSettings(Target("params", keep=0.2), limits=Limits(caps={"a": 0.5}), score_cuts=True)
     assert old == new
-    assert settings_from(CompressSettings, settings_table(new), "new.toml") == new
+    assert make_settings(CompressSettings, make_table(new), "new.toml") == new

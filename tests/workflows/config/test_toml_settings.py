@@ -11,9 +11,9 @@ import pytest
 from napari_pathprune.workflows.config.toml_settings import (
     OMIT,
     change_settings,
-    settings_from,
-    settings_table,
-    table_keys,
+    list_keys,
+    make_settings,
+    make_table,
 )
 
 
@@ -39,7 +39,7 @@ class Outer:
 
 
 def test_nested_fields_stand_in_the_same_table() -> None:
-    keys = table_keys(Outer)
+    keys = list_keys(Outer)
     assert list(keys) == ["size", "share", "names", "mode", "caps"]
     assert keys["size"].is_required
     assert (keys["mode"].owner, keys["mode"].default) == ("inner", "slow")
@@ -47,23 +47,23 @@ def test_nested_fields_stand_in_the_same_table() -> None:
 
 def test_a_table_makes_settings_and_settings_make_a_table() -> None:
     table = {"size": 3, "names": ["a", "b"], "mode": "fast", "caps": ["d0.*=0.5"]}
-    settings = settings_from(Outer, table, "x.toml")
+    settings = make_settings(Outer, table, "x.toml")
     assert settings == Outer(3, names=("a", "b"), inner=Inner("fast", caps={"d0.*": 0.5}))
-    written = settings_table(settings)
+    written = make_table(settings)
     assert written == {"size": 3, "share": 0.5, "names": ("a", "b"), "mode": "fast", "caps": ("d0.*=0.5",)}
-    assert settings_from(Outer, written, "x.toml") == settings
+    assert make_settings(Outer, written, "x.toml") == settings
 
 
 def test_caps_may_be_a_table() -> None:
-    assert settings_from(Inner, {"caps": {"d0.*": 0.5}}, "x.toml").caps == {"d0.*": 0.5}
+    assert make_settings(Inner, {"caps": {"d0.*": 0.5}}, "x.toml").caps == {"d0.*": 0.5}
 
 
 def test_old_keys_are_read() -> None:
-    assert settings_from(Outer, {"old_size": 4}, "x.toml").size == 4
+    assert make_settings(Outer, {"old_size": 4}, "x.toml").size == 4
 
 
 def test_the_default_of_a_nested_field_is_that_of_its_owner() -> None:
-    assert settings_from(Outer, {"size": 1}, "x.toml").inner.mode == "slow"
+    assert make_settings(Outer, {"size": 1}, "x.toml").inner.mode == "slow"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_default_of_a_nested_field_is_that_of_its_owner() -> None:
 )
 def test_a_mistake_is_named(table: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        settings_from(Outer, table, "x.toml")
+        make_settings(Outer, table, "x.toml")
 
 
 def test_changes_reach_nested_settings() -> None:

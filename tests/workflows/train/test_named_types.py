@@ -1,4 +1,4 @@
-"""Types are named once, in the model's order, and a model is known again by the names it had before."""
+"""Types get names in the order of the model, and a model is recognised by its earlier names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def imported(checkpoint: Checkpoint) -> Checkpoint:
     return dataclasses.replace(checkpoint, type_names=default_type_names(3), lineage=lineage)
 
 
-def test_names_are_given_in_order_and_the_lineage_tells(imported: Checkpoint, tmp_path: Path) -> None:
+def test_names_are_given_in_order_and_recorded_in_the_lineage(imported: Checkpoint, tmp_path: Path) -> None:
     save(name_types(imported, NAMES), tmp_path / "model.safetensors")
     given = load(tmp_path / "model.safetensors")
     assert given.type_names == NAMES
@@ -42,12 +42,12 @@ def test_names_that_do_not_fit_are_refused(imported: Checkpoint, names: tuple[st
         name_types(imported, names)
 
 
-def test_an_untyped_model_is_not_named(imported: Checkpoint) -> None:
+def test_an_untyped_model_takes_no_names(imported: Checkpoint) -> None:
     with pytest.raises(ValueError, match="the model is untyped: remove type_names"):
         name_types(dataclasses.replace(imported, type_names=()), NAMES)
 
 
-def test_a_model_is_known_by_the_names_it_had_before(imported: Checkpoint) -> None:
+def test_a_model_is_recognised_by_its_earlier_names(imported: Checkpoint) -> None:
     one, other = name_types(imported, NAMES), name_types(imported, ("background", "epithelial", "spindle"))
     assert have_same_types(imported, one)
     assert have_same_types(one, imported)
@@ -58,7 +58,7 @@ def test_a_model_is_known_by_the_names_it_had_before(imported: Checkpoint) -> No
     assert not have_same_types(stranger, one)  # both had a type 1 once, which need not have been the same
 
 
-def test_names_make_another_model_and_stopped_runs_of_before_stay_known(imported: Checkpoint) -> None:
+def test_names_are_part_of_the_identity_of_a_model(imported: Checkpoint) -> None:
     one, other = name_types(imported, NAMES), name_types(imported, ("background", "epithelial", "spindle"))
     assert identify(imported) == imported.fingerprint()
     assert len({identify(model) for model in (imported, one, other)}) == 3

@@ -18,7 +18,7 @@ from napari_pathprune.workflows.compress.compress_events import CompressDone, Co
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage, Width
 from napari_pathprune.workflows.compress.compress_setup import Compression, prepare_compression
 from napari_pathprune.workflows.compress.compress_stage import run_stage, score_dense
-from napari_pathprune.workflows.config.toml_settings import settings_table
+from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.validation import make_examples
 from napari_pathprune.workflows.prune.prune import make_example
@@ -135,7 +135,7 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
 def _list_settings(config: TrainConfig) -> dict[str, Any]:
     """Return the settings that the report shows, by name."""
     return {
-        **settings_table(config.compress),
+        **make_table(config.compress),
         "fine-tuning steps": config.fit[0].steps,
         "learning rate": config.fit[0].learning_rate,
         "teacher": Path(config.losses.teacher).name or "none",

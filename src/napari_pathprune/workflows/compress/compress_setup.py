@@ -20,7 +20,7 @@ from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load
 from napari_pathprune.workflows.compress.calibration import make_scorer
 from napari_pathprune.workflows.compress.stage_folder import StageFolder
-from napari_pathprune.workflows.config.toml_settings import settings_table
+from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses
@@ -62,7 +62,7 @@ class Compression:
     @property
     def fit_steps(self) -> tuple[int, ...]:
         """Fine-tuning steps of each stage."""
-        return self.config.compress.fit_steps(self.config.fit[0].steps)
+        return self.config.compress.divide_steps(self.config.fit[0].steps)
 
     def cuts(self) -> Iterator[Step]:
         """Cut the dense model stage by stage; each cut starts from the weights that its predecessor was left with."""
@@ -155,7 +155,7 @@ def _collect_facts(
     validation: Sequence[AnnotatedImage],
 ) -> dict[str, Any]:
     """Return what the stages depend on."""
-    settings = settings_table(config.compress)
+    settings = make_table(config.compress)
     del settings["allowed_drop"]  # the stages are the same with any other
     teacher = None if config.losses.teacher == PARENT else load_teacher(config)  # the parent is known by its name
     return {

@@ -12,7 +12,7 @@ from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.workflows.compress.compress_report import Stage
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_from, settings_table
+from napari_pathprune.workflows.config.toml_settings import make_settings, make_table
 
 LEDGER: Final = "ledger.json"
 OLD_LEDGER: Final = "run.json"
@@ -88,6 +88,6 @@ def _update_ledger(ledger: Ledger) -> None:
     if ledger.exists or not old.exists:
         return
     facts = old.facts
-    settings = settings_table(settings_from(CompressSettings, facts.get("compress", {}), old.path))
+    settings = make_table(make_settings(CompressSettings, facts.get("compress", {}), old.path))
     ledger.begin(facts | {"compress": {name: settings[name] for name in settings if name != "allowed_drop"}})
     old.path.unlink()

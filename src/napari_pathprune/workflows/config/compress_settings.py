@@ -123,12 +123,12 @@ class CompressSettings:
             return fixed_steps(self.target, self.step_ratio)
         return (linear_steps if self.schedule == "linear" else cubic_steps)(self.target, self.steps)
 
-    def fit_steps(self, total: int) -> tuple[int, ...]:
+    def divide_steps(self, total: int) -> tuple[int, ...]:
         """Divide fine-tuning steps among the cuts, with at least one step for each.
 
         Examples
         --------
-        >>> CompressSettings(steps=4, last_share=0.5).fit_steps(120)
+        >>> CompressSettings(steps=4, last_share=0.5).divide_steps(120)
         (20, 20, 20, 60)
         """
         cuts = len(self.targets())

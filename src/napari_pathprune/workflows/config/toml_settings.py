@@ -42,25 +42,20 @@ class Key:
         return self.default is dataclasses.MISSING
 
 
-def table_keys(kind: type[Any]) -> dict[str, Key]:
+def list_keys(kind: type[Any]) -> dict[str, Key]:
     """Return the keys of the table of a dataclass by name; fields of nested dataclasses come in their place.
 
     Examples
     --------
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Patches:
-    ...     patch_px: int = 256
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Training:
-    ...     steps: int
-    ...     patches: Patches = Patches(320)
-    >>> [(key.name, key.owner, key.default) for key in table_keys(Training).values() if not key.is_required]
-    [('patch_px', 'patches', 320)]
+    >>> from napari_pathprune.workflows.config.compress_settings import CompressSettings
+    >>> key = list_keys(CompressSettings)["round_to"]
+    >>> key.owner, key.default
+    ('limits', 1)
     """
-    return {key.name: key for key in _keys(kind)}
+    return {key.name: key for key in _find_keys(kind)}
 
 
-def _keys(kind: type[Any]) -> Iterator[Key]:
+def _find_keys(kind: type[Any]) -> Iterator[Key]:
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         hint, default = hints[field.name], field.default
@@ -69,12 +64,12 @@ def _keys(kind: type[Any]) -> Iterator[Key]:
         if not dataclasses.is_dataclass(hint):
             yield Key(field.name, "", hint, default)
             continue
-        for key in table_keys(hint).values():  # type: ignore[arg-type]
+        for key in list_keys(hint).values():  # type: ignore[arg-type]
             if key.name not in field.metadata.get(OMIT, ()):
                 yield dataclasses.replace(key, owner=field.name, default=getattr(default, key.name))
 
 
-def settings_from(kind: type[Settings], table: object, source: Path | str) -> Settings:
+def make_settings(kind: type[Settings], table: object, source: Path | str) -> Settings:
     """Make settings from a table.
 
     Parameters
@@ -97,21 +92,21 @@ def settings_from(kind: type[Settings], table: object, source: Path | str) -> Se
     >>> @dataclasses.dataclass(frozen=True)
     ... class Patches:
     ...     patch_px: int = 256
-    >>> settings_from(Patches, {"patch_px": 320}, "train.toml")
+    >>> make_settings(Patches, {"patch_px": 320}, "train.toml")
     Patches(patch_px=320)
     """
     if not isinstance(table, Mapping):
         raise ValueError(f"{source} has {table!r} in the place of a table; write its keys below its name in brackets")  # noqa: TRY004 - the user's
-    keys = table_keys(kind)
-    values = _renamed(kind, table, source)
+    keys = list_keys(kind)
+    values = _rename_keys(kind, table, source)
     unknown = sorted(values.keys() - keys.keys())
     if unknown:
         raise ValueError(f"{source} has an unknown setting {unknown[0]!r}; expected one of {', '.join(keys)}")
     for key in keys.values():
         if key.is_required and key.name not in values:
-            raise ValueError(f"{source}: {key.name} is missing; expected {_form_of(key.kind).words}")
+            raise ValueError(f"{source}: {key.name} is missing; expected {_find_form(key.kind).words}")
     for name, value in values.items():
-        form = _form_of(keys[name].kind)
+        form = _find_form(keys[name].kind)
         if not form.fits(value):
             raise ValueError(f"{source}: got {name} = {value!r}; expected {form.words}")
     try:
@@ -139,35 +134,35 @@ def change_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     >>> change_settings(Patches(), {"patch_px": 320})
     Patches(patch_px=320)
     """
-    keys = table_keys(type(settings))
+    keys = list_keys(type(settings))
     by_owner: dict[str, dict[str, Any]] = {}
     for name, value in changes.items():
-        by_owner.setdefault(keys[name].owner, {})[name] = _form_of(keys[name].kind).read(value)
+        by_owner.setdefault(keys[name].owner, {})[name] = _find_form(keys[name].kind).read(value)
     own = by_owner.pop("", {})
     nested = {owner: dataclasses.replace(getattr(settings, owner), **values) for owner, values in by_owner.items()}
     changed: Settings = dataclasses.replace(settings, **own, **nested)  # type: ignore[type-var]
     return changed
 
 
-def settings_table(settings: object) -> dict[str, Any]:
-    """Return settings as a flat table; `settings_from` reads it.
+def make_table(settings: object) -> dict[str, Any]:
+    """Return settings as a flat table; `make_settings` reads it.
 
     Examples
     --------
     >>> @dataclasses.dataclass(frozen=True)
     ... class Patches:
     ...     patch_px: int = 256
-    >>> settings_table(Patches())
+    >>> make_table(Patches())
     {'patch_px': 256}
     """
     table = {}
-    for key in table_keys(type(settings)).values():
+    for key in list_keys(type(settings)).values():
         owner = getattr(settings, key.owner) if key.owner else settings
-        table[key.name] = _form_of(key.kind).write(getattr(owner, key.name))
+        table[key.name] = _find_form(key.kind).write(getattr(owner, key.name))
     return table
 
 
-def _renamed(kind: type[Any], table: Mapping[str, Any], source: Path | str) -> dict[str, Any]:
+def _rename_keys(kind: type[Any], table: Mapping[str, Any], source: Path | str) -> dict[str, Any]:
     """Return the values by the names that their keys have today, lists as tuples."""
     names: Mapping[str, str] = getattr(kind, "RENAMED", {})
     values: dict[str, Any] = {}
@@ -180,7 +175,7 @@ def _renamed(kind: type[Any], table: Mapping[str, Any], source: Path | str) -> d
 
 
 def _build(kind: type[Settings], keys: Mapping[str, Key], values: Mapping[str, Any]) -> Settings:
-    read = {name: _form_of(keys[name].kind).read(value) for name, value in values.items()}
+    read = {name: _find_form(keys[name].kind).read(value) for name, value in values.items()}
     hints = get_type_hints(kind)
     owners = {key.owner for key in keys.values() if key.owner}
     nested = {
@@ -200,7 +195,7 @@ class _Form:
     write: Callable[[Any], Any] = lambda value: value
 
 
-def _form_of(kind: object) -> _Form:
+def _find_form(kind: object) -> _Form:
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return _Form("one of " + ", ".join(f'"{choice}"' for choice in choices), lambda value: value in choices)
@@ -211,12 +206,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _are_texts(value: object) -> bool:
+def _is_text_list(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
 
 
-def _are_caps(value: object) -> bool:
-    return _are_texts(value) or (isinstance(value, Mapping) and all(map(_is_number, value.values())))
+def _is_caps(value: object) -> bool:
+    return _is_text_list(value) or (isinstance(value, Mapping) and all(map(_is_number, value.values())))
 
 
 def _read_caps(value: Mapping[str, float] | tuple[str, ...]) -> dict[str, float]:
@@ -233,11 +228,11 @@ _FORMS: Final[Mapping[object, _Form]] = MappingProxyType(
         float: _Form("a number", _is_number),
         bool: _Form("true or false", lambda value: isinstance(value, bool)),
         str: _Form('a string, "..."', lambda value: isinstance(value, str)),
-        tuple[str, ...]: _Form('a list of strings, ["...", "..."]', _are_texts),
+        tuple[str, ...]: _Form('a list of strings, ["...", "..."]', _is_text_list),
         tuple[float, float]: _Form(
             "two numbers, [..., ...]",
             lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)),
         ),
-        Mapping[str, float]: _Form('a list of strings, ["NAME=SHARE", ...]', _are_caps, _read_caps, _write_caps),
+        Mapping[str, float]: _Form('a list of strings, ["NAME=SHARE", ...]', _is_caps, _read_caps, _write_caps),
     }
 )

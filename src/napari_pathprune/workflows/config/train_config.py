@@ -14,7 +14,7 @@ from napari_pathprune.datasets.read_images import read_type_names
 from napari_pathprune.datasets.type_names import normalise_name
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
-from napari_pathprune.workflows.config.toml_settings import settings_from
+from napari_pathprune.workflows.config.toml_settings import make_settings
 
 Table = TypeVar("Table")
 HOLD_OUT: Final = 5
@@ -258,16 +258,16 @@ def read_config(source: Path) -> TrainConfig:
     phases = tables.get("fit", {})
 
     def several(name: str, kind: type[Table]) -> tuple[Table, ...]:
-        return tuple(settings_from(kind, table, source) for table in tables.get(name, []))
+        return tuple(make_settings(kind, table, source) for table in tables.get(name, []))
 
     def one(name: str, kind: type[Table]) -> Table:
-        return settings_from(kind, tables.get(name, {}), source)
+        return make_settings(kind, tables.get(name, {}), source)
 
     model = one("model", ModelSettings)
     return TrainConfig(
         base=source.parent,
         model=model,
-        fit=tuple(settings_from(FitSettings, t, source) for t in (phases if isinstance(phases, list) else [phases])),
+        fit=tuple(make_settings(FitSettings, t, source) for t in (phases if isinstance(phases, list) else [phases])),
         patches=one("patches", PatchSettings),
         augmentation=one("augmentation", Augmentation),
         data=several("data", DataSettings),

@@ -121,64 +121,64 @@ def write_report(report: CompressReport, path: Path) -> None:
     >>> "has 40.0 of 100 parameters (40.0%)" in path.read_text(encoding="utf-8")
     True
     """
-    page = "\n".join([*_head(report), *_body(report), "</main></body></html>", ""])
+    page = "\n".join([*_render_head(report), *_render_body(report), "</main></body></html>", ""])
     with write_atomically(path) as part:
         part.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are not Unicode
 
 
-def _head(report: CompressReport) -> Iterable[str]:
+def _render_head(report: CompressReport) -> Iterable[str]:
     title = escape(f"{report.model} compressed")
     yield f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<style>{_STYLE}</style></head><body><main>"
 
 
-def _body(report: CompressReport) -> Iterable[str]:
+def _render_body(report: CompressReport) -> Iterable[str]:
     yield f"<h1>{escape(report.model)} compressed</h1>"
     yield f"<p>{escape(summarise(report))}</p>"
     if report.kept:
-        yield f'<dl class="key">{"".join(_key_figures(report))}</dl>'
+        yield f'<dl class="key">{"".join(_render_key_figures(report))}</dl>'
     if report.dense.scores:
-        yield from _plot(report)
-    yield from _stages(report)
+        yield from _render_plot(report)
+    yield from _render_stages(report)
     if report.examples:
         yield "<h2>Examples</h2>"
-        yield from map(_example, report.examples)
+        yield from map(_render_example, report.examples)
     if report.kept and report.widths:
-        yield from _widths(report.widths)
+        yield from _render_widths(report.widths)
     if report.settings:
-        yield from _settings(report.settings)
+        yield from _render_settings(report.settings)
     if report.train_images or report.validation_images:
         yield "<h2>Images</h2>"
-        yield from _names("training", report.train_images)
-        yield from _names("validation", report.validation_images)
+        yield from _render_names("training", report.train_images)
+        yield from _render_names("validation", report.validation_images)
     now = datetime.now().astimezone()
     software = ", ".join(f"{name} {escape(version(name))}" for name in ("napari-pathprune", "torch"))
     when = f'<time datetime="{now:%Y-%m-%dT%H:%M%z}">{now:%d %B %Y, %H:%M}</time>'
     yield f"<footer>Written by {software} on {when}.</footer>"
 
 
-def _key_figures(report: CompressReport) -> Iterable[str]:
+def _render_key_figures(report: CompressReport) -> Iterable[str]:
     """Yield boxes with the costs and the scores before and after."""
     old, new = report.dense, report.compact
     for title, before, after in (("Parameters", old.params, new.params), ("MACs per patch", old.macs, new.macs)):
-        yield _key_figure(title, format_count(before), format_count(after), f"{after / before:.1%} kept")
+        yield _render_key_figure(title, format_count(before), format_count(after), f"{after / before:.1%} kept")
     for name, score in old.scores.items():
-        yield _key_figure(
+        yield _render_key_figure(
             score_name(name), format_score(score), format_score(new.scores.get(name)), format_change(new, old, name)
         )
 
 
-def _key_figure(title: str, before: str, after: str, change: str) -> str:
+def _render_key_figure(title: str, before: str, after: str, change: str) -> str:
     return f"<div><dt>{escape(title)}</dt><dd>{before} → {after}</dd><dd>{change}</dd></div>"
 
 
-def _plot(report: CompressReport) -> Iterable[str]:
+def _render_plot(report: CompressReport) -> Iterable[str]:
     name, score = next(iter(report.dense.scores.items()))
     title = escape(score_name(name))
     kept = f", the kept stage {report.kept} {format_score(report.compact.scores.get(name))}" if report.kept else ""
     yield "<h2>Score and size</h2>"
-    yield f'<figure><img src="{_uri(draw_score_plot(report), "png")}" width="1080" height="475" alt="'
+    yield f'<figure><img src="{_encode_uri(draw_score_plot(report), "png")}" width="1080" height="475" alt="'
     yield f'{title} of each stage against its parameters and MACs: the dense model has {format_score(score)}{kept}.">'
     note = [_PQ] if name == "pq" else []
     if any(stage.scores_cut for stage in report.stages):
@@ -188,7 +188,7 @@ def _plot(report: CompressReport) -> Iterable[str]:
     yield f"<figcaption>{' '.join(note)}</figcaption></figure>" if note else "</figure>"
 
 
-def _stages(report: CompressReport) -> Iterable[str]:
+def _render_stages(report: CompressReport) -> Iterable[str]:
     names = tuple(report.dense.scores)
     cut = names if any(stage.scores_cut for stage in report.stages) else ()
     rows = 'scope="col" rowspan="2"' if names else 'scope="col"'
@@ -205,11 +205,11 @@ def _stages(report: CompressReport) -> Iterable[str]:
         yield f"<tr>{heads}</tr>"
     yield "</thead><tbody>"
     for stage in report.stages:
-        yield _stage(stage, cut, names, kept=stage.number == report.kept > 0)
+        yield _render_stage(stage, cut, names, kept=stage.number == report.kept > 0)
     yield "</tbody></table></div>"
 
 
-def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool) -> str:
+def _render_stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool) -> str:
     number = f"{stage.number}, kept" if kept else f"{stage.number or 'dense'}"
     cells = [
         f"<td>{stage.removed:.1%}</td><td>{stage.params:,}</td><td>{format_count(stage.macs)}</td>",
@@ -221,7 +221,7 @@ def _stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kept: bool
     return f'<tr{mark}><th scope="row">{number}</th>{"".join(cells)}</tr>'
 
 
-def _example(example: Example) -> str:
+def _render_example(example: Example) -> str:
     name = escape(example.name)
     panels = (
         ("Annotation", example.truth, None),
@@ -233,12 +233,12 @@ def _example(example: Example) -> str:
         count = np.count_nonzero(np.unique(labels))
         text = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
         score = "" if pq is None else f", PQ {format_score(pq)}"
-        uri = _uri(draw_outlines(example.image, labels), "jpeg")
+        uri = _encode_uri(draw_outlines(example.image, labels), "jpeg")
         shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{text}{score}</p></div>')
     return f'<figure><div class="panels">{"".join(shown)}</div><figcaption>{name}</figcaption></figure>'
 
 
-def _widths(widths: Sequence[Width]) -> Iterable[str]:
+def _render_widths(widths: Sequence[Width]) -> Iterable[str]:
     """Yield a bar for each channel group with the share of its channels that was kept."""
     yield "<h2>Widths of the channel groups</h2>"
     yield '<p class="note">Each bar is a group of channels that are cut together; the filled part was kept. '
@@ -254,19 +254,19 @@ def _widths(widths: Sequence[Width]) -> Iterable[str]:
     yield "</ul>"
 
 
-def _settings(settings: Mapping[str, object]) -> Iterable[str]:
+def _render_settings(settings: Mapping[str, object]) -> Iterable[str]:
     yield '<h2>Settings</h2><table class="settings"><tbody>'
     for name, value in settings.items():
         yield f'<tr><th scope="row">{escape(name)}</th><td>{escape(format_setting(value))}</td></tr>'
     yield "</tbody></table>"
 
 
-def _names(kind: str, names: Sequence[str]) -> Iterable[str]:
+def _render_names(kind: str, names: Sequence[str]) -> Iterable[str]:
     if names:
         items = "".join(f"<li>{escape(name)}</li>" for name in names)
         yield f"<details><summary>{count_things(len(names), f'{kind} image')}</summary>"
         yield f'<ul class="names">{items}</ul></details>'
 
 
-def _uri(picture: bytes, kind: str) -> str:
+def _encode_uri(picture: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
