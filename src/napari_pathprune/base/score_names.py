@@ -21,6 +21,8 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "mpq": "mPQ",
         "mpq_plus": "mPQ+",
         "f1": "F1",
+        "boundary_f1": "boundary F1",
+        "type_agreement": "type agreement",
     }
 )
 

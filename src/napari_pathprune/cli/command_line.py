@@ -12,6 +12,7 @@ import typer
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.base.event_log import ProcessEnded, log_event
+from napari_pathprune.cli.compare_verb import compare
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
 from napari_pathprune.cli.evaluate_verb import evaluate
@@ -28,7 +29,7 @@ MISTAKE: Final = 2
 """Exit code after an error that the user can solve."""
 STOPPED: Final = 130
 """Exit code after Ctrl-C, as in shells."""
-VERBS: Final = (demo, info, prune, train, finetune, compress, segment, evaluate)
+VERBS: Final = (demo, info, prune, train, finetune, compress, segment, compare, evaluate)
 
 
 def build_app(verb: str | None = None) -> typer.Typer:

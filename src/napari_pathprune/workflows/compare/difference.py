@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from napari_pathprune.instances.palette import Colour
 
-STATUS_COLOURS: Final[dict[Status, Colour]] = {
-    Status.AGREED: (190, 190, 190),
+STATUS_COLOURS: Final[Mapping[int, Colour]] = {
+    Status.AGREED: (235, 235, 235),
     Status.ONLY_A: (230, 159, 0),
-    Status.ONLY_B: (0, 114, 178),
-    Status.TYPE_CHANGED: (0, 0, 0),
+    Status.ONLY_B: (86, 180, 233),
+    Status.TYPE_CHANGED: (0, 158, 115),
 }
 """Colours that the colour-blind can tell (Okabe and Ito 2008), and that stand out from haematoxylin and eosin."""
 
@@ -52,29 +52,33 @@ def paint_difference(
 
 def paint_block(comparison: Comparison, a: Segmentation, b: Segmentation, box: Box) -> NDArray[np.int32]:
     """Return the difference in a box of level-0 pixels, as values of `Status`."""
-    pairs, rows = comparison.matching.pairs, comparison.disagreements
-    changed = rows.status == Status.TYPE_CHANGED
-    in_a = _to_status(a.read(box), pairs[:, 0], comparison.matching.only_a, rows.id_a[changed], Status.ONLY_A)
-    in_b = _to_status(b.read(box), pairs[:, 1], comparison.matching.only_b, rows.id_b[changed], Status.ONLY_B)
+    in_a, in_b = find_status(comparison, a.read(box), "a"), find_status(comparison, b.read(box), "b")
     is_pair_a = (in_a == Status.AGREED) | (in_a == Status.TYPE_CHANGED)
     is_pair_b = (in_b == Status.AGREED) | (in_b == Status.TYPE_CHANGED)
     return np.select([is_pair_a, is_pair_b, in_a > 0], [in_a, in_b, in_a], in_b).astype(np.int32)
 
 
-def _to_status(
-    labels: NDArray[np.integer],
-    paired: NDArray[np.int64],
-    alone: NDArray[np.int64],
-    changed: NDArray[np.int64],
-    alone_status: Status,
-) -> NDArray[np.int8]:
-    """Replace each label by the status of its nucleus; nuclei that were not compared become background."""
+def find_status(comparison: Comparison, labels: NDArray[Any], side: Literal["a", "b"]) -> NDArray[np.int8]:
+    """Replace each label of one side by the `Status` of its nucleus; nuclei that do not count become background.
+
+    Parameters
+    ----------
+    comparison
+        Of the segmentation that the labels are from.
+    labels
+        (H, W) integers, 0 background.
+    side
+        "a" or "b".
+    """
+    matching, rows = comparison.matching, comparison.disagreements
+    changed = rows.status == Status.TYPE_CHANGED
+    is_a = side == "a"
     status = np.zeros(labels.shape, np.int8)
     is_nucleus = labels > 0
     found, place = np.unique(labels[is_nucleus], return_inverse=True)
     of_found = np.zeros(len(found), np.int8)
-    of_found[np.isin(found, paired)] = Status.AGREED
-    of_found[np.isin(found, changed)] = Status.TYPE_CHANGED
-    of_found[np.isin(found, alone)] = alone_status
+    of_found[np.isin(found, matching.pairs[:, 0 if is_a else 1])] = Status.AGREED
+    of_found[np.isin(found, (rows.id_a if is_a else rows.id_b)[changed])] = Status.TYPE_CHANGED
+    of_found[np.isin(found, matching.only_a if is_a else matching.only_b)] = Status.ONLY_A if is_a else Status.ONLY_B
     status[is_nucleus] = of_found[place]
     return status

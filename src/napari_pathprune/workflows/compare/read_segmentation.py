@@ -63,6 +63,7 @@ def _read_folder(folder: Path) -> Segmentation:
         type_names=type_names,
         mpp=mpp,
         slide=str(run.get("slide", "")),
+        slide_path=Path(run["slide_path"]) if run.get("slide_path") else None,
         boxes=table.box,
     )
 

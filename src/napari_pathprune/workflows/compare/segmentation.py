@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -51,6 +52,8 @@ class Segmentation:
         Size of a level-0 pixel in um (y, x), or None if unknown.
     slide
         Name of the slide; empty if unknown.
+    slide_path
+        File of the slide; None if unknown.
     boxes
         (N, 4) boxes of all nuclei in level-0 pixels, which save reading empty parts; None if they are not known.
 
@@ -72,6 +75,7 @@ class Segmentation:
     type_names: tuple[str, ...] = ()
     mpp: Mpp | None = None
     slide: str = ""
+    slide_path: Path | None = None
     boxes: NDArray[np.int64] | None = None
 
     def read(self, box: Box) -> NDArray[Any]:

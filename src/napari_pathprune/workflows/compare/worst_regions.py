@@ -26,7 +26,7 @@ class WorstRegion:
     Parameters
     ----------
     box
-        (y0, x0, y1, x1) in level-0 pixels, cut off at the edge of the compared region.
+        (y0, x0, y1, x1) in level-0 pixels, about as large as asked for and within the compared region.
     disagreements
         Nuclei in it that are in one segmentation only, or change their type.
     nuclei
@@ -48,8 +48,8 @@ def rank_regions(
 ) -> tuple[WorstRegion, ...]:
     """Return squares that do not overlap, those with the most disagreements first.
 
-    Squares start at multiples of half their side from the corner of the region. The number of disagreements counts
-    rather than their share: it is what a person can correct in a region of a given size.
+    Squares lie on a grid of half their side, which is stretched to fit the region. They are ranked by the number of
+    disagreements rather than by their share: the number is what a person can correct in a region of a given size.
 
     Parameters
     ----------
@@ -69,35 +69,45 @@ def rank_regions(
     >>> [(one.box, one.disagreements, one.nuclei) for one in worst]
     [((0, 0, 20, 20), 2, 3), ((60, 60, 80, 80), 1, 1)]
     """
-    y0, x0, y1, x1 = region
     step = max(side_px // 2, 1)
-    shape = (-(-(y1 - y0) // step), -(-(x1 - x0) // step))
-    wrong_in = _sum_windows(wrong, region, step, shape)
-    agreed_in = _sum_windows(agreed, region, step, shape)
-    order = np.argsort(-wrong_in, axis=None, kind="stable")
-    is_free = np.ones(shape, np.bool_)
+    y0, x0 = region[:2]
+    edges_y, edges_x = (_split(start, stop, step) for start, stop in ((y0, region[2]), (x0, region[3])))
+    wrong_in, agreed_in = (_sum_windows(centres, edges_y, edges_x) for centres in (wrong, agreed))
+    is_free = np.ones(wrong_in.shape, np.bool_)
     chosen: list[WorstRegion] = []
-    for flat in order:
-        row, column = divmod(int(flat), shape[1])
+    for flat in np.argsort(-wrong_in, axis=None, kind="stable"):
+        row, column = divmod(int(flat), wrong_in.shape[1])
         count = int(wrong_in[row, column])
         if not count or len(chosen) == most:
             break
         if not is_free[row, column]:
             continue
         is_free[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = False
-        top, left = y0 + row * step, x0 + column * step
-        box = (top, left, min(top + 2 * step, y1), min(left + 2 * step, x1))
+        bottom, right = min(row + 2, len(edges_y) - 1), min(column + 2, len(edges_x) - 1)
+        box = (int(edges_y[row]), int(edges_x[column]), int(edges_y[bottom]), int(edges_x[right]))
         chosen.append(WorstRegion(box, count, count + int(agreed_in[row, column])))
     return tuple(chosen)
 
 
-def _sum_windows(centres: NDArray[np.float64], region: Box, step: int, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return the number of centres in the window of two by two cells that starts at each cell."""
-    if not len(centres):
-        return np.zeros(shape, np.int64)
-    cells = np.floor((centres + 0.5 - np.array(region[:2])) / step).astype(np.int64)
-    rows, columns = (np.clip(cells[:, axis], 0, shape[axis] - 1) for axis in (0, 1))
+def _split(start: int, stop: int, step: int) -> NDArray[np.int64]:
+    """Return the edges of cells of equal size, about a step each."""
+    count = max(round((stop - start) / step), 1)
+    return np.round(np.linspace(start, stop, count + 1)).astype(np.int64)
+
+
+def _sum_windows(
+    centres: NDArray[np.float64], edges_y: NDArray[np.int64], edges_x: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the number of centres in each window of two by two cells; of one cell where there is only one."""
+    shape = len(edges_y) - 1, len(edges_x) - 1
+    rows, columns = (
+        np.clip(np.searchsorted(edges, centres[:, axis] + 0.5, side="right") - 1, 0, shape[axis] - 1)
+        for axis, edges in enumerate((edges_y, edges_x))
+    )
     counts = np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape)
-    padded = np.pad(counts, ((0, 1), (0, 1)))
-    windows: NDArray[np.int64] = padded[:-1, :-1] + padded[1:, :-1] + padded[:-1, 1:] + padded[1:, 1:]
+    windows: NDArray[np.int64] = counts
+    if shape[0] > 1:
+        windows = windows[:-1] + windows[1:]
+    if shape[1] > 1:
+        windows = windows[:, :-1] + windows[:, 1:]
     return windows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -12,17 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.score_names import UNKNOWN, format_score, score_name
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Example, Stage, Width
-from napari_pathprune.workflows.report.report_pictures import (
-    KEPT,
-    LINE,
-    draw_outlines,
-    draw_score_plot,
-    has_score_below_plot,
-)
+from napari_pathprune.workflows.report.page import embed_picture, write_page
+from napari_pathprune.workflows.report.report_pictures import draw_outlines, draw_score_plot, has_score_below_plot
 from napari_pathprune.workflows.report.report_words import (
     count_things,
     format_change,
@@ -31,66 +24,6 @@ from napari_pathprune.workflows.report.report_words import (
     summarise,
 )
 
-_STYLE: Final = f"""
-:root {{ --ink: #22292f; --soft: #66707a; --rule: #dfe4e8; --wash: #f5f7f9; --line: {LINE}; --kept: {KEPT}; }}
-* {{ box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
-body {{ margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }}
-main {{ max-width: 1080px; margin: 0 auto; padding: 36px 28px; overflow-wrap: anywhere; }}
-h1 {{ font-size: 26px; font-weight: 600; line-height: 1.25; margin: 0 0 12px; }}
-h2 {{ font-size: 18px; font-weight: 600; margin: 40px 0 8px; break-after: avoid; }}
-p {{ margin: 0 0 12px; max-width: 76ch; }}
-.note, footer, figcaption {{ color: var(--soft); font-size: 13.5px; }}
-.key {{ display: flex; flex-wrap: wrap; gap: 12px; margin: 20px 0 0; }}
-.key div {{ flex: 1 1 150px; max-width: 260px; background: var(--wash); border-radius: 6px;
-  padding: 10px 14px; break-inside: avoid; }}
-.key dt {{ color: var(--soft); font-size: 13px; }}
-.key dd {{ margin: 0; font-size: 17px; white-space: nowrap; }}
-.key dd + dd {{ color: var(--soft); font-size: 13px; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; overflow-wrap: normal; }}
-th, td {{ padding: 5px 12px 5px 0; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }}
-th {{ font-weight: 600; vertical-align: bottom; }}
-thead th {{ white-space: normal; color: var(--soft); font-size: 13px; }}
-thead th[colspan] {{ text-align: center; border-bottom-color: var(--soft); }}
-tbody th, thead tr:first-child th:first-child {{ text-align: left; }}
-.stages {{ width: 100%; }}
-.kept th, .kept td {{ background: #fbf1ee; font-weight: 600; }}
-.kept th::before {{ content: ""; display: inline-block; width: 9px; height: 9px; border-radius: 50%;
-  background: var(--kept); margin-right: 6px; }}
-.cut {{ color: var(--soft); }}
-.settings td {{ text-align: left; white-space: normal; overflow-wrap: anywhere; }}
-.settings th, .settings td {{ padding-top: 2px; padding-bottom: 2px; font-size: 13.5px; }}
-.settings th {{ font-weight: 400; color: var(--soft); padding-right: 28px; }}
-figure {{ margin: 0 0 22px; break-inside: avoid; }}
-img {{ max-width: 100%; height: auto; display: block; }}
-.panels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px; }}
-.panels p {{ margin: 4px 0 0; font-size: 14px; }}
-.panels img {{ width: 100%; border-radius: 3px; }}
-.widths {{ columns: 2; column-gap: 36px; list-style: none; margin: 0; padding: 0; font-size: 12px; line-height: 17px; }}
-.widths li {{ display: grid; grid-template-columns: minmax(0, 1fr) 130px 94px; gap: 8px; align-items: center;
-  break-inside: avoid; }}
-.widths svg {{ width: 130px; height: 9px; display: block; }}
-.widths span:last-child {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.internal {{ fill: var(--line); color: var(--line); }}
-.skip {{ fill: #d08c2c; color: #a96c12; }}
-.full {{ fill: #e3e8ec; }}
-details {{ margin: 0 0 8px; }}
-summary {{ cursor: pointer; }}
-.names {{ columns: 3; font-size: 13px; margin: 8px 0; padding-left: 18px; }}
-footer {{ margin-top: 40px; border-top: 1px solid var(--rule); padding-top: 12px; }}
-@page {{ margin: 14mm; }}
-@media print {{
-main {{ max-width: none; padding: 0; }}
-body {{ font-size: 10pt; }}
-.wide {{ overflow: visible; }}
-.stages, .settings th, .settings td, .panels p, .note, footer, figcaption {{ font-size: 8.5pt; }}
-th, td {{ padding-right: 6px; }}
-tr {{ break-inside: avoid; }}
-.widths {{ font-size: 7.5pt; line-height: 10pt; column-gap: 20px; }}
-.widths li {{ grid-template-columns: minmax(0, 1fr) 70px 74px; }}
-.widths svg {{ width: 70px; }}
-}}
-"""
 _PQ: Final = (
     "PQ, the panoptic quality, is the detection quality times the mean overlap of the matched nuclei. It ranges from 0 "
     "to 1, and higher is better."
@@ -121,16 +54,7 @@ def write_report(report: CompressReport, path: Path) -> None:
     >>> "has 40.0 of 100 parameters (40.0%)" in path.read_text(encoding="utf-8")
     True
     """
-    page = "\n".join([*_render_head(report), *_render_body(report), "</main></body></html>", ""])
-    with write_atomically(path) as part:
-        part.write_bytes(page.encode("utf-8", "replace"))  # file names may hold bytes that are not Unicode
-
-
-def _render_head(report: CompressReport) -> Iterable[str]:
-    title = escape(f"{report.model} compressed")
-    yield f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{_STYLE}</style></head><body><main>"
+    write_page(f"{report.model} compressed", _render_body(report), path)
 
 
 def _render_body(report: CompressReport) -> Iterable[str]:
@@ -178,7 +102,7 @@ def _render_plot(report: CompressReport) -> Iterable[str]:
     title = escape(score_name(name))
     kept = f", the kept stage {report.kept} {format_score(report.compact.scores.get(name))}" if report.kept else ""
     yield "<h2>Score and size</h2>"
-    yield f'<figure><img src="{_encode_uri(draw_score_plot(report), "png")}" width="1080" height="475" alt="'
+    yield f'<figure><img src="{embed_picture(draw_score_plot(report), "png")}" width="1080" height="475" alt="'
     yield f'{title} of each stage against its parameters and MACs: the dense model has {format_score(score)}{kept}.">'
     note = [_PQ] if name == "pq" else []
     if any(stage.scores_cut for stage in report.stages):
@@ -233,7 +157,7 @@ def _render_example(example: Example) -> str:
         count = np.count_nonzero(np.unique(labels))
         text = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
         score = "" if pq is None else f", PQ {format_score(pq)}"
-        uri = _encode_uri(draw_outlines(example.image, labels), "jpeg")
+        uri = embed_picture(draw_outlines(example.image, labels), "jpeg")
         shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{text}{score}</p></div>')
     return f'<figure><div class="panels">{"".join(shown)}</div><figcaption>{name}</figcaption></figure>'
 
@@ -266,7 +190,3 @@ def _render_names(kind: str, names: Sequence[str]) -> Iterable[str]:
         items = "".join(f"<li>{escape(name)}</li>" for name in names)
         yield f"<details><summary>{count_things(len(names), f'{kind} image')}</summary>"
         yield f'<ul class="names">{items}</ul></details>'
-
-
-def _encode_uri(picture: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -16,13 +16,10 @@ from napari_pathprune.base.score_names import score_name
 from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage
+from napari_pathprune.workflows.report.page import KEPT, LINE
 from napari_pathprune.workflows.report.report_words import format_tick
 from napari_pathprune.workflows.train.curves import scale_axis
 
-LINE: Final = "#2f6690"
-"""Main colour of the report."""
-KEPT: Final = "#c8553d"
-"""Colour of the stage that was kept."""
 EXAMPLE_PX: Final = 540
 """Longer side of the picture of an example, in pixels."""
 _LOG_FROM: Final = 5.0

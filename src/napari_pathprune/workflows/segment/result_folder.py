@@ -132,6 +132,7 @@ def _write_run(
     names = names_by_number(checkpoint.type_names)
     content: dict[str, Any] = {
         "slide": slide.name,
+        "slide_path": None if slide.path is None else str(slide.path.absolute()),
         "folder": str(folder),
         "shape_px": list(slide.shape),
         "mpp": None if slide.mpp is None else list(slide.mpp),
