@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
+from napari_pathprune.datasets.layouts.project_regions import Part
 
 _LOG = logging.getLogger(__name__)
 BadFiles = Literal["stop", "skip"]
@@ -21,7 +22,7 @@ class ImageSelection:
 
     Attributes
     ----------
-    type_names, zoom, weight, leave_out, only, bad_files
+    type_names, zoom, weight, leave_out, only, bad_files, part
         See `read_images`.
 
     Raises
@@ -41,6 +42,7 @@ class ImageSelection:
     leave_out: Collection[str] = ()
     only: Collection[str] = ()
     bad_files: BadFiles = "stop"
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         if self.bad_files not in get_args(BadFiles):

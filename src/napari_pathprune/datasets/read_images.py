@@ -19,6 +19,7 @@ from napari_pathprune.datasets.layouts.pannuke import (
     pannuke_split,
     read_pannuke,
 )
+from napari_pathprune.datasets.layouts.project_regions import Part
 from napari_pathprune.datasets.layouts.tissue_patches import TissueImages, TissuePatches
 from napari_pathprune.datasets.type_names import ClassNames
 
@@ -50,13 +51,15 @@ def read_images(
     leave_out: Collection[str] = (),
     only: Collection[str] = (),
     bad_files: BadFiles = "stop",
+    part: Part | None = None,
 ) -> Sequence[AnnotatedImage]:
     """Read a folder of annotated images and detect its layout.
 
     The known layouts are:
 
     - labelled pictures: ``images/*.png``, ``labels/*.tif`` (instance maps) and optionally ``classes/*.csv`` with the
-      columns ``label`` and ``class_name``;
+      columns ``label`` and ``class_name``. With ``regions/*.json`` it is an annotation project, see
+      `workflows.project`: the latest revision of each region is read;
     - PanNuke: ``images.npy``, ``masks.npy`` and optionally ``types.npy``, in the folder itself or nested as published
       (``Fold 1/images/fold1/images.npy``), one fold or all. The images stay on disk; see `LazyImages`;
     - CoNSeP: ``Images/*.png`` and ``Labels/*.mat``.
@@ -74,6 +77,9 @@ def read_images(
         Names of images to leave out, or of the only images to read; for PanNuke such as ``fold1_000012``.
     bad_files
         ``"stop"`` to raise at an unusable file or PanNuke image, or ``"skip"`` to leave it out with a logged warning.
+    part
+        For annotation projects: ``"train"`` for the regions that may teach, ``"test"`` for the test regions, or None
+        for all. It has no effect on other folders.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def read_images(
     ...     [image.name for image in read_images(folder, read_type_names(folder))]
     ['fold1_000000', 'fold1_000001']
     """
-    selection = ImageSelection(type_names, zoom, weight, leave_out, only, bad_files)
+    selection = ImageSelection(type_names, zoom, weight, leave_out, only, bad_files, part)
     return _detect_layout(folder).read(folder, selection)
 
 

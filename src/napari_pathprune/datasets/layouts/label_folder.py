@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
 from napari_pathprune.datasets.image_selection import ImageSelection
+from napari_pathprune.datasets.layouts.project_regions import Part, read_regions, select_regions
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, ClassNames, find_type, normalise_name, number_types
 
 
 def read_label_folder(folder: Path, selection: ImageSelection) -> list[AnnotatedImage]:
-    """Read ``images/*.png``, ``labels/*.tif`` and ``classes/*.csv``; see `datasets.read_images.read_images`."""
+    """Read ``images/*.png``, ``labels/*.tif`` and ``classes/*.csv``; see `datasets.read_images.read_images`.
+
+    If the folder is an annotation project (``regions/*.json``), the latest revisions of the selected part are read.
+    """
     paths = {path.stem: path for path in sorted((folder / "images").glob("*.png"))}
     if not paths:
         found = "there are no images in" if folder.is_dir() else "there is no folder"
         raise ValueError(f"{found} {folder}; expected a folder with images/*.png and labels/*.tif")
+    paths = _select_part(folder, paths, selection.part)
 
     def read(name: str) -> AnnotatedImage:
         pixels = read_rgb(paths[name])
@@ -54,6 +59,18 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
         raise ValueError(f"{path} is not a readable image; replace it or remove it")
     rgb: NDArray[np.uint8] = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     return rgb
+
+
+def _select_part(folder: Path, paths: dict[str, Path], part: Part | None) -> dict[str, Path]:
+    """Return the images of a part of a project; all images of a folder that is not a project."""
+    records = read_regions(folder)
+    if not records:
+        return paths
+    names = {record.name for record in select_regions(records, part)}
+    selected = {name: path for name, path in paths.items() if name in names}
+    if not selected:
+        raise ValueError(f"{folder} has no regions to {part or 'read'}; commit one as {part or 'train or test'} first")
+    return selected
 
 
 def _read_labels(path: Path, shape: tuple[int, ...]) -> NDArray[np.int32]:

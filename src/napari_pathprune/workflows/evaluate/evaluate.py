@@ -49,7 +49,7 @@ def evaluate(
     models
         Files or names of packaged models.
     data
-        Folder of annotated images; see `datasets.read_images`.
+        Folder of annotated images; see `datasets.read_images`. Of an annotation project, the test regions are scored.
     only
         Names of the images to score; all if empty.
     zoom
@@ -78,7 +78,7 @@ def evaluate(
     for name, checkpoint in checkpoints.items():
         types = tuple(checkpoint.type_names)
         if types not in read:
-            read[types] = read_images(data, types, zoom=zoom, only=only)
+            read[types] = read_images(data, types, zoom=zoom, only=only, part="test")
         nameable = frozenset(find_type(names, number_types(types)) for names in read_class_names(data))
         model = checkpoint.model()
         yield from score_images(model, checkpoint, read[types], name=name, device=device, nameable=nameable)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pathprune.datasets.annotated_image import join, list_names, list_weights, pick
+from napari_pathprune.datasets.layouts.project_regions import Part
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number_types
 from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
@@ -43,8 +44,8 @@ def read_image_sets(
         name in the data; or if there is ``patience`` without validation images.
     """
     _check_names(config, type_names)
-    training_sets = [_read(data, config, type_names) for data in config.data]
-    validation_sets = [_read(data, config, type_names) for data in config.validation]
+    training_sets = [_read(data, config, type_names, "train") for data in config.data]
+    validation_sets = [_read(data, config, type_names, "test") for data in config.validation]
     _warn_of_shared_images(config, training_sets, validation_sets)
     training, validation = join(training_sets), join(validation_sets)
     every = config.hold_out
@@ -123,7 +124,7 @@ def _locate(base: Path, tables: Sequence[DataSettings], sets: Sequence[Sequence[
     return {(base / data.folder).resolve() / name for data, images in pairs for name in list_names(images)}
 
 
-def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) -> Sequence[AnnotatedImage]:
+def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str], part: Part) -> Sequence[AnnotatedImage]:
     return read_images(
         config.base / data.folder,
         type_names,
@@ -132,4 +133,5 @@ def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str]) ->
         leave_out=data.leave_out,
         only=data.only,
         bad_files=data.bad_files,
+        part=part,
     )

@@ -1,0 +1,1 @@
+"""Annotation projects: regions of slides whose nuclei a person has corrected."""
