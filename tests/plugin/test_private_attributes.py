@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [*sorted((ROOT / "src" / "napari_pathprune" / "plugin").rglob("*.py")), ROOT / "docs" / "photograph_dock.py"]
+FILES = [*sorted((ROOT / "src" / "napari_pathprune" / "plugin").rglob("*.py")), ROOT / "docs" / "photograph_docks.py"]
 
 
 def is_private(name):

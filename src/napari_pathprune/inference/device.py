@@ -37,3 +37,19 @@ def find_device(name: str) -> torch.device:
         here = ", ".join(kind for kind, is_here in available.items() if is_here)
         raise ValueError(f"got device {name!r}, which this machine does not have; choose auto or one of: {here}")
     return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Return a device in words, with its name or its number of threads.
+
+    Examples
+    --------
+    >>> describe_device(torch.device("cpu")).startswith("CPU, ")
+    True
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "GPU of this Mac (MPS)"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread" + "s" * (threads != 1)

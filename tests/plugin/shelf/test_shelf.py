@@ -11,6 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils._proxies import PublicOnlyProxy
 
+from napari_pathprune.plugin.shelf import shelf as shelf_module
+from napari_pathprune.plugin.shelf.preferences import Preferences
 from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of
 
 TYPES = ("background", "neoplastic")
@@ -44,6 +46,14 @@ def test_a_shelf_does_not_keep_its_viewer_alive():
 
 def test_the_packaged_models_are_on_the_shelf(viewer):
     assert [model.source for model in shelf_of(viewer).models] == ["hovernet-s-compact", "hovernet-s"]
+
+
+def test_recent_models_that_exist_are_on_the_shelf(viewer, tmp_path, monkeypatch):
+    here, gone = tmp_path / "here.tar", tmp_path / "gone.tar"
+    here.touch()
+    recent = Preferences(recent_models=(str(gone), str(here)))
+    monkeypatch.setattr(shelf_module, "read_preferences", lambda: recent)
+    assert [model.name for model in shelf_of(viewer).models[2:]] == ["here.tar"]
 
 
 def test_a_model_is_added_once_and_has_a_unique_name(viewer, tmp_path):

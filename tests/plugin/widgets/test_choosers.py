@@ -3,6 +3,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_pathprune.plugin.shelf.preferences import Preferences
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import LayerChooser, ModelChooser
 
@@ -128,3 +129,24 @@ def test_choosers_of_one_viewer_offer_each_other_s_files(qtbot, tmp_path):
 def test_only_a_model_of_the_shelf_can_be_chosen(models):
     with pytest.raises(ValueError, match="not on the shelf"):
         models.choose("c")
+
+
+def test_the_default_model_of_the_preferences_is_chosen(qtbot, tmp_path, monkeypatch):
+    from napari_pathprune.plugin.widgets import choosers
+
+    path = tmp_path / "mine.safetensors"
+    path.touch()
+    for default, chosen in (("hovernet-s", "hovernet-s"), (str(path), str(path)), ("gone", "hovernet-s-compact")):
+        monkeypatch.setattr(choosers, "read_preferences", lambda default=default: Preferences(default_model=default))
+        widget = ModelChooser(shelf_of(ViewerModel()))
+        qtbot.addWidget(widget)
+        assert widget.model == chosen
+
+
+def test_a_file_that_is_opened_is_remembered(models, monkeypatch, tmp_path):
+    from napari_pathprune.plugin.widgets import choosers
+
+    remembered = []
+    monkeypatch.setattr(choosers, "remember_model", remembered.append)
+    models.add_file(tmp_path / "mine.tar")
+    assert remembered == [str(tmp_path / "mine.tar")]

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_pathprune.base.packaged_file import packaged_models
+from napari_pathprune.plugin.shelf.preferences import read_preferences
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -65,9 +66,10 @@ class ShelfResult:
 class Shelf:
     """The models and results of one viewer; `shelf_of` returns it.
 
-    The packaged models are on the shelf from the start. A Labels layer whose metadata has the keys of
-    `result_metadata` joins the shelf by itself when it is added to the viewer, so that readers and sample data need no
-    shelf. A result leaves the shelf when its layer or the layer of its slide is removed from the viewer.
+    The packaged models are on the shelf from the start, and so are the model files that were opened last, if they
+    exist. A Labels layer whose metadata has the keys of `result_metadata` joins the shelf by itself when it is added to
+    the viewer, so that readers and sample data need no shelf. A result leaves the shelf when its layer or the layer of
+    its slide is removed from the viewer.
 
     Parameters
     ----------
@@ -85,6 +87,9 @@ class Shelf:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._models = {name: ShelfModel(name, name) for name in packaged_models()}
+        for path in read_preferences().recent_models:
+            if Path(path).is_file():
+                self._models[path] = ShelfModel(path, self._make_name(Path(path)))
         self._results: list[ShelfResult] = []
         self._layers = viewer.layers
         events = viewer.layers.events

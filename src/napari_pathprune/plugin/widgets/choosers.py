@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
+from napari_pathprune.plugin.shelf.preferences import read_preferences, remember_model
+
 if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
@@ -115,7 +117,7 @@ class ModelChooser(Chooser):
         self.activated.connect(self._activate)
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
         self.refresh()
-        self._last = self.currentIndex()
+        self._choose_default(read_preferences().default_model)
         shelf.models_changed.connect(self.refresh)
 
     @property
@@ -142,8 +144,10 @@ class ModelChooser(Chooser):
         self._last = self.currentIndex()
 
     def add_file(self, path: str | Path) -> None:
-        """Put a model on the shelf, unless it is there already, and choose it."""
-        self.choose(self._shelf.add_model(path).source)
+        """Put a model on the shelf, unless it is there already, choose it, and remember it for the next start."""
+        model = self._shelf.add_model(path)
+        self.choose(model.source)
+        remember_model(model.source)
 
     def choose(self, source: str) -> None:
         """Choose a model of the shelf.
@@ -163,11 +167,19 @@ class ModelChooser(Chooser):
         """Stop following the shelf."""
         self._shelf.models_changed.disconnect(self.refresh, missing_ok=True)
 
+    def _choose_default(self, default: str) -> None:
+        """Choose the model that is named in Preferences, if there is one."""
+        if self.findData(default) < 0 and Path(default).is_file():
+            default = self._shelf.add_model(default).source
+            self.refresh()
+        if self.findData(default) >= 0:
+            self.choose(default)
+
     def _activate(self, index: int) -> None:
         if index < self.count() - 1:
             self._last = index
             return
         self.setCurrentIndex(self._last)
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", read_preferences().folder, MODEL_FILES)
         if path:
             self.add_file(path)

@@ -13,6 +13,28 @@ from napari_pathprune.workflows.prune.prune import PatchCost, compute_patch_cost
 
 
 @dataclass(frozen=True, slots=True)
+class GroupWidth:
+    """One channel group of a model, today and before the first cut.
+
+    Attributes
+    ----------
+    name, kind, splits
+        See `pruning.graph.ChannelGroup`.
+    width, dense_width
+        Number of channels now and in the dense model.
+    members
+        Number of places that hold these channels.
+    """
+
+    name: str
+    kind: str
+    width: int
+    dense_width: int
+    splits: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Description of a model file.
 
@@ -52,18 +74,31 @@ class Description:
 
     def group_rows(self) -> list[tuple[str, ...]]:
         """Return one row for each channel group, with cells for `GROUP_COLUMNS`."""
-        dense = self._dense_widths()
         return [
-            (
+            (group.name, group.kind, *map(str, (group.width, group.dense_width, group.splits, group.members)))
+            for group in self.group_widths()
+        ]
+
+    def group_widths(self) -> tuple[GroupWidth, ...]:
+        """Return the widths of the channel groups, in the order of the network."""
+        dense = self._dense_widths()
+        return tuple(
+            GroupWidth(
                 group.name,
                 group.kind,
-                str(group.width),
-                str(dense.get(group.name, group.width)),
-                str(group.splits),
-                str(len(group.members)),
+                group.width,
+                dense.get(group.name, group.width),
+                group.splits,
+                len(group.members),
             )
             for group in self.graph.groups
-        ]
+        )
+
+    @property
+    def dense_params(self) -> int:
+        """Number of parameters before the first cut."""
+        cuts = [step["params_before"] for step in self.checkpoint.lineage if step["step"] == "pruned"]
+        return int(cuts[0]) if cuts else self.cost.cost.params
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as JSON values, without plans."""

@@ -1,0 +1,48 @@
+"""A part of a dock that can be folded away."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
+
+
+class Section(QWidget):  # type: ignore[misc]
+    """A title that shows or hides a widget.
+
+    Parameters
+    ----------
+    title
+        Text of the title.
+    content
+        The widget.
+    is_open
+        Whether the widget is shown at first.
+
+    Attributes
+    ----------
+    header
+        The button with the title.
+    """
+
+    def __init__(self, title: str, content: QWidget, *, is_open: bool = False) -> None:
+        super().__init__()
+        self.content = content
+        self.header = QToolButton()
+        self.header.setText(title)
+        self.header.setCheckable(True)
+        self.header.setChecked(is_open)
+        self.header.setAutoRaise(True)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setToolTip(f"Show or hide: {title}")
+        self.header.setAccessibleName(title)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.header)
+        layout.addWidget(content)
+        self.header.toggled.connect(self._toggle)
+        self._toggle(is_open)
+
+    def _toggle(self, is_open: bool) -> None:  # noqa: FBT001 - Qt's slot
+        self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.content.setVisible(is_open)
