@@ -34,7 +34,8 @@ def demo(
 
 
 def _show_in_viewer(folder: Path) -> None:
-    from napari_pathprune.workflows.demo.demo import packaged_slide
+    from napari_pathprune.base.packaged_file import packaged_file
+    from napari_pathprune.workflows.demo.demo import SLIDE
 
     try:
         from napari_pathprune.plugin.layers.side_by_side import show_results
@@ -42,4 +43,4 @@ def _show_in_viewer(folder: Path) -> None:
         raise ValueError(
             f"the viewer needs napari and Qt ({error.name} is missing): pip install 'napari-pathprune[all]'"
         ) from error
-    show_results(packaged_slide(), folder)
+    show_results(packaged_file(SLIDE), folder)

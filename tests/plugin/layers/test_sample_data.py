@@ -2,18 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers import sample_data
 from napari_pathprune.plugin.layers.sample_data import (
-    NUCLEI,
     load_nuclei,
     open_cmu_region,
+    open_cmu_region_with_both,
     open_cmu_region_with_nuclei,
     save_nuclei,
 )
+from napari_pathprune.plugin.shelf.shelf import shelf_of
 
 
 def test_the_packaged_slide_opens():
@@ -55,11 +56,7 @@ def test_a_missing_file_of_nuclei_is_an_error(monkeypatch):
         open_cmu_region_with_nuclei()
 
 
-@pytest.mark.skipif(
-    not packaged_file(NUCLEI).exists(), reason="the packaged nuclei are made when the models are trained"
-)
-def test_the_packaged_nuclei_are_aligned_with_the_slide():
-    slide, nuclei = (Layer.create(*layer) for layer in open_cmu_region_with_nuclei())
+def check_nuclei(nuclei, slide):
     assert nuclei.data.shape == slide.data.shape[:2]
     np.testing.assert_allclose(nuclei.scale, slide.scale)
     assert nuclei.units == slide.units
@@ -67,3 +64,20 @@ def test_the_packaged_nuclei_are_aligned_with_the_slide():
     assert inside < np.asarray(slide.data)[nuclei.data == 0].mean() - 40  # nuclei are dark
     assert len(nuclei.features) > 500
     assert set(nuclei.features["index"]) == set(np.unique(nuclei.data)) - {0}
+
+
+def test_the_packaged_nuclei_are_aligned_with_the_slide():
+    slide, nuclei = (Layer.create(*layer) for layer in open_cmu_region_with_nuclei())
+    check_nuclei(nuclei, slide)
+
+
+def test_slide_dense_and_compact_result_are_on_the_shelf():
+    viewer = ViewerModel()
+    slide, dense, compact = (viewer.add_layer(Layer.create(*layer)) for layer in open_cmu_region_with_both())
+    check_nuclei(compact, slide)
+    assert (dense.visible, compact.visible) == (False, True)
+    first, second = shelf_of(viewer).results
+    assert (first.layer, first.slide, first.model) == (dense, slide, "hovernet-s")
+    assert (second.layer, second.slide, second.model) == (compact, slide, "hovernet-s-compact")
+    assert first.region == second.region == (0, 0, 2967, 2220)
+    assert second.type_names == ("background", "neoplastic", "inflammatory", "connective")

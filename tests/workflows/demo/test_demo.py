@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.pruning import PrunePlan
 from napari_pathprune.workflows.checkpoint import load
-from napari_pathprune.workflows.demo.demo import COLUMNS, DemoDone, DemoEvent, DemoStage, packaged_slide, run_demo
+from napari_pathprune.workflows.demo.demo import COLUMNS, SLIDE, DemoDone, DemoEvent, DemoStage, run_demo
 
 REGION = (900, 1000, 980, 1090)
 
@@ -25,7 +26,7 @@ def events(folder: Path) -> list[DemoEvent]:
 
 
 def test_the_slide_is_packaged() -> None:
-    assert packaged_slide().is_file()
+    assert packaged_file(SLIDE).is_file()
 
 
 def test_every_stage_is_announced(events: list[DemoEvent]) -> None:

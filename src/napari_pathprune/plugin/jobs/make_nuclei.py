@@ -20,10 +20,12 @@ from napari_pathprune.slides.reader import open_slide
 def make_nuclei(path: Path | None = None, model: str = MODEL, workflow: SegmentWorkflow = load_and_segment) -> Path:
     """Segment the packaged slide and write its nuclei. This takes minutes.
 
+    The file of the compact model is ``make_nuclei(packaged_file(COMPACT_NUCLEI), COMPACT_MODEL)``.
+
     Parameters
     ----------
     path
-        The file to write; by default the packaged one.
+        The file to write; by default the packaged one of the dense model.
     model
         The name of a packaged model, or the path of a model file.
     workflow

@@ -1,4 +1,4 @@
-"""The packaged slide, and the nuclei that the packaged dense model finds on it."""
+"""The packaged slide, and the nuclei that the packaged models find on it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.napari_reader import LayerData, make_slide_layer
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
-from napari_pathprune.slides.reader import open_slide
+from napari_pathprune.plugin.shelf.shelf import result_metadata
+from napari_pathprune.slides.reader import Slide, open_slide
 
 MODEL: Final = "hovernet-s"
 SLIDE: Final = "CMU-1-Small-Region.svs"
 NUCLEI: Final = "CMU-1-Small-Region.nuclei.npz"
-"""Arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,); type_names (T,)."""
+COMPACT_MODEL: Final = "hovernet-s-compact"
+COMPACT_NUCLEI: Final = "CMU-1-Small-Region.compact.nuclei.npz"
+"""Files of nuclei, made by `jobs.make_nuclei`: arrays labels (H, W) in level-0 pixels; id, type, type_probability (N,);
+type_names (T,)."""
 
 
 def open_cmu_region() -> list[LayerData]:
@@ -34,20 +38,45 @@ def open_cmu_region_with_nuclei() -> list[LayerData]:
     ValueError
         If the file of the nuclei is missing.
     """
-    path = packaged_file(NUCLEI)
+    slide = open_slide(packaged_file(SLIDE))
+    return [make_slide_layer(slide), _make_nuclei_layer(slide, MODEL, NUCLEI)]
+
+
+def open_cmu_region_with_both() -> list[LayerData]:
+    """Return the layers of the packaged slide and of the nuclei that the packaged dense and compact models find on it.
+
+    The dense model's nuclei are hidden at first. Both results go onto the shelf, so that docks offer to compare them.
+
+    Raises
+    ------
+    ValueError
+        If a file of nuclei is missing.
+    """
+    slide = open_slide(packaged_file(SLIDE))
+    data, attributes, kind = _make_nuclei_layer(slide, MODEL, NUCLEI)
+    dense = data, {**attributes, "visible": False}, kind
+    return [make_slide_layer(slide), dense, _make_nuclei_layer(slide, COMPACT_MODEL, COMPACT_NUCLEI)]
+
+
+def _make_nuclei_layer(slide: Slide, model: str, file: str) -> LayerData:
+    """Return the layer of packaged nuclei, as a result of the packaged slide."""
+    path = packaged_file(file)
     if not path.exists():
         raise ValueError(f"{path.name} is missing; open the sample slide without nuclei and run Segment nuclei on it")
-    slide = open_slide(packaged_file(SLIDE))
     assert slide.mpp is not None
     labels, table, type_names = load_nuclei(path)
+    height, width = labels.shape
     attributes = {
         **make_attributes(table, slide.mpp, type_names),
-        "name": f"nuclei ({MODEL})",
+        "name": f"nuclei ({model})",
         "scale": slide.mpp,
         "units": ("um", "um"),
-        "metadata": {"model": MODEL, "type_names": type_names, "region": (0, 0, *labels.shape)},
+        "metadata": {
+            **result_metadata(model, make_slide_layer(slide)[1]["name"], (0, 0, height, width), type_names),
+            "mpp": slide.mpp,
+        },
     }
-    return [make_slide_layer(slide), (labels, attributes, "labels")]
+    return labels, attributes, "labels"
 
 
 def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names: Sequence[str]) -> None:

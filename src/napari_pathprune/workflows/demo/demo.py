@@ -104,11 +104,6 @@ class DemoDone:
 DemoEvent = DemoStage | SegmentEvent | DemoDone
 
 
-def packaged_slide() -> Path:
-    """Return the path of the packaged slide (CC0, from OpenSlide's test data)."""
-    return packaged_file(SLIDE)
-
-
 def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
     """Prune the packaged model, segment a region with the dense and the compact model, and compare them.
 
@@ -141,7 +136,7 @@ def run_demo(folder: Path, region: Box = REGION) -> Iterator[DemoEvent]:
         part.write_text(plan.to_json(), encoding="utf-8")
     save(cut, folder / "just-cut.safetensors")
     models = {"dense": (DENSE, dense), "just-cut": ("just cut", cut), "compact": (COMPACT, compact)}
-    with open_slide(packaged_slide()) as slide:
+    with open_slide(packaged_file(SLIDE)) as slide:
         pixels = slide.read(region)
         for name, (title, checkpoint) in models.items():
             yield DemoStage(f"segmenting with {title} ({checkpoint.params / 1e6:.2f} M parameters) ...")
