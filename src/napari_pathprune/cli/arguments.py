@@ -61,3 +61,29 @@ def assign_folders(slides: Sequence[Path], out: Path) -> list[Path]:
             f"got {times} slides called {name!r}, whose results would overwrite each other; run them separately"
         )
     return [out / path.stem for path in slides]
+
+
+def repeat_option(arguments: Sequence[str], option: str) -> list[str]:
+    """Return arguments in which an option with several values is repeated for each, as typer expects it.
+
+    Parameters
+    ----------
+    arguments
+        The words of a command line.
+    option
+        The option. All words up to the next option are its values.
+
+    Examples
+    --------
+    >>> repeat_option(["compress", "m", "--unlabelled", "a.svs", "b.svs", "-o", "out"], "--unlabelled")
+    ['compress', 'm', '--unlabelled', 'a.svs', '--unlabelled', 'b.svs', '-o', 'out']
+    """
+    found: list[str] = []
+    is_inside = False
+    for word in arguments:
+        is_value = is_inside and not word.startswith("-")
+        if is_value and found[-1] != option:
+            found.append(option)
+        found.append(word)
+        is_inside = is_value or word == option
+    return found

@@ -12,6 +12,7 @@ import typer
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.base.event_log import ProcessEnded, log_event
+from napari_pathprune.cli.arguments import repeat_option
 from napari_pathprune.cli.compare_verb import compare
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
@@ -29,6 +30,8 @@ MISTAKE: Final = 2
 """Exit code after an error that the user can solve."""
 STOPPED: Final = 130
 """Exit code after Ctrl-C, as in shells."""
+UNLABELLED: Final = "--unlabelled"
+"""The option that takes several values in a row, as a shell expands ``slides/*.svs``."""
 VERBS: Final = (demo, info, prune, train, finetune, compress, segment, compare, evaluate)
 
 
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     keep_freed_memory()
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # error_line describes damaged files in one line
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    given = repeat_option(sys.argv[1:] if arguments is None else arguments, UNLABELLED) or ["--help"]
     line = ""
     try:
         code = build_app(given[0])(args=given, prog_name="pathprune", standalone_mode=False)

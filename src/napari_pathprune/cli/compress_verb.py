@@ -12,7 +12,14 @@ from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Rati
 from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
-from napari_pathprune.cli.training_options import Source, fit_options, loss_options, read_settings
+from napari_pathprune.cli.training_options import (
+    Mpp,
+    OptionalSource,
+    Unlabelled,
+    fit_options,
+    loss_options,
+    read_settings,
+)
 
 NOTHING_KEPT: Final = 1
 """Exit code of a compression that ran to its end, but lost more than is allowed."""
@@ -37,9 +44,11 @@ def _options() -> Mapping[str, FieldOptions]:
 @take_options(_options)
 def compress(
     model: Model,
-    source: Source,
-    out: Out,
+    source: OptionalSource = None,
     *,
+    out: Out,
+    unlabelled: Unlabelled = None,
+    mpp: Mpp = None,
     params: Params = None,
     macs: Macs = None,
     ratio: Ratio = None,
@@ -54,12 +63,15 @@ def compress(
     A compression that was stopped resumes when it is started again. `type_names` in the `[model]` of the config name
     the types, such as those of an imported model. The exit code is 1 if no stage was within the allowed drop.
 
+    Without annotated images, the dense model teaches the compact one on any slides:
+    `pathprune compress hovernet-s --unlabelled slide.svs other.svs -o small.safetensors`
+
     Example: `pathprune compress hovernet-s data/ -o small.safetensors --params 0.1 --steps 10 --allowed-drop 0.02`
     """
     from napari_pathprune.workflows.compress.compress import compress as run
     from napari_pathprune.workflows.compress.compress_events import CompressDone
 
-    config = read_settings(source, fit, losses)
+    config = read_settings(source, fit, losses, unlabelled, mpp)
     target = find_target(params=params, macs=macs, ratio=ratio) or config.compress.target
     limited = dataclasses.replace(config.compress.limits, **limits)
     settings = dataclasses.replace(config.compress, target=target, limits=limited, **_settle_steps(cuts))

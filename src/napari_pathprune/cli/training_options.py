@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from napari_pathprune.base.score_names import format_scores
 from napari_pathprune.cli.field_options import FieldOptions, Given
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import print_json, print_result
@@ -22,6 +23,27 @@ Source = Annotated[
     typer.Argument(
         metavar="CONFIG|DATA", help="A .toml, or a folder of annotated images (every fifth is for validation)."
     ),
+]
+OptionalSource = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[CONFIG|DATA]",
+        help="A .toml, or a folder of annotated images (every fifth is for validation); not needed with --unlabelled.",
+        show_default=False,
+    ),
+]
+Unlabelled = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SLIDE...",
+        help="Slides, pictures or folders of them without annotation, on which the teacher gives the targets. "
+        "One in five, or else the last, is for validation: scores are agreement with the teacher.",
+        show_default=False,
+    ),
+]
+Mpp = Annotated[
+    float | None,
+    typer.Option(help="Pixel size in um of the slides of --unlabelled, if their files do not state it."),
 ]
 NOTHING: Final[Given] = MappingProxyType({})
 FIT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
@@ -60,21 +82,44 @@ def _find_teacher(teacher: str) -> str:
     return str(Path(teacher).resolve()) if Path(teacher).exists() else teacher
 
 
-def read_settings(source: Path, fit: Given, losses: Given = NOTHING) -> TrainConfig:
+def read_settings(
+    source: Path | None,
+    fit: Given,
+    losses: Given = NOTHING,
+    unlabelled: Sequence[str] | None = None,
+    mpp: float | None = None,
+) -> TrainConfig:
     """Read a config, and override it by the options of the command line.
 
     Parameters
     ----------
     source
-        A config file or a folder; see `train_config.read_config`.
+        A config file or a folder; see `train_config.read_config`. None if there are slides without annotation alone.
     fit
         Fields of `FitSettings`: ``steps`` override the last phase, the others every phase.
     losses
         Fields of `LossSettings`.
-    """
-    from napari_pathprune.workflows.config.train_config import read_config
+    unlabelled
+        Slides without annotation, relative to the current folder. They replace those of the config.
+    mpp
+        Pixel size of these slides in um; None to read it from their files.
 
-    config = read_config(source)
+    Raises
+    ------
+    ValueError
+        If there is neither a source nor a slide, or if the config is not usable.
+    """
+    from napari_pathprune.workflows.config.train_config import configure_unlabelled, read_config
+    from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
+
+    slides = tuple(UnlabelledSettings(str(Path(slide).resolve()), mpp or 0.0) for slide in unlabelled or ())
+    if source is None and not slides:
+        raise ValueError("got no images: give a config, a folder of annotated images, or --unlabelled SLIDE...")
+    if mpp is not None and not slides:
+        raise ValueError("got --mpp without --unlabelled; the images of a config state their pixel size there")
+    config = configure_unlabelled(Path(), slides) if source is None else read_config(source)
+    if slides:
+        config = dataclasses.replace(config, unlabelled=slides)
     every = {name: value for name, value in fit.items() if name != "steps"}
     phases = [dataclasses.replace(phase, **every) for phase in config.fit]
     phases[-1] = dataclasses.replace(phases[-1], **fit)
@@ -121,5 +166,5 @@ def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: 
             }
         )
     else:
-        known = ", ".join(f"{name} {value:.3f}" for name, value in done.scores.items())
+        known = format_scores(done.scores)
         print_result(f"wrote {out} after {done.steps} steps{f': {known} at step {done.best_step}' if known else ''}")

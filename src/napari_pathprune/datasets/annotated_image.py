@@ -6,15 +6,17 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+Annotator = Literal["people", "parent", "nobody"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatedImage:
-    """An image and its annotated nuclei.
+    """An image and its nuclei, or an image whose nuclei nobody has annotated.
 
     Attributes
     ----------
@@ -32,6 +34,10 @@ class AnnotatedImage:
         Relative frequency with which patches are cut from this image.
     tissue
         Tissue of origin, such as "Colon"; empty if not known.
+    annotator
+        Source of the nuclei: ``"people"``, as for every image that is read from an annotated folder; ``"parent"`` where
+        a model found them, so that scores are agreement with that model; or ``"nobody"`` for an unlabelled image, whose
+        instance map is empty and has no meaning.
     """
 
     name: str
@@ -41,6 +47,7 @@ class AnnotatedImage:
     zoom: float = 1.0
     weight: float = 1.0
     tissue: str = ""
+    annotator: Annotator = "people"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +62,8 @@ class LazyImages(Sequence[AnnotatedImage]):
         (N,), weights of all images.
     build
         Returns the image at an index.
+    labelled
+        (N,), whether each image has annotated nuclei; None if all have.
 
     Examples
     --------
@@ -69,6 +78,7 @@ class LazyImages(Sequence[AnnotatedImage]):
     names: tuple[str, ...]
     weights: NDArray[np.float64]
     build: Callable[[int], AnnotatedImage]
+    labelled: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,12 +96,28 @@ class LazyImages(Sequence[AnnotatedImage]):
         """Return a selection of the images without decoding them."""
         kept = list(indices)
         names = tuple(self.names[index] for index in kept)
-        return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]))
+        labelled = None if self.labelled is None else self.labelled[kept]
+        return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]), labelled)
 
 
 def list_weights(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
     """Return the weights of all images, (N,), without decoding lazy ones."""
     return images.weights if isinstance(images, LazyImages) else np.array([image.weight for image in images])
+
+
+def find_labelled(images: Sequence[AnnotatedImage]) -> NDArray[np.bool_]:
+    """Return whether each image has annotated nuclei, (N,), without decoding lazy ones.
+
+    Examples
+    --------
+    >>> pixels, empty = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.int32)
+    >>> pair = [AnnotatedImage("a", pixels, empty), AnnotatedImage("b", pixels, empty, annotator="nobody")]
+    >>> find_labelled(pair).tolist()
+    [True, False]
+    """
+    if isinstance(images, LazyImages):
+        return np.ones(len(images), np.bool_) if images.labelled is None else images.labelled
+    return np.array([image.annotator != "nobody" for image in images], np.bool_)
 
 
 def pick(images: Sequence[AnnotatedImage], indices: Iterable[int]) -> Sequence[AnnotatedImage]:
@@ -118,7 +144,8 @@ def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
         return sets[place][index - ends[place]]  # a negative index, counted from the end of the set
 
     names = tuple(name for images in sets for name in list_names(images))
-    return LazyImages(names, np.concatenate([list_weights(images) for images in sets]), build)
+    weights = np.concatenate([list_weights(images) for images in sets])
+    return LazyImages(names, weights, build, np.concatenate([find_labelled(images) for images in sets]))
 
 
 def list_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, list_weights
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, find_labelled, list_weights, pick
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 
 SAMPLED_IMAGES: Final = 500
@@ -24,7 +24,7 @@ def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dic
     Parameters
     ----------
     images
-        Annotated images. Those without types do not count for ``tp``.
+        Images. Those without types do not count for ``tp``, and unlabelled ones do not count at all.
     num_types
         Number of nuclear types, background included; None for a model without types.
 
@@ -39,6 +39,7 @@ def class_shares(images: Sequence[AnnotatedImage], num_types: int | None) -> dic
     >>> class_shares([AnnotatedImage("a", np.zeros((50, 2, 3), np.uint8), half)], None)["np"].round(2).tolist()
     [0.5, 0.5]
     """
+    images = pick(images, np.flatnonzero(find_labelled(images)).tolist())
     counts = {"np": np.full(2, 1e-6)} | ({"tp": np.full(num_types, 1e-6)} if num_types else {})
     for index, weight in _sample_by_weight(list_weights(images)):
         image = images[index]

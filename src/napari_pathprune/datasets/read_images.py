@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, list_names, list_weights, pick
+from napari_pathprune.datasets.annotated_image import (
+    AnnotatedImage,
+    LazyImages,
+    find_labelled,
+    join,
+    list_names,
+    list_weights,
+    pick,
+)
 from napari_pathprune.datasets.class_shares import class_shares
 from napari_pathprune.datasets.image_selection import BadFiles, ImageSelection
 from napari_pathprune.datasets.layouts.consep import CONSEP_CLASSES, is_consep, read_consep
@@ -31,6 +39,7 @@ __all__ = [
     "TissueImages",
     "TissuePatches",
     "class_shares",
+    "find_labelled",
     "join",
     "list_names",
     "list_weights",

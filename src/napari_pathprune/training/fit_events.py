@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from napari_pathprune.base.score_names import format_scores
+
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
@@ -125,7 +127,7 @@ class Validated:
     @property
     def line(self) -> str:
         """See `base.event.Event`."""
-        return f"validated at step {self.step}: {_format_scores(self.scores)}{', the best so far' if self.best else ''}"
+        return f"validated at step {self.step}: {format_scores(self.scores)}{', the best so far' if self.best else ''}"
 
     @property
     def is_milestone(self) -> bool:
@@ -179,7 +181,3 @@ class FitDone:
 
 
 FitEvent = StepDone | BatchSplit | Validated | FitDone
-
-
-def _format_scores(scores: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in scores.items())

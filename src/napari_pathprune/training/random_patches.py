@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, list_weights
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, find_labelled, list_weights
 from napari_pathprune.datasets.patches.augment import Augmentation, colour, warp
 from napari_pathprune.datasets.patches.stain import Look, measure_look
 from napari_pathprune.training.targets import compute_targets
@@ -18,7 +18,9 @@ from napari_pathprune.training.targets import compute_targets
 class RandomPatches(Dataset[Mapping[str, Tensor]]):
     """Random patches and their targets, in which each index always gives the same patch.
 
-    Targets are computed after augmentation. The look of each image that lends its colours is cached, so that a lazy
+    Targets are computed after augmentation. If some images are unlabelled, every patch also has its ``plain`` picture,
+    without colour changes, for a teacher to look at, and ``labelled``, whether it has targets; the targets of a patch
+    without annotation are empty. The look of each image that lends its colours is cached, so that a lazy
     image is decoded only once for this purpose.
 
     Parameters
@@ -63,6 +65,7 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         self.augmentation = augmentation or Augmentation()
         weights = list_weights(images)
         self._share = weights / weights.sum()
+        self._all_labelled = bool(find_labelled(images).all())
         self._looks: dict[int, Look] = {}
 
     def __len__(self) -> int:
@@ -78,11 +81,11 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         patch, instances, source = warp(
             chosen.image, chosen.instances, self.patch_px, chosen.zoom, self.augmentation, rng
         )
-        patch = colour(patch, self._look(other), self.augmentation, rng)
         types = None if chosen.types is None else chosen.types[source]
         targets = compute_targets(instances, types, (self.output_px, self.output_px))
-        return {
-            "image": patch,
+        more = {} if self._all_labelled else {"plain": patch, "labelled": torch.tensor(chosen.annotator != "nobody")}
+        return more | {
+            "image": colour(patch, self._look(other), self.augmentation, rng),
             "nuclear": torch.from_numpy(targets.nuclear),
             "hv": torch.from_numpy(targets.hv),
             "types": torch.from_numpy(targets.types),

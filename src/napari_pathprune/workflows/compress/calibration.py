@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -81,8 +80,7 @@ def _weight_scorer(settings: CompressSettings) -> Scorer:
 
 
 def _taylor_scorer(config: TrainConfig, dense: Checkpoint, images: Sequence[AnnotatedImage]) -> Scorer:
-    untaught = dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=""))
-    losses = make_losses(untaught, dense, images)
+    losses = make_losses(config, dense, images, for_scores=True)
     device = find_device(config.device)
 
     def loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import Any
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.base.score_names import AGREEMENT, is_agreement, score_name
 from napari_pathprune.datasets.annotated_image import list_names
 from napari_pathprune.pruning import PrunePlan
-from napari_pathprune.workflows.checkpoint import load, save
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.compress.compress_events import CompressDone, CompressEvent, StageDone
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage, Width
 from napari_pathprune.workflows.compress.compress_setup import Compression, prepare_compression
@@ -24,6 +26,7 @@ from napari_pathprune.workflows.evaluate.validation import make_examples
 from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.report.report import write_report
 from napari_pathprune.workflows.train.train import MEMORY_ADVICE
+from napari_pathprune.workflows.unlabelled.slide_windows import summarise_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     config
         ``compress`` holds the target, the limits and the stages, ``fit`` the fine-tuning steps of all stages together,
         ``data`` and ``validation`` the images. Without validation images all stages are run, and the last one is kept.
-        A teacher named ``"parent"`` is the dense model.
+        A teacher named ``"parent"`` is the dense model, which also teaches where ``unlabelled`` slides have no other
+        teacher.
     out
         The ``.safetensors`` to write.
 
@@ -99,7 +103,7 @@ def _finish(compression: Compression, stages: Sequence[Stage], kept: KeptStage) 
     """Write the model of the kept stage and the report."""
     out = compression.out
     if kept.number:
-        save(load(compression.folder.model_path(kept.number)), out)
+        save(_add_agreement(load(compression.folder.model_path(kept.number)), compression, stages[kept.number]), out)
     else:
         out.unlink(missing_ok=True)  # of a run that was allowed to lose more; its stage stays
     report = _make_report(compression, stages, kept)
@@ -107,6 +111,15 @@ def _finish(compression: Compression, stages: Sequence[Stage], kept: KeptStage) 
         part.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
     write_report(report, out.with_name(f"{out.stem}.report.html"))
     return report
+
+
+def _add_agreement(checkpoint: Checkpoint, compression: Compression, stage: Stage) -> Checkpoint:
+    """Return a model whose card states its agreement with the parent, if that is what was measured."""
+    if not is_agreement(stage.scores):
+        return checkpoint
+    scores = {score_name(key).removesuffix(f", {AGREEMENT}"): round(value, 4) for key, value in stage.scores.items()}
+    where = ", ".join(summarise_windows(list_names(compression.validation)))
+    return dataclasses.replace(checkpoint, card={**checkpoint.card, AGREEMENT: {**scores, "on": where}})
 
 
 def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptStage) -> CompressReport:
@@ -127,8 +140,8 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
         examples=(
             make_examples(validation, dense, load(compression.out), compression.config.device) if kept.number else ()
         ),
-        train_images=list_names(compression.training),
-        validation_images=list_names(validation),
+        train_images=summarise_windows(list_names(compression.training)),
+        validation_images=summarise_windows(list_names(validation)),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pathprune.base.score_names import format_scores, is_agreement
+
 Scores = Mapping[str, float]
 """Validation scores by name; the first one decides."""
 
@@ -73,6 +75,8 @@ class Example:
         (H, W) int32, instance maps: the annotation and the predictions of the two models.
     dense_pq, compact_pq
         PQ of the two models on this part.
+    is_agreement
+        Whether ``truth`` is what the parent model finds, instead of an annotation.
     """
 
     name: str
@@ -82,6 +86,7 @@ class Example:
     compact: NDArray[np.int32]
     dense_pq: float
     compact_pq: float
+    is_agreement: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +154,8 @@ class CompressReport:
             return f"{self.model}: even the first of {len(self.stages) - 1} stages lost more than allowed"
         old, new = self.dense, self.compact
         scores = ", ".join(f"{name} {old.scores[name]:.3f} -> {new.scores[name]:.3f}" for name in new.scores)
+        if is_agreement(new.scores):
+            scores = format_scores(new.scores)
         return (
             f"{self.model} -> {self.out}: parameters {old.params:,} -> {new.params:,} "
             f"({new.params / old.params:.1%} kept), MACs for {self.input_px} px {old.macs / 1e9:.2f} G -> "

@@ -22,10 +22,12 @@ from napari_pathprune.workflows.compress.calibration import make_scorer
 from napari_pathprune.workflows.compress.stage_folder import StageFolder
 from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
+from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
 from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses
 from napari_pathprune.workflows.train.image_sets import collect_facts, read_image_sets
 from napari_pathprune.workflows.train.named_types import identify, name_types
+from napari_pathprune.workflows.unlabelled.parent_labels import label_by_parent
 
 PARENT: Final = "parent"
 """Name of a teacher that stands for the dense model."""
@@ -44,7 +46,7 @@ class Compression:
     dense, model, graph
         The dense model as a checkpoint, as a module, and its channel graph.
     training, validation
-        Images.
+        Images. Validation images without annotation have the nuclei that the teacher finds.
     folder
         Folder of the stages.
     """
@@ -89,15 +91,17 @@ def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Comp
     model = dense.model()
     graph = trace(model, make_example(model))
     _check_reach(config, model, graph)
-    training, validation = read_image_sets(config, dense.type_names)
+    config = _assume_parent(config)
+    mpp = dense.mpp or DEFAULT_MPP
+    training, validation = read_image_sets(config, dense.type_names, mpp)
     if not validation and math.isfinite(config.compress.allowed_drop):
         raise ValueError("got allowed_drop, but no validation images to measure it on; name some in [[validation]]")
     facts = _collect_facts(dense, config, training, validation)
     config = _resolve_parent(config, model_name)
     make_losses(config, dense, training)  # refuses an unsuitable teacher before anything is written
-    return Compression(
-        model_name, out, config, dense, model, graph, training, validation, StageFolder(find_stages(out), facts)
-    )
+    folder = StageFolder(find_stages(out), facts)
+    validation = label_by_parent(validation, load_teacher(config), config.device)
+    return Compression(model_name, out, config, dense, model, graph, training, validation, folder)
 
 
 def find_stages(out: Path) -> Path:
@@ -140,6 +144,13 @@ def _cut(
     return gradual(model, graph, settings.targets(), settings.scope, settings.limits, criterion=scorer, verify=verify)
 
 
+def _assume_parent(config: TrainConfig) -> TrainConfig:
+    """Make the dense model the teacher if slides without annotation need one and none is named."""
+    if not config.unlabelled or config.losses.teacher:
+        return config
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=PARENT))
+
+
 def _resolve_parent(config: TrainConfig, model_name: str) -> TrainConfig:
     """Put the dense model in the place of a teacher named ``"parent"``."""
     if config.losses.teacher != PARENT:
@@ -162,5 +173,5 @@ def _collect_facts(
         "model": identify(dense),
         "compress": settings,
         "fit": {name: value for name, value in dataclasses.asdict(config.fit[0]).items() if name not in MAY_CHANGE},
-        **collect_facts(config, training, validation, teacher),
+        **collect_facts(config, training, validation, teacher, dense.mpp or DEFAULT_MPP),
     }

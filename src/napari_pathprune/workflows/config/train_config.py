@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
@@ -15,6 +16,7 @@ from napari_pathprune.datasets.type_names import normalise_name
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
 from napari_pathprune.workflows.config.toml_settings import make_settings
+from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
 
 Table = TypeVar("Table")
 HOLD_OUT: Final = 5
@@ -189,6 +191,8 @@ class TrainConfig:
     new_type_names
         Names to give to the types of a model that is fine-tuned or compressed: the ``type_names`` of the file's
         ``[model]``. Empty if it has none, and for a folder, which may show fewer types than the model has.
+    unlabelled
+        Slides without annotation, on which a teacher gives the targets; by themselves, or beside `data`.
     """
 
     base: Path
@@ -202,6 +206,7 @@ class TrainConfig:
     compress: CompressSettings = field(default_factory=CompressSettings)
     hold_out: int = 0
     new_type_names: tuple[str, ...] = ()
+    unlabelled: tuple[UnlabelledSettings, ...] = ()
 
     @property
     def device(self) -> str:
@@ -210,7 +215,14 @@ class TrainConfig:
         return "auto" if accelerator == "gpu" else accelerator
 
 
-_TABLES: Final = ("model", "fit", "patches", "augmentation", "losses", "compress", "data", "validation")
+_TABLES: Final = ("model", "fit", "patches", "augmentation", "losses", "compress", "data", "validation", "unlabelled")
+
+
+def configure_unlabelled(base: Path, slides: Sequence[UnlabelledSettings]) -> TrainConfig:
+    """Return the config that is assumed for slides without annotation alone."""
+    return TrainConfig(
+        base, ModelSettings(), (FitSettings(),), PatchSettings(), Augmentation(), (), unlabelled=tuple(slides)
+    )
 
 
 def read_config(source: Path) -> TrainConfig:
@@ -220,8 +232,8 @@ def read_config(source: Path) -> TrainConfig:
     ----------
     source
         A ``.toml`` with the tables ``[model]``, ``[fit]`` (or ``[[fit]]`` for several phases), ``[patches]``,
-        ``[augmentation]``, ``[losses]``, ``[compress]``, one or more ``[[data]]`` and optionally ``[[validation]]``;
-        or a folder of annotated images.
+        ``[augmentation]``, ``[losses]``, ``[compress]``, one or more ``[[data]]`` or ``[[unlabelled]]``, and optionally
+        ``[[validation]]``; or a folder of annotated images.
 
     Raises
     ------
@@ -248,13 +260,15 @@ def read_config(source: Path) -> TrainConfig:
     unknown = sorted(set(tables) - set(_TABLES))
     if unknown:
         raise ValueError(f"{source} has an unknown table [{unknown[0]}]; expected one of {', '.join(_TABLES)}")
-    for name in ("data", "validation"):
+    for name in ("data", "validation", "unlabelled"):
         if not isinstance(tables.get(name, []), list):
             raise ValueError(  # noqa: TRY004 - the user's
                 f"{source} has a table [{name}]; write [[{name}]], since there can be several"
             )
-    if not tables.get("data"):
-        raise ValueError(f'{source} names no data: add a table [[data]] with folder = "..."')
+    if not tables.get("data") and not tables.get("unlabelled"):
+        raise ValueError(
+            f'{source} names no data: add a table [[data]] with folder = "...", or [[unlabelled]] with slide = "..."'
+        )
     phases = tables.get("fit", {})
 
     def several(name: str, kind: type[Table]) -> tuple[Table, ...]:
@@ -272,6 +286,7 @@ def read_config(source: Path) -> TrainConfig:
         augmentation=one("augmentation", Augmentation),
         data=several("data", DataSettings),
         validation=several("validation", DataSettings),
+        unlabelled=several("unlabelled", UnlabelledSettings),
         losses=one("losses", LossSettings),
         compress=one("compress", CompressSettings),
         new_type_names=model.type_names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,9 +10,11 @@ from torch import nn
 
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.instances.metrics import panoptic_quality
+from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.compress.compress_report import Example
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP, predict_instances, score_model
+from napari_pathprune.workflows.evaluate.score import Score
 
 EXAMPLE_PX: Final = 500
 """Largest side of an example picture, in pixels of the image."""
@@ -37,10 +40,34 @@ def score_validation(
     Returns
     -------
     dict
-        ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``; undefined scores are left out.
+        ``pq`` first, then ``aji``, ``dice`` and, where types are known, ``mpq_plus``; undefined scores are left out. If
+        a parent model found the nuclei, ``agreement_pq`` first, then ``agreement_f1``, ``agreement_dice`` and, where
+        types are known, ``agreement_types``.
     """
-    found = score_model(model, checkpoint, images, device=device).to_dict()
+    score = score_model(model, checkpoint, images, device=device)
+    found = score.to_dict()
+    if any(image.annotator == "parent" for image in images):
+        return _name_agreement(score)
     return {name: found[name] for name in _SCORES if found.get(name) is not None}
+
+
+def _name_agreement(score: Score) -> dict[str, float]:
+    """Return the agreement with a parent, whose nuclei stand where the annotation does in other scores."""
+    details = score.details
+    scores = {
+        "agreement_pq": details.pq,
+        "agreement_f1": details.detection.f1,
+        "agreement_dice": details.dice,
+        "agreement_types": _compute_type_agreement(details),
+    }
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
+
+
+def _compute_type_agreement(details: SetScores) -> float:
+    """Return the share of the paired nuclei that have the same type; NaN without types or pairs."""
+    same = sum(counts.tp for counts in details.classified_by_type)
+    pairs = same + sum(counts.fp for counts in details.classified_by_type)
+    return same / pairs if pairs else math.nan
 
 
 def make_examples(
@@ -77,6 +104,7 @@ def make_examples(
                 theirs,
                 panoptic_quality(truth, ours).pq,
                 panoptic_quality(truth, theirs).pq,
+                image.annotator == "parent",
             )
         )
     return tuple(examples)

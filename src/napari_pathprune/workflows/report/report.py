@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pathprune.base.score_names import UNKNOWN, format_score, score_name
 from napari_pathprune.base.time_left import format_duration
@@ -147,16 +148,18 @@ def _render_stage(stage: Stage, cut: Sequence[str], names: Sequence[str], *, kep
 
 def _render_example(example: Example) -> str:
     name = escape(example.name)
-    panels = (
+    panels: tuple[tuple[str, NDArray[np.int32], float | None], ...] = (
         ("Annotation", example.truth, None),
         ("Dense model", example.dense, example.dense_pq),
         ("Compact model", example.compact, example.compact_pq),
     )
+    if example.is_agreement:
+        panels = (("Parent model", example.truth, None), ("Compact model", example.compact, example.compact_pq))
     shown = []
     for title, labels, pq in panels:
         count = np.count_nonzero(np.unique(labels))
         text = f"{title}: {count:,} {'nucleus' if count == 1 else 'nuclei'}"
-        score = "" if pq is None else f", PQ {format_score(pq)}"
+        score = "" if pq is None else f", PQ {format_score(pq)}{' (agreement)' if example.is_agreement else ''}"
         uri = embed_picture(draw_outlines(example.image, labels), "jpeg")
         shown.append(f'<div><img src="{uri}" alt="{name}, nuclei outlined: {title.lower()}"><p>{text}{score}</p></div>')
     return f'<figure><div class="panels">{"".join(shown)}</div><figcaption>{name}</figcaption></figure>'

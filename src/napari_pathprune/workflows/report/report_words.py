@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from napari_pathprune.base.score_names import UNKNOWN, format_score, score_name
+from napari_pathprune.base.score_names import UNKNOWN, format_score, format_scores, is_agreement, score_name
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage
 
@@ -112,6 +112,12 @@ def _describe_score(report: CompressReport) -> str:
         return "It was not scored, because there were no validation images."
     if not report.kept:
         return ""
+    if is_agreement(report.dense.scores):
+        where, scores = ", ".join(report.validation_images), format_scores(report.compact.scores)
+        return (
+            f"It was compared with the nuclei that the parent model finds on {where}; {scores}. "
+            "This is not accuracy: mistakes of the parent count as right."
+        )
     name = next(iter(report.dense.scores))
     loss = _compute_loss(report.compact, report.dense, name)
     if not math.isfinite(loss):

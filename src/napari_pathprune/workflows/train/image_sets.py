@@ -15,13 +15,16 @@ from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number
 from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
+from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
 from napari_pathprune.workflows.train.named_types import identify
+from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, list_slides
+from napari_pathprune.workflows.unlabelled.slide_windows import read_windows, split_windows
 
 _LOG = logging.getLogger(__name__)
 
 
 def read_image_sets(
-    config: TrainConfig, type_names: Sequence[str]
+    config: TrainConfig, type_names: Sequence[str], mpp: float = DEFAULT_MPP
 ) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
     """Read the training images and the validation images; a logged warning names images that are in both sets.
 
@@ -31,11 +34,14 @@ def read_image_sets(
         If it names no validation images and has ``hold_out``, every n-th image by name is held out for validation.
     type_names
         Types of the model, background first.
+    mpp
+        Pixel size of the model in um, at which slides without annotation are read.
 
     Returns
     -------
     training, validation
-        The images; large data sets are decoded one image at a time.
+        The images; large data sets are decoded one image at a time. Windows of slides without annotation come after
+        the annotated images. They validate only if no annotated images do; see `slide_windows.split_windows`.
 
     Raises
     ------
@@ -53,6 +59,12 @@ def read_image_sets(
         held = range(every - 1, len(training), every)
         rest = (index for index in range(len(training)) if index not in held)
         training, validation = pick(training, rest), pick(training, held)
+    if config.unlabelled:
+        sources, slides = list_slides(config.base, config.unlabelled), OpenSlides()
+        size_px = config.patches.patch_px
+        near, far = split_windows(sources, slides, mpp, size_px, is_validated=bool(validation))
+        training = join([training, read_windows(near, slides, mpp)])
+        validation = validation or read_windows(far, slides, mpp)
     if not validation and any(phase.patience for phase in config.fit):
         raise ValueError("got patience, but no validation images to wait for; name some in [[validation]]")
     return training, validation
@@ -63,14 +75,21 @@ def collect_facts(
     training: Sequence[AnnotatedImage],
     validation: Sequence[AnnotatedImage],
     teacher: Checkpoint | None = None,
+    mpp: float = DEFAULT_MPP,
 ) -> dict[str, Any]:
     """Return what a run depends on, in values for JSON, so that a stopped run resumes only with the same.
 
-    A teacher counts by its weights and types, not by the path of its file.
+    A teacher counts by its weights and types, not by the path of its file, and a slide by its name, size, pixel size
+    and a sample of its pixels.
     """
-    facts = {name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")}
+    facts: dict[str, Any] = {
+        name: dataclasses.asdict(getattr(config, name)) for name in ("losses", "patches", "augmentation")
+    }
     if teacher:
         facts["losses"]["teacher"] = identify(teacher)
+    if config.unlabelled:
+        slides = OpenSlides()
+        facts["unlabelled"] = [slides.describe(one, mpp) for one in list_slides(config.base, config.unlabelled)]
     return {
         **facts,
         "data": [list_names(training), list_weights(training).tolist(), [data.zoom for data in config.data]],

@@ -13,7 +13,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
-from napari_pathprune.datasets.annotated_image import list_names
+from napari_pathprune.datasets.annotated_image import find_labelled, list_names
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
@@ -21,6 +21,7 @@ from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.config.train_config import TrainConfig
+from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
 from napari_pathprune.workflows.evaluate.validation import score_validation
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses, make_penalty
 from napari_pathprune.workflows.train.curves import draw_curves
@@ -28,12 +29,20 @@ from napari_pathprune.workflows.train.fit_log import FitLog
 from napari_pathprune.workflows.train.image_sets import collect_facts, read_image_sets
 from napari_pathprune.workflows.train.named_types import identify, name_types
 from napari_pathprune.workflows.train.new_model import make_model
+from napari_pathprune.workflows.unlabelled.parent_labels import label_by_parent
+from napari_pathprune.workflows.unlabelled.slide_source import list_slides
 
 _LOG = logging.getLogger(__name__)
 MEMORY_ADVICE: Final = "take smaller patches or a smaller batch"
 
 
-def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) -> Iterator[FitEvent]:
+def train(
+    config: TrainConfig,
+    out: Path,
+    *,
+    start: Checkpoint | None = None,
+    validation: Sequence[AnnotatedImage] | None = None,
+) -> Iterator[FitEvent]:
     """Train a model and write it.
 
     Next to the model file (``model.safetensors``) are written the state of each phase while it trains
@@ -52,6 +61,8 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
     start
         Model to train further. Its architecture, widths and types are kept; the types are renamed if the config names
         them. None trains a new model.
+    validation
+        Validation images that have been read already; None reads those of the config.
 
     Yields
     ------
@@ -67,23 +78,27 @@ def train(config: TrainConfig, out: Path, *, start: Checkpoint | None = None) ->
         If memory runs out even with a batch of one patch.
     """
     with advise_on_memory(MEMORY_ADVICE):
-        yield from _train(config, out, start)
+        yield from _train(config, out, start, validation)
 
 
-def _train(config: TrainConfig, out: Path, start: Checkpoint | None) -> Iterator[FitEvent]:
+def _train(
+    config: TrainConfig, out: Path, start: Checkpoint | None, known: Sequence[AnnotatedImage] | None
+) -> Iterator[FitEvent]:
     phases = len(config.fit)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     _check_out(out, states)
     start = name_types(start, config.new_type_names) if start else None
     type_names = start.type_names if start else config.model.type_names
-    images, validation = read_image_sets(config, type_names)
+    mpp = (start.mpp or DEFAULT_MPP) if start else config.model.mpp
+    images, validation = read_image_sets(config, type_names, mpp)
     before = start or make_model(config.model, images)
     model = before.model()
     check_fit(model, *config.fit)  # finds a mistake in the last phase before the first one starts
-    validate = _make_validate(config, before, validation)
     losses = make_losses(config, before, images)
+    labelled = label_by_parent(validation, load_teacher(config), config.device) if known is None else known
+    validate = _make_validate(config, before, labelled)
     log = FitLog(out, list_names(images), list_names(validation))
-    facts = collect_facts(config, images, validation, load_teacher(config))
+    facts = collect_facts(config, images, validation, load_teacher(config), mpp)
     about = {"start": identify(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
     reached = max((phase for phase, state in enumerate(states, 1) if state.exists()), default=1)
     for phase, settings in enumerate(config.fit, 1):
@@ -183,8 +198,10 @@ def _record_training(
         "patch_px": config.patches.patch_px,
         "learning_rate": last.learning_rate,
         "seed": config.patches.seed,
-        "images": len(images),
+        "images": int(find_labelled(images).sum()),
     }
+    if config.unlabelled:
+        record["unlabelled_slides"] = len(list_slides(config.base, config.unlabelled))
     if config.losses.teacher:
         record["teacher"] = Path(config.losses.teacher).name
     return before.with_step(weights, record)
