@@ -86,6 +86,11 @@ class ProcessJob:
         return dict(self._state["notes"])
 
     @property
+    def is_dismissed(self) -> bool:
+        """Whether `find_jobs` leaves the job out."""
+        return bool(self._state["dismissed"])
+
+    @property
     def log(self) -> Path:
         """The file with everything that the process printed."""
         return self.folder / LOG_FILE
@@ -228,7 +233,7 @@ def find_jobs(root: Path) -> tuple[ProcessJob, ...]:
             job = ProcessJob(file.parent)
         except ValueError:
             continue
-        if not job._state["dismissed"]:  # noqa: SLF001 - of this module
+        if not job.is_dismissed:
             jobs.append(job)
     return tuple(sorted(jobs, key=lambda job: job.started))
 

@@ -1,0 +1,53 @@
+"""The form suggests a free file, and states what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def form(qtbot, tmp_path):
+    from napari.components import ViewerModel
+
+    from napari_pathprune.plugin.shelf.shelf import shelf_of
+    from napari_pathprune.plugin.widgets.compress_form import CompressForm
+
+    (tmp_path / "tiny.safetensors").touch()
+    shelf = shelf_of(ViewerModel())
+    shelf.add_model(tmp_path / "tiny.safetensors")
+    form = CompressForm(shelf)
+    qtbot.addWidget(form)
+    form.model.choose(str(tmp_path / "tiny.safetensors"))
+    return form
+
+
+def test_a_free_file_beside_the_model_is_suggested(form, tmp_path):
+    assert Path(form.out.text()) == tmp_path / "tiny-small.safetensors"
+    (tmp_path / "tiny-small.safetensors").touch()
+    form.suggest_next()
+    assert Path(form.out.text()) == tmp_path / "tiny-small-2.safetensors"
+    form.task.setCurrentIndex(1)
+    assert Path(form.out.text()) == tmp_path / "tiny-tuned.safetensors"
+
+
+def test_the_first_thing_that_is_missing_is_stated(form):
+    assert form.problem == "The model is being read"
+    form.task.setCurrentIndex(1)
+    assert form.problem == "Choose a folder of annotated images to train with"
+    with pytest.raises(ValueError, match="Choose a folder"):
+        form.request()
+    form.data.setText("data")
+    assert form.problem is None
+
+
+def test_fine_tuning_has_no_cut_and_no_parent(form, tmp_path):
+    form.task.setCurrentIndex(1)
+    form.data.setText(str(tmp_path / "data.toml"))
+    assert form.fit_steps.text() == "as in the file"
+    form.fit_steps.setValue(20)
+    request = form.request()
+    assert (request.verb, request.cut, request.teacher, request.fit_steps) == ("finetune", None, "", 20)
+    assert request.learning_rate is None
+    assert not form.cut.isVisibleTo(form)
