@@ -63,6 +63,11 @@ class LayerChooser(Chooser):
         """The chosen layer, or None."""
         return self.currentData()
 
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers that can be chosen."""
+        return tuple(self._shown)
+
     def choose(self, layer: Layer) -> None:
         """Choose a layer of the list."""
         self.setCurrentIndex(self._shown.index(layer))
