@@ -24,6 +24,7 @@ from napari_pathprune.workflows.config.train_config import (
     TrainConfig,
     read_config,
 )
+from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
 from napari_pathprune.workflows.train import fit_log
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ KINDS = {
     "[compress]": CompressSettings,
     "[[data]]": DataSettings,
     "[[validation]]": DataSettings,
+    "[[unlabelled]]": UnlabelledSettings,
 }
 REQUIRED = "required"
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 from typer.main import get_command
 
@@ -183,6 +185,26 @@ def test_the_example_of_the_help_runs(
         shutil.copy(model, "small.safetensors")
     assert run(*shlex.split(shown[1]), *fewer) == 0
     assert not written or load(folder / written).params
+
+
+def test_the_example_without_labels_runs(
+    run, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = re.search(r"Without annotation.+?`pathprune (.+?)`", build_help("compress"), flags=re.DOTALL)
+    assert shown is not None
+    monkeypatch.setattr("napari_pathprune.workflows.checkpoint.packaged_models", lambda: {"hovernet-s": model})
+    monkeypatch.chdir(folder)
+    for number, name in enumerate(("slide.svs", "other.svs")):
+        tissue = np.random.default_rng(number).normal((205, 140, 185), 25.0, (330, 330, 3)).clip(0, 255)
+        resolution = {"resolution": (40_000.0, 40_000.0), "resolutionunit": "CENTIMETER"}  # 0.25 um per pixel
+        tifffile.imwrite(name, tissue.astype(np.uint8), photometric="rgb", **resolution)
+    assert run(*shlex.split(shown[1]), "--fit-steps", 1, "--round-to", 1, "--macs", 0.5) == 0
+    assert "agreement with the parent: PQ" in capsys.readouterr().out
+    assert "other.svs" in load(folder / "small.safetensors").card["agreement with the parent"]["on"]
+
+
+def build_help(verb: str) -> str:
+    return get_command(build_app()).commands[verb].help or ""  # type: ignore[attr-defined]
 
 
 def test_the_end_of_a_process_is_logged_where_the_environment_says(

@@ -36,3 +36,14 @@ def test_the_config_names_the_types_of_an_imported_model(
     edit(config, "[model]", '[model]\ntype_names = ["background", "epithelial", "other"]')
     assert run(*arguments) == 0
     assert load(out).type_names == ("background", "epithelial", "other")
+
+
+def test_slides_without_annotation_need_a_teacher(
+    run, folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, out = folder / "data" / "images" / "image-0.png", folder / "tuned.safetensors"
+    arguments = ("finetune", model, "-o", out, "--mpp", 0.25, "--steps", 1, "--unlabelled", picture)
+    assert run(*arguments) == 2
+    assert "no teacher for them" in capsys.readouterr().err
+    assert run(*arguments, "--teacher", model) == 0
+    assert load(out).lineage[-1]["unlabelled_slides"] == 1

@@ -42,3 +42,19 @@ def test_an_option_may_have_another_name_than_its_field() -> None:
     assert parameter.name == "fit_steps"
     assert parameter.annotation.__metadata__[0].help.endswith("Shared among the cuts.")
     assert options.collect({"fit_steps": 4}) == {"steps": 4}
+
+
+def test_slides_stand_for_a_config_or_beside_it(config: Path) -> None:
+    alone = read_settings(None, {"steps": 3}, unlabelled=["a.svs", "b.svs"], mpp=0.5)
+    assert (alone.data, alone.fit[0].steps) == ((), 3)
+    assert [(Path(one.slide), one.mpp) for one in alone.unlabelled] == [
+        (Path("a.svs").resolve(), 0.5),
+        (Path("b.svs").resolve(), 0.5),
+    ]
+    beside = read_settings(config, {}, unlabelled=["a.svs"])
+    assert beside.data
+    assert len(beside.unlabelled) == 1
+    with pytest.raises(ValueError, match="give a config, a folder of annotated images, or --unlabelled"):
+        read_settings(None, {})
+    with pytest.raises(ValueError, match="got --mpp without --unlabelled"):
+        read_settings(config, {}, mpp=0.5)

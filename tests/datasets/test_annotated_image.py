@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, join, list_names, list_weights, pick
+from napari_pathprune.datasets.annotated_image import (
+    AnnotatedImage,
+    LazyImages,
+    find_labelled,
+    join,
+    list_names,
+    list_weights,
+    pick,
+)
 from napari_pathprune.training.random_patches import RandomPatches
 
 
@@ -53,3 +61,15 @@ def test_only_images_shown_in_patches_are_decoded(decoded):
     before = len(decoded)
     patches[4]
     assert len(decoded) == before + 1, "the look of the other image is cached"
+
+
+def test_unlabelled_images_stay_so_in_selections_and_sets() -> None:
+    pixels, empty = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.int32)
+    labelled = [AnnotatedImage("a", pixels, empty)]
+    nobody = LazyImages(
+        ("b", "c"), np.ones(2), lambda _: AnnotatedImage("b", pixels, empty, annotator="nobody"), np.zeros(2, np.bool_)
+    )
+    both = join([labelled, nobody])
+    assert find_labelled(both).tolist() == [True, False, False]
+    assert find_labelled(pick(both, [2, 0])).tolist() == [False, True]
+    assert find_labelled([]).all()

@@ -44,3 +44,9 @@ def test_a_large_set_is_sampled_by_weight():
     share = class_shares(join([many, few]), None)["np"][1]
     assert share == pytest.approx(1 / 4, abs=0.01), "a quarter of the weight is nuclear"
     assert len(decoded) == len(set(decoded)) <= SAMPLED_IMAGES
+
+
+def test_unlabelled_images_do_not_count() -> None:
+    half = AnnotatedImage("half", np.zeros((4, 4, 3), np.uint8), np.eye(2, dtype=np.int32).repeat(2, 0).repeat(2, 1))
+    nobody = AnnotatedImage("x", half.image, np.zeros((4, 4), np.int32), annotator="nobody")
+    np.testing.assert_allclose(class_shares([half, nobody], None)["np"], [0.5, 0.5], atol=1e-5)

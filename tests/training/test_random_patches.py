@@ -1,10 +1,13 @@
 """Random patches depend on their index alone and have the targets of their image."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
+from napari_pathprune.datasets.patches.augment import Augmentation
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE
 from napari_pathprune.training.random_patches import RandomPatches
 
@@ -74,3 +77,15 @@ def test_iteration_stops_at_the_length(images):
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="no images"):
         RandomPatches([], 96, 48, length=4, seed=1)
+
+
+def test_the_teacher_sees_an_unlabelled_patch_without_colour_changes(images):
+    mixed = [images[0], dataclasses.replace(images[1], annotator="nobody")]
+    patches = [RandomPatches(mixed, 64, 32, length=12, seed=5)[i] for i in range(12)]
+    assert {bool(patch["labelled"]) for patch in patches} == {True, False}
+    plain = Augmentation(stain=0, restain=0, hue=0, saturation=0, brightness=0, contrast=0, blur=0, noise=0)
+    for index, patch in enumerate(patches):
+        assert not torch.allclose(patch["plain"], patch["image"], atol=1.0)
+        same = RandomPatches(mixed, 64, 32, length=12, seed=5, augmentation=plain)[index]
+        assert torch.equal(patch["plain"], same["plain"]), "colours do not change the geometry"
+        assert torch.allclose(same["image"], same["plain"], atol=2.0)

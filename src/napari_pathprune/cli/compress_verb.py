@@ -63,10 +63,10 @@ def compress(
     A compression that was stopped resumes when it is started again. `type_names` in the `[model]` of the config name
     the types, such as those of an imported model. The exit code is 1 if no stage was within the allowed drop.
 
-    Without annotated images, the dense model teaches the compact one on any slides:
-    `pathprune compress hovernet-s --unlabelled slide.svs other.svs -o small.safetensors`
-
     Example: `pathprune compress hovernet-s data/ -o small.safetensors --params 0.1 --steps 10 --allowed-drop 0.02`
+
+    Without annotation, the dense model teaches the compact one on any slides: `pathprune compress hovernet-s
+    --unlabelled slide.svs other.svs -o small.safetensors --macs 0.16 --round-to 8`
     """
     from napari_pathprune.workflows.compress.compress import compress as run
     from napari_pathprune.workflows.compress.compress_events import CompressDone

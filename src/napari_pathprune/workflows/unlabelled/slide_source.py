@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -83,13 +84,15 @@ def list_slides(base: Path, tables: Sequence[UnlabelledSettings]) -> list[SlideS
 
 
 class OpenSlides:
-    """Slides that are opened when they are read; the least recently used ones are closed again.
+    """Slides that are opened when they are read.
 
-    A process that was forked opens its own, since two processes cannot share the position in a file.
+    The least recently used ones are closed again, and all of them when this object is no longer used. A process that
+    was forked opens its own, since two processes cannot share the position in a file.
     """
 
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[int, SlideSource], Slide] = OrderedDict()
+        weakref.finalize(self, _close_all, self._open)
 
     def view(self, source: SlideSource, mpp: float) -> View:
         """Return a view of a slide at `mpp` um per pixel.
@@ -124,6 +127,11 @@ class OpenSlides:
             "pixels": _fingerprint(slide),
             "weight": source.weight,
         }
+
+
+def _close_all(slides: Mapping[Any, Slide]) -> None:
+    for slide in slides.values():
+        slide.close()
 
 
 def _fingerprint(slide: PixelSource) -> str:
