@@ -41,9 +41,21 @@ def photograph_model(viewer: Viewer) -> None:
     wait_for(lambda: bool(dock.facts.rows) and not dock.is_busy)
 
 
+def photograph_annotate(viewer: Viewer) -> None:
+    """Correct the nuclei that the compact model finds in the current view of the sample slide."""
+    dock = open_dock(viewer, "Annotate")
+    show_sample(viewer)
+    dock.start_button.click()
+    wait_for(lambda: dock.keys is not None)
+    annotation = dock.keys.annotation
+    annotation.select(sorted(annotation.nuclei.areas)[20:22])
+    dock.project.folder.setText("~/annotations/breast")
+
+
 DOCKS: Final[dict[str, Callable[[Viewer], None]]] = {
     "model": photograph_model,
     "segment": photograph_segment,
+    "annotate": photograph_annotate,
 }
 
 

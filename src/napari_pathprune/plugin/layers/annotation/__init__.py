@@ -1,0 +1,1 @@
+"""Layers of nuclei that a person corrects."""

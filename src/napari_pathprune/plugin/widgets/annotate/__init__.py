@@ -1,0 +1,1 @@
+"""Forms and tools of the Annotate dock."""
