@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication
 PLUGIN: Final = "napari-pathprune"
 CENTRE_PX: Final = (830, 1130)  # (y, x) of the sample slide
 VIEW_PX: Final = 500
+LARGEST_BYTES: Final = 200_000
 
 
 def photograph_segment(viewer: Viewer) -> None:
@@ -74,8 +75,16 @@ def main() -> None:
         settle()
         suffix = "-light" if arguments.theme == "light" else ""
         picture = viewer.screenshot(canvas_only=False, flash=False)
-        Image.fromarray(picture[..., :3]).save(arguments.out / f"{name}-dock{suffix}.jpg", quality=85)
+        save_picture(Image.fromarray(picture[..., :3]), arguments.out / f"{name}-dock{suffix}.jpg")
         viewer.close()
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture as large as the repository allows."""
+    for quality in (85, 75, 65, 55):
+        picture.save(path, quality=quality, optimize=True)
+        if path.stat().st_size < LARGEST_BYTES:
+            break
 
 
 def open_dock(viewer: Viewer, name: str) -> Any:  # noqa: ANN401 - the widget of the dock

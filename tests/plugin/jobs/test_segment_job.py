@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.segment_job import ModelLoaded, SegmentRequest, load_and_segment, paint_tiles
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
+from napari_pathprune.plugin.shelf.preferences import Preferences
 from napari_pathprune.slides.reader import slide_from_arrays
 from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
@@ -94,3 +97,18 @@ def test_a_model_without_pixel_size_is_refused(request_, model):
     request = SegmentRequest(request_.slide, model(mpp=None), REGION)
     with pytest.raises(ValueError, match="tiny has no pixel size"):
         next(load_and_segment(request))
+
+
+def test_device_and_memory_limit_are_those_of_the_preferences(request_, monkeypatch):
+    from napari_pathprune.plugin.jobs import segment_job
+    from napari_pathprune.workflows.segment import segment as workflow
+
+    asked = []
+    monkeypatch.setattr(workflow, "segment", lambda *_, **settings: asked.append(settings) or iter(()))
+    request = replace(request_, model="hovernet-s-compact")
+    for preferences in (Preferences(), Preferences(device="cpu", memory_gb=0.02)):
+        monkeypatch.setattr(segment_job, "read_preferences", lambda preferences=preferences: preferences)
+        list(load_and_segment(request))
+    assert [settings["device"] for settings in asked] == ["auto", "cpu"]
+    assert asked[0]["write_px"] == segment_job.TILE_PX
+    assert segment_job.SMALLEST_TILE_PX <= asked[1]["write_px"] < segment_job.TILE_PX

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.event import Event
+from napari_pathprune.plugin.shelf.preferences import Preferences, read_preferences
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from napari_pathprune.base.box import Box
     from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
     from napari_pathprune.slides.reader import Slide
 
 TILE_PX: Final = 512
 """Side of a tile in pixels of the model: small, so that nuclei appear and Cancel takes effect within seconds."""
+
+SMALLEST_TILE_PX: Final = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +95,7 @@ def load_and_segment(request: SegmentRequest) -> Iterator[Event]:
     from napari_pathprune.workflows.checkpoint import load
     from napari_pathprune.workflows.segment.segment import segment
 
+    preferences = read_preferences()
     keep_freed_memory()  # without it tiles take half as long again on a CPU (712 px, hovernet-s: 5.1 s instead of 3.3)
     checkpoint = load(request.model)
     mpp = checkpoint.mpp
@@ -97,14 +103,36 @@ def load_and_segment(request: SegmentRequest) -> Iterator[Event]:
         raise ValueError(f"{request.model_name} has no pixel size (mpp); save the model again with its mpp")
     summary = f"{request.model_name}: {checkpoint.params / 1e6:.2f} M parameters, {mpp:g} um/px"
     yield ModelLoaded(checkpoint.type_names, summary)
+    model = checkpoint.model()
     yield from segment(
         request.slide,
-        checkpoint.model(),
+        model,
         mpp=mpp,
         region=request.region,
-        write_px=TILE_PX,
+        device=preferences.device,
+        write_px=choose_tile_side(model, preferences),
         tissue_only=request.tissue_only,
     )
+
+
+def choose_tile_side(model: nn.Module, preferences: Preferences) -> int:
+    """Return the side of a tile: `TILE_PX`, or less if the memory limit of the user asks for it.
+
+    Parameters
+    ----------
+    model
+        The network.
+    preferences
+        Device and memory limit.
+    """
+    if preferences.memory_budget is None:
+        return TILE_PX
+    from napari_pathprune.inference.predict import Predictor
+    from napari_pathprune.workflows.segment.segment import CONTEXT_PX
+
+    predictor = Predictor(model, preferences.device)
+    read_px = predictor.choose_read_px(preferences.memory_budget)
+    return min(TILE_PX, max(read_px - 2 * (predictor.margin_px + CONTEXT_PX), SMALLEST_TILE_PX))
 
 
 def paint_tiles(events: Iterator[Event], canvas: NucleiCanvas) -> Iterator[Event]:

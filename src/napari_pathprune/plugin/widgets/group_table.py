@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("Channel group", "⇄", "Now", "Dense", "%")
 COLUMNS_PX: Final = (0, 32, 46, 54, 42)
+ROW_PX: Final = 22
 TOOLTIPS: Final = (
     "Channels that are cut together, named after the module that makes them first",
     "Skip group: it crosses an addition, and all layers that it joins keep the same channels",
@@ -50,6 +51,7 @@ class GroupTable(QTableWidget):  # type: ignore[misc]
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)  # Tab leaves the table
         self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_PX)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(24)
         for column, width_px in enumerate(COLUMNS_PX[1:], start=1):

@@ -17,8 +17,8 @@ INTERNAL: Final = QColor(0, 158, 183)
 SKIP: Final = QColor(230, 139, 0)  # blue and orange: the colour-blind can tell them apart
 DENSE_OPACITY: Final = 0.25
 LEGEND: Final = (
-    f"<span style='color:{INTERNAL.name()}'>■</span> within a block &nbsp; "
-    f"<span style='color:{SKIP.name()}'>■</span> skip group &nbsp; pale: before pruning"
+    f"<span style='color:{INTERNAL.name()}'>■</span> internal &nbsp; "
+    f"<span style='color:{SKIP.name()}'>■</span> skip group &nbsp; pale: dense"
 )
 """What the colours of the bars mean, as rich text."""
 HEIGHT_PX: Final = 110
