@@ -34,13 +34,13 @@ from napari_pathprune.plugin.layers.pixel_size_advice import advise_on_slide
 from napari_pathprune.plugin.shelf.preferences import forget_model, read_preferences
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import ModelChooser
-from napari_pathprune.plugin.widgets.group_table import GroupTable
-from napari_pathprune.plugin.widgets.model_facts import ModelFacts
-from napari_pathprune.plugin.widgets.model_types import ModelTypes
-from napari_pathprune.plugin.widgets.model_words import describe_speed, list_card, list_facts, list_history
+from napari_pathprune.plugin.widgets.model.group_table import GroupTable
+from napari_pathprune.plugin.widgets.model.model_facts import ModelFacts
+from napari_pathprune.plugin.widgets.model.model_types import ModelTypes
+from napari_pathprune.plugin.widgets.model.model_words import describe_speed, list_card, list_facts, list_history
+from napari_pathprune.plugin.widgets.model.width_plot import LEGEND, WidthPlot
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
 from napari_pathprune.plugin.widgets.section import Section
-from napari_pathprune.plugin.widgets.width_plot import LEGEND, WidthPlot
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -1,7 +1,7 @@
 import pytest
 from qtpy.QtWidgets import QLabel
 
-from napari_pathprune.plugin.widgets.model_facts import ModelFacts
+from napari_pathprune.plugin.widgets.model.model_facts import ModelFacts
 
 pytestmark = pytest.mark.gui
 

@@ -2,7 +2,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage
 
-from napari_pathprune.plugin.widgets.width_plot import INTERNAL, SKIP, WidthPlot, describe_group
+from napari_pathprune.plugin.widgets.model.width_plot import INTERNAL, SKIP, WidthPlot, describe_group
 from napari_pathprune.workflows.info.model_info import GroupWidth
 
 pytestmark = pytest.mark.gui

@@ -1,6 +1,6 @@
 import pytest
 
-from napari_pathprune.plugin.widgets.model_types import ModelTypes
+from napari_pathprune.plugin.widgets.model.model_types import ModelTypes
 
 pytestmark = pytest.mark.gui
 NAMES = ("background", "type 1", "type 2")

@@ -1,7 +1,7 @@
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_pathprune.plugin.widgets.group_table import SKIP, GroupTable
+from napari_pathprune.plugin.widgets.model.group_table import SKIP, GroupTable
 from napari_pathprune.workflows.info.model_info import GroupWidth
 
 pytestmark = pytest.mark.gui

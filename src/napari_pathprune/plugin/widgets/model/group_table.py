@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_pathprune.plugin.widgets.width_plot import describe_group
+from napari_pathprune.plugin.widgets.model.width_plot import describe_group
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.info.model_info import GroupWidth

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from napari_pathprune.plugin.widgets.model_words import describe_speed, list_card, list_facts, list_history
+from napari_pathprune.plugin.widgets.model.model_words import describe_speed, list_card, list_facts, list_history
 from napari_pathprune.workflows.info.measure_speed import Speed
 from napari_pathprune.workflows.info.model_info import describe
 
