@@ -84,7 +84,8 @@ def run_stage(
         yield StageStarted(number, step.total, params, compression.dense.params, done, total)
         start = _start_stage(compression, step, steps_before)
         config, file = _configure_stage(compression, number), folder.model_path(number)
-        for event in train(config, file, start=start.checkpoint, validation=compression.validation):
+        images = (compression.training, compression.validation)
+        for event in train(config, file, start=start.checkpoint, images=images):
             if isinstance(event, FitDone):  # kept before train() removes its state, so that a stop loses nothing
                 stage = _measure_stage(compression, step, start, event)
                 folder.write_stage(stage)

@@ -20,12 +20,12 @@ from napari_pathprune.workflows.train.named_types import identify
 from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, list_slides
 from napari_pathprune.workflows.unlabelled.slide_windows import read_windows, split_windows
 
+ImageSets = tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]
+"""Training images and validation images."""
 _LOG = logging.getLogger(__name__)
 
 
-def read_image_sets(
-    config: TrainConfig, type_names: Sequence[str], mpp: float = DEFAULT_MPP
-) -> tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]:
+def read_image_sets(config: TrainConfig, type_names: Sequence[str], mpp: float = DEFAULT_MPP) -> ImageSets:
     """Read the training images and the validation images; a logged warning names images that are in both sets.
 
     Parameters

@@ -26,7 +26,7 @@ from napari_pathprune.workflows.evaluate.validation import score_validation
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses, make_penalty
 from napari_pathprune.workflows.train.curves import draw_curves
 from napari_pathprune.workflows.train.fit_log import FitLog
-from napari_pathprune.workflows.train.image_sets import collect_facts, read_image_sets
+from napari_pathprune.workflows.train.image_sets import ImageSets, collect_facts, read_image_sets
 from napari_pathprune.workflows.train.named_types import identify, name_types
 from napari_pathprune.workflows.train.new_model import make_model
 from napari_pathprune.workflows.unlabelled.parent_labels import label_by_parent
@@ -41,7 +41,7 @@ def train(
     out: Path,
     *,
     start: Checkpoint | None = None,
-    validation: Sequence[AnnotatedImage] | None = None,
+    images: ImageSets | None = None,
 ) -> Iterator[FitEvent]:
     """Train a model and write it.
 
@@ -61,8 +61,8 @@ def train(
     start
         Model to train further. Its architecture, widths and types are kept; the types are renamed if the config names
         them. None trains a new model.
-    validation
-        Validation images that have been read already; None reads those of the config.
+    images
+        The training images and the validation images of the config if they have been read already; None reads them.
 
     Yields
     ------
@@ -78,25 +78,23 @@ def train(
         If memory runs out even with a batch of one patch.
     """
     with advise_on_memory(MEMORY_ADVICE):
-        yield from _train(config, out, start, validation)
+        yield from _train(config, out, start, images)
 
 
-def _train(
-    config: TrainConfig, out: Path, start: Checkpoint | None, known: Sequence[AnnotatedImage] | None
-) -> Iterator[FitEvent]:
+def _train(config: TrainConfig, out: Path, start: Checkpoint | None, known: ImageSets | None) -> Iterator[FitEvent]:
     phases = len(config.fit)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     _check_out(out, states)
     start = name_types(start, config.new_type_names) if start else None
     type_names = start.type_names if start else config.model.type_names
     mpp = (start.mpp or DEFAULT_MPP) if start else config.model.mpp
-    images, validation = read_image_sets(config, type_names, mpp)
+    images, validation = known or read_image_sets(config, type_names, mpp)
     before = start or make_model(config.model, images)
     model = before.model()
     check_fit(model, *config.fit)  # finds a mistake in the last phase before the first one starts
     losses = make_losses(config, before, images)
-    labelled = label_by_parent(validation, load_teacher(config), config.device) if known is None else known
-    validate = _make_validate(config, before, labelled)
+    validation = label_by_parent(validation, load_teacher(config), config.device)
+    validate = _make_validate(config, before, validation)
     log = FitLog(out, list_names(images), list_names(validation))
     facts = collect_facts(config, images, validation, load_teacher(config), mpp)
     about = {"start": identify(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
