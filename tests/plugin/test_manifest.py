@@ -38,7 +38,8 @@ def test_the_installed_manifest_is_the_one_at_the_root(manifest):
 
 
 def test_every_command_is_contributed_and_callable(manifest):
-    used = [manifest.contributions.readers, manifest.contributions.sample_data, manifest.contributions.widgets]
+    given = manifest.contributions
+    used = [given.readers, given.writers, given.sample_data, given.widgets]
     commands = {item.command for items in used for item in items}
     assert {command.id for command in manifest.contributions.commands} == commands
     for command in manifest.contributions.commands:

@@ -1,0 +1,1 @@
+"""Outlines of nuclei from other programs, and label images of them."""

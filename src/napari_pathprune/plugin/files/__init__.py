@@ -1,0 +1,1 @@
+"""Results as files: what napari saves and opens."""
