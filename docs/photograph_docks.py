@@ -18,6 +18,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  #
 
 from napari import Viewer
 from PIL import Image
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 PLUGIN: Final = "napari-pathprune"
@@ -53,9 +54,24 @@ def photograph_annotate(viewer: Viewer) -> None:
     dock.project.folder.setText("~/annotations/breast")
 
 
+def photograph_compare(viewer: Viewer) -> None:
+    """Compare the nuclei of the dense and the compact model on the sample slide, and go to one of the list."""
+    show_sample(viewer, "cmu_both")
+    dock = open_dock(viewer, "Compare")
+    wait_for(dock.run.isEnabled)
+    dock.run.click()
+    wait_for(lambda: not dock.is_running)
+    dock.difference.setChecked(True)
+    dock.tabs.setCurrentWidget(dock.table)
+    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    dock.table.selectRow(0)
+    viewer.scene.camera.zoom /= 2
+
+
 DOCKS: Final[dict[str, Callable[[Viewer], None]]] = {
     "model": photograph_model,
     "segment": photograph_segment,
+    "compare": photograph_compare,
     "annotate": photograph_annotate,
 }
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_pathprune.instances.export import write_parquet
@@ -81,7 +82,7 @@ def test_one_click_shows_both_sides_and_the_numbers_and_leave_restores_the_layou
     assert dock.progress.line.text() == f"PQ {dock.comparison.panoptic.pq:.3f}: 1 of 3 nuclei agree."
     assert ("PQ", f"{dock.comparison.panoptic.pq:.3f}") in dock.numbers.scores
     assert dock.numbers.types[-1][1].startswith("3 (")
-    assert "only in A&nbsp;1" in dock.legend.text()
+    assert "only&nbsp;in&nbsp;A&nbsp;1" in dock.legend.text()
     assert dock.tabs.tabText(1) == "Nuclei (2)"
     assert dock.regions.count() >= 1
     dock.difference.setChecked(True)
@@ -164,6 +165,8 @@ def test_closing_the_dock_restores_the_layout(dock, viewer, qtbot):
     dock.run.click()
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: describe(viewer) == before)
+    wait(dock, qtbot)
+    dock.deleteLater()  # it has no parent any more
 
 
 def test_every_field_has_a_tooltip_and_a_name(dock):
@@ -171,3 +174,27 @@ def test_every_field_has_a_tooltip_and_a_name(dock):
         assert widget.toolTip()
         assert widget.accessibleName()
     assert dock.minimumWidth() == 320
+
+
+def test_the_packaged_results_are_compared_and_clicked_through(make_napari_viewer, qtbot):
+    from napari_pathprune.plugin.docks.compare_dock import CompareDock
+    from napari_pathprune.plugin.layers.sample_data import open_cmu_region_with_both
+
+    viewer = make_napari_viewer(show=True)
+    for data, attributes, kind in open_cmu_region_with_both():
+        viewer.add_layer(Layer.create(data, attributes, kind))
+    dock = CompareDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Compare")
+    names = [layer.name for layer in viewer.layers]
+    dock.run.click()
+    wait(dock, qtbot)
+    assert 0.5 < dock.comparison.panoptic.pq < 0.9
+    assert dock.table.rows.rowCount() == len(dock.comparison.disagreements) > 500
+    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    for row in (0, 1):
+        dock.table.selectRow(row)
+        y, x, _ = dock.table.rows.place(row)
+        centre = viewer.layers[names[0]].data_to_world((y, x))
+        np.testing.assert_allclose(viewer.scene.camera.center[-2:], centre, atol=1e-6)
+    dock.leave.click()
+    assert [layer.name for layer in viewer.layers] == names

@@ -47,9 +47,16 @@ def calls():
     return Calls()
 
 
+def make_grid(viewer, calls):
+    grid = CompareGrid(viewer)
+    grid.edited.connect(calls.edited)
+    grid.left.connect(calls.left)
+    return grid
+
+
 @pytest.fixture
 def grid(viewer, calls):
-    grid = CompareGrid(viewer, calls.edited, calls.left)
+    grid = make_grid(viewer, calls)
     grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1)
     return grid
 
@@ -78,7 +85,7 @@ def list_cells(viewer):
 @pytest.mark.parametrize("steps", [[], ["difference"], ["blink"], ["blink", "blink", "difference", "go"]])
 def test_leaving_restores_the_layout_of_the_user(viewer, calls, steps):
     before = describe(viewer)
-    grid = CompareGrid(viewer, calls.edited, calls.left)
+    grid = make_grid(viewer, calls)
     grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1)
     assert describe(viewer) != before
     for step in steps:
@@ -155,7 +162,7 @@ def test_what_is_painted_in_a_twin_is_painted_in_the_layer_of_the_user(viewer, g
 
 
 def test_only_the_compared_region_is_shown_and_placed(viewer, calls):
-    grid = CompareGrid(viewer, calls.edited, calls.left)
+    grid = make_grid(viewer, calls)
     grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), (100, 110, 110, 140), 1)
     twin = grid.twins[1]
     assert twin.data.shape == (120 - 36, 160 - 46)  # 64 px of context, within the slide

@@ -30,13 +30,13 @@ from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
 from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, CompareGrid
 from napari_pathprune.plugin.layers.difference_layer import list_statuses
-from napari_pathprune.plugin.layers.nuclei_layer import outline_width
+from napari_pathprune.plugin.layers.nuclei_layer import OUTLINE_UM
 from napari_pathprune.plugin.layers.segmentation_from_layer import segmentation_from_layer
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape, is_slide_layer, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import result_metadata
-from napari_pathprune.plugin.widgets.compare_form import CompareForm, CompareRequest
-from napari_pathprune.plugin.widgets.comparison_numbers import ComparisonNumbers
-from napari_pathprune.plugin.widgets.disagreement_table import DisagreementTable
+from napari_pathprune.plugin.widgets.compare.compare_form import CompareForm, CompareRequest
+from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
+from napari_pathprune.plugin.widgets.compare.disagreement_table import DisagreementTable
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class CompareDock(QWidget):  # type: ignore[misc]
         super().__init__()
         self._viewer = napari_viewer
         self._runner = JobRunner(self)
-        self._grid = CompareGrid(napari_viewer, self._note_edit, self._show_readiness)
+        self._grid = CompareGrid(napari_viewer)
         self._request: CompareRequest | None = None
         self._compared: tuple[CompareRequest, Comparison] | None = None
-        self._then: Callable[[JobEnd], None] = self._show_comparison
+        self._then: Callable[[JobEnd], None] | None = None
         self._is_outdated = False
 
         self.form = CompareForm(napari_viewer)
@@ -100,22 +100,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self._edit_timer.setSingleShot(True)
         self._edit_timer.setInterval(EDIT_PAUSE_MS)
         self._edit_timer.timeout.connect(self._update_numbers)
-        self.run.clicked.connect(self.start)
-        self.side_by_side.clicked.connect(self._grid.show_side_by_side)
-        self.blink.clicked.connect(self._grid.blink)
-        self.leave.clicked.connect(self._grid.leave)
-        shortcut = QShortcut(QKeySequence(BLINK_KEY), self.table)  # the canvas has one of its own
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(self._grid.blink)
-        self.difference.toggled.connect(lambda on: self._grid.show_difference(visible=on))
-        self.export.clicked.connect(self.choose_report)
-        self.form.open.clicked.connect(self.choose_folder)
-        self.form.changed.connect(self._show_readiness)
-        self.table.chosen.connect(self._go_to)
-        self.regions.itemClicked.connect(self._go_to_region)
-        self.regions.itemActivated.connect(self._go_to_region)
-        self.progress.follow(self._runner, self._describe_end)
-        self._runner.ended.connect(self._finish)
+        self._connect()
         self._show_readiness()
         join_tabs(self)
 
@@ -140,7 +125,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
             return
         self._grid.leave()
         self._request = request
-        contour_px = outline_width(request.region, request.a.mpp or UNKNOWN_MPP)
+        contour_px = max(round(OUTLINE_UM / (request.a.mpp or UNKNOWN_MPP)[0]), 1)
         self._grid.enter(request.slide_layer, request.layer_a, request.layer_b, request.region, contour_px)
         self._compare()
 
@@ -162,7 +147,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
             return
         path = path if path.suffix.lower() in {".html", ".htm"} else path.with_name(f"{path.name}.html")
         workflow = lambda: export_comparison(comparison, request.a, request.b, slide, path)  # noqa: E731
-        self._run(Job("export of the comparison", workflow), lambda _: None)
+        self._run(Job("export of the comparison", workflow), None)
 
     def choose_folder(self) -> None:
         """Ask for a result folder, and open it."""
@@ -180,6 +165,26 @@ class CompareDock(QWidget):  # type: ignore[misc]
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._close_down()
+
+    def _connect(self) -> None:
+        self.run.clicked.connect(self.start)
+        self.side_by_side.clicked.connect(self._grid.show_side_by_side)
+        self.blink.clicked.connect(self._grid.blink)
+        self.leave.clicked.connect(self._grid.leave)
+        shortcut = QShortcut(QKeySequence(BLINK_KEY), self.table)  # the canvas has one of its own
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(self._grid.blink)
+        self.difference.toggled.connect(self._show_difference)
+        self._grid.edited.connect(self._note_edit)
+        self._grid.left.connect(self._show_readiness)
+        self.export.clicked.connect(self.choose_report)
+        self.form.open.clicked.connect(self.choose_folder)
+        self.form.changed.connect(self._show_readiness)
+        self.table.chosen.connect(self._go_to)
+        self.regions.itemClicked.connect(self._go_to_region)
+        self.regions.itemActivated.connect(self._go_to_region)
+        self.progress.follow(self._runner, self._describe_end)
+        self._runner.ended.connect(self._finish)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
@@ -201,7 +206,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.filler = QWidget()  # takes the space of the tabs while they are hidden
         layout.addWidget(self.filler, 1)
 
-    def _run(self, job: Job, then: Callable[[JobEnd], None]) -> None:
+    def _run(self, job: Job, then: Callable[[JobEnd], None] | None) -> None:
         self._then = then
         self._runner.run(job)
         self._show_readiness()
@@ -214,7 +219,9 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self._run(Job("comparison", workflow), self._show_comparison)
 
     def _finish(self, end: JobEnd) -> None:
-        self._then(end)
+        then, self._then = self._then, None
+        if then is not None:
+            then(end)
         self._show_readiness()
         if self._is_outdated:
             self._update_numbers()
@@ -237,12 +244,11 @@ class CompareDock(QWidget):  # type: ignore[misc]
             item = QListWidgetItem(f"{number}. {region.disagreements:,} of {region.nuclei:,} nuclei disagree")
             item.setToolTip("y {0:,} to {2:,}, x {1:,} to {3:,} px of level 0".format(*region.box))
             self.regions.addItem(item)
-        self.legend.setText(
-            " ".join(
-                f'<span style="color: #{bytes(colour).hex()}">&#9632;</span>&nbsp;{name}&nbsp;{count:,}'
-                for name, colour, count in list_statuses(one)
-            )
-        )
+        entries = [
+            f'<span style="color: #{bytes(colour).hex()}">&#9632;</span> {name} {count:,}'
+            for name, colour, count in list_statuses(one)
+        ]
+        self.legend.setText(" &nbsp; ".join(_keep_together(entry) for entry in entries))
         if self._grid.is_active:
             self._grid.set_difference(end.last.difference, one.region[:2])
             self._grid.show_difference(visible=self.difference.isChecked())
@@ -283,6 +289,9 @@ class CompareDock(QWidget):  # type: ignore[misc]
         if found.slide_path is not None and found.slide_path.is_file():
             return self._viewer.open(found.slide_path, plugin="napari-pathprune")[0]
         return None
+
+    def _show_difference(self, is_on: bool) -> None:  # noqa: FBT001 - Qt's signature
+        self._grid.show_difference(visible=is_on)
 
     def _note_edit(self) -> None:
         """Compare again after a pause, since labels were edited."""
@@ -331,6 +340,12 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.filler.setVisible(not has_result)
         self.problem.setText("" if problem is None else f"{problem}.")
         self.problem.setVisible(problem is not None and not is_running)
+
+
+def _keep_together(entry: str) -> str:
+    """Replace the spaces after the coloured square, so that a legend entry stays in one line."""
+    square, _, text = entry.partition("</span>")
+    return f"{square}</span>{text.replace(' ', '&nbsp;')}"
 
 
 def _make_button(text: str, tip: str) -> QPushButton:

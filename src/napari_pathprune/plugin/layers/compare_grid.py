@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ import numpy as np
 from napari.experimental import link_layers
 from napari.layers import Labels, Layer
 from napari.utils import DirectLabelColormap
+from psygnal import Signal
 
 from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.plugin.layers.difference_layer import make_difference_colormap
@@ -57,20 +57,23 @@ class CompareGrid:
     ----------
     viewer
         The viewer whose layers are compared.
-    edited
-        Called without arguments after labels of either side were edited.
-    left
-        Called without arguments after the layout of the user was restored.
 
     Attributes
     ----------
+    edited
+        Signal without arguments: labels of either side were edited.
+    left
+        Signal without arguments: the layout of the user was restored.
     twins
         The layers of the comparison, from the bottom: slide and nuclei of A, those of B, then slide and difference
         after `add_difference`.
     """
 
-    def __init__(self, viewer: ViewerModel, edited: Callable[[], None], left: Callable[[], None]) -> None:
-        self._viewer, self._edited, self._left = viewer, edited, left
+    edited = Signal()
+    left = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
         self._layout: _Layout | None = None
         self._slide: Any = None
         self._nuclei: tuple[Any, ...] = ()
@@ -102,7 +105,7 @@ class CompareGrid:
         region
             (y0, x0, y1, x1) that is compared, in level-0 pixels of the slide.
         contour_px
-            Width of outlines; 0 fills the nuclei.
+            Width of outlines.
         """
         assert not self.is_active
         viewer = self._viewer
@@ -247,7 +250,7 @@ class CompareGrid:
         viewer.canvas.grid.update(layout.grid)
         viewer.canvas.overlays.scale_bar.update(layout.scale_bar)
         viewer.keymap = layout.keymap
-        self._left()
+        self.left.emit()
 
     def _record(self) -> _Layout:
         viewer = self._viewer
@@ -276,20 +279,20 @@ class CompareGrid:
             elif event.source is nuclei:
                 twin.refresh()
         self._sums = None
-        self._edited()
+        self.edited.emit()
 
     def _note_edit(self, event: object = None) -> None:
         """Report a part of a stroke; drawing waits for the end of the stroke."""
         del event
         self._sums = None
-        self._edited()
+        self.edited.emit()
 
     def _note_redraw(self, event: object = None) -> None:
         """Report an undo, after which napari only draws the layer anew."""
         del event
         before, self._sums = self._sums, self._sum_labels()
         if before != self._sums:
-            self._edited()
+            self.edited.emit()
 
     def _sum_labels(self) -> tuple[int, ...]:
         """Return sums that differ after an edit; 20 ms for two arrays of the largest size that can be edited."""

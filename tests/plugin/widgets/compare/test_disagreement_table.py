@@ -33,7 +33,7 @@ def comparison():
 
 @pytest.fixture
 def table(qtbot, comparison):
-    from napari_pathprune.plugin.widgets.disagreement_table import DisagreementTable
+    from napari_pathprune.plugin.widgets.compare.disagreement_table import DisagreementTable
 
     table = DisagreementTable()
     qtbot.addWidget(table)

@@ -19,7 +19,7 @@ def viewer(tissue):
 
 @pytest.fixture
 def form(qtbot, viewer):
-    from napari_pathprune.plugin.widgets.compare_form import CompareForm
+    from napari_pathprune.plugin.widgets.compare.compare_form import CompareForm
 
     form = CompareForm(viewer)
     qtbot.addWidget(form)

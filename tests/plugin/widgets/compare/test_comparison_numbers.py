@@ -12,7 +12,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.mark.parametrize("mpp", [(0.5, 0.5), None])
 def test_scores_and_types_are_shown(qtbot, two_discs, mpp):
-    from napari_pathprune.plugin.widgets.comparison_numbers import ComparisonNumbers
+    from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
 
     side = Segmentation("a", two_discs, (0, 0, 64, 80), (64, 80), mpp=mpp)
     *_, end = compare(side, side, is_truth=True)
