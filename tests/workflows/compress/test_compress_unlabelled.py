@@ -60,6 +60,7 @@ def test_one_slide_and_one_model_are_enough(unlabelled: TrainConfig, simple_file
     assert "This is not accuracy" in page
     assert "Parent model" in page
     assert "Annotation" not in page
+    assert "1 validation slide<" in page
     card = load(out).card["agreement with the parent"]
     assert card["PQ"] == pytest.approx(report.compact.scores["agreement_pq"], abs=1e-3)
     assert card["on"] == report.validation_images[0]

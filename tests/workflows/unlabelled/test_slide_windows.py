@@ -8,9 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from napari_pathprune.datasets.annotated_image import find_labelled, list_weights
 from napari_pathprune.slides.reader import slide_from_arrays
+from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.workflows.unlabelled import slide_windows
 from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, SlideSource
 from napari_pathprune.workflows.unlabelled.slide_windows import Window, read_windows, split_windows
@@ -103,3 +106,12 @@ def test_windows_are_read_at_the_pixel_size_of_the_model(make_slide: Callable[..
     image = images[0]
     assert (image.image.shape, image.zoom, image.annotator) == ((100, 120, 3), 1.0, "nobody")
     assert image.instances.max() == 0
+
+
+def test_processes_that_were_forked_read_the_same_patches(make_slide: Callable[..., Path]) -> None:
+    slides = OpenSlides()
+    windows, _ = split_windows([SlideSource(make_slide())], slides, 0.25, PATCH_PX, is_validated=True)
+    patches = RandomPatches(read_windows(windows, slides, 0.25), PATCH_PX, 60, length=8, seed=1)
+    expected = torch.stack([patches[index]["plain"] for index in range(8)])  # opens the slide before the fork
+    loader = DataLoader(patches, batch_size=2, num_workers=2, multiprocessing_context="fork")
+    assert torch.equal(torch.cat([batch["plain"] for batch in loader]), expected)

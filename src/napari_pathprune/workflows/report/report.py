@@ -24,6 +24,7 @@ from napari_pathprune.workflows.report.report_words import (
     format_setting,
     summarise,
 )
+from napari_pathprune.workflows.unlabelled.slide_windows import is_summary
 
 _PQ: Final = (
     "PQ, the panoptic quality, is the detection quality times the mean overlap of the matched nuclei. It ranges from 0 "
@@ -191,5 +192,6 @@ def _render_settings(settings: Mapping[str, object]) -> Iterable[str]:
 def _render_names(kind: str, names: Sequence[str]) -> Iterable[str]:
     if names:
         items = "".join(f"<li>{escape(name)}</li>" for name in names)
-        yield f"<details><summary>{count_things(len(names), f'{kind} image')}</summary>"
+        noun = "slide" if all(map(is_summary, names)) else "image"
+        yield f"<details><summary>{count_things(len(names), f'{kind} {noun}')}</summary>"
         yield f'<ul class="names">{items}</ul></details>'

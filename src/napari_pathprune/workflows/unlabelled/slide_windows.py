@@ -145,6 +145,17 @@ def summarise_windows(names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def is_summary(name: str) -> bool:
+    """Return whether a name in a list of `summarise_windows` stands for the windows of a slide.
+
+    Examples
+    --------
+    >>> is_summary("a.svs (2 windows)"), is_summary("tile-1")
+    (True, False)
+    """
+    return name.endswith((" window)", " windows)"))
+
+
 def _find_windows(view: View, side_px: int) -> list[Box]:
     """Return the windows of a slide that are tissue, row by row."""
     tissue = find_tissue(view.slide)
