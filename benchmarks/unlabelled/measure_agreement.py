@@ -9,6 +9,7 @@ from, and that of its state.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -23,14 +24,14 @@ from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, list_
 from napari_pathprune.workflows.unlabelled.slide_windows import VALIDATION_WINDOWS, read_windows, split_windows
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the agreement of each model with the parent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parent")
     parser.add_argument("models", nargs="+", metavar="MODEL|START:STATE")
     parser.add_argument("--slides", nargs="+", required=True)
     parser.add_argument("--patch-px", type=int, default=320)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     parent, slides = load(given.parent), OpenSlides()
     mpp = parent.mpp or DEFAULT_MPP
     sources = list_slides(Path(), [UnlabelledSettings(slide) for slide in given.slides])
