@@ -15,14 +15,15 @@ def window(qtbot):
     return window
 
 
-def open_dock(window, name, *, ours=True):
+def open_dock(window, name, *, ours=True, is_alone=True):
     inner = QLabel(name)
     if ours:
         join_tabs(inner)
     dock = QDockWidget(name, window)
     dock.setWidget(inner)
     window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-    QApplication.processEvents()
+    if is_alone:
+        QApplication.processEvents()
     return dock
 
 
@@ -37,6 +38,12 @@ def test_docks_of_the_plugin_become_tabs_and_others_do_not(window):
     assert names(window.tabifiedDockWidgets(third)) == ["first", "second"]
     assert not third.visibleRegion().isEmpty()
     assert second.visibleRegion().isEmpty()
+
+
+def test_docks_that_are_opened_at_once_become_one_group_of_tabs(window):
+    docks = [open_dock(window, name, is_alone=False) for name in "abcd"]
+    QApplication.processEvents()
+    assert names(window.tabifiedDockWidgets(docks[0])) == ["b", "c", "d"]
 
 
 def test_a_floating_dock_is_left_alone(window):

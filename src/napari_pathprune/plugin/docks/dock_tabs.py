@@ -33,12 +33,18 @@ def _place(dock: QWidget) -> None:
     if own is None or not isinstance(window, QMainWindow):
         return
     area = window.dockWidgetArea(own)
-    for other in window.findChildren(QDockWidget):
-        is_ours = any(child.property(MARK) for child in other.findChildren(QWidget))
-        beside = is_ours and other is not own and other.isVisible() and not other.isFloating()
-        if beside and window.dockWidgetArea(other) == area:
-            window.tabifyDockWidget(other, own)
-            break
+    others = [
+        other
+        for other in window.findChildren(QDockWidget)
+        if other is not own
+        and any(child.property(MARK) for child in other.findChildren(QWidget))
+        and other.isVisible()
+        and not other.isFloating()
+        and window.dockWidgetArea(other) == area
+    ]
+    if others and not set(others).intersection(window.tabifiedDockWidgets(own)):
+        # the largest group of tabs: several docks may have been placed before the first joins the others
+        window.tabifyDockWidget(max(others, key=lambda other: len(window.tabifiedDockWidgets(other))), own)
     own.raise_()
 
 

@@ -107,6 +107,8 @@ class ModelChooser(Chooser):
     ----------
     shelf
         The shelf of the viewer.
+    default
+        Source of the model to choose first; by default the one that is named in Preferences.
 
     Attributes
     ----------
@@ -116,13 +118,13 @@ class ModelChooser(Chooser):
 
     chosen = Signal()
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, default: str | None = None) -> None:
         super().__init__()
         self._shelf = shelf
         self.activated.connect(self._activate)
         self.currentIndexChanged.connect(lambda _: self.chosen.emit())
         self.refresh()
-        self._choose_default(read_preferences().default_model)
+        self._choose_default(default or read_preferences().default_model)
         shelf.models_changed.connect(self.refresh)
 
     @property
@@ -173,7 +175,7 @@ class ModelChooser(Chooser):
         self._shelf.models_changed.disconnect(self.refresh, missing_ok=True)
 
     def _choose_default(self, default: str) -> None:
-        """Choose the model that is named in Preferences, if there is one."""
+        """Choose a model if the shelf has it or its file exists."""
         if self.findData(default) < 0 and Path(default).is_file():
             default = self._shelf.add_model(default).source
             self.refresh()

@@ -25,6 +25,8 @@ from napari_pathprune.plugin.widgets.compress_cut import CompressCut, describe, 
 if TYPE_CHECKING:
     from napari_pathprune.plugin.shelf.shelf import Shelf
 
+DENSE_MODEL: Final = "hovernet-s"
+"""Chosen at first: the packaged model that is not compact yet."""
 PARENT: Final = "parent"
 FOLDER_DEFAULTS: Final = ("1000 (default)", "0.002 (default)")
 FILE_DEFAULTS: Final = ("as in the file", "as in the file")
@@ -52,7 +54,7 @@ class CompressForm(QWidget):  # type: ignore[misc]
     def __init__(self, shelf: Shelf) -> None:
         super().__init__()
         self._is_out_edited = False
-        self.model = ModelChooser(shelf)
+        self.model = ModelChooser(shelf, DENSE_MODEL)
         describe(self.model, "Model", "The dense model: packaged, or a file (.safetensors, .tar, .pth)")
         self.task = Chooser()
         self.task.addItem("Cut, then fine-tune", True)
