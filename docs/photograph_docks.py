@@ -68,8 +68,21 @@ def photograph_compare(viewer: Viewer) -> None:
     viewer.scene.camera.zoom /= 2
 
 
+def photograph_compress(viewer: Viewer) -> None:
+    """Show what three tenths of the dense model find, untrained, beside the sample slide."""
+    show_sample(viewer)
+    dock = open_dock(viewer, "Compress")
+    dock.form.model.choose("hovernet-s")
+    wait_for(lambda: dock.form.cut.preview is not None)
+    dock.form.cut.keep.setValue(30)
+    settle(0.5)
+    dock.view.button.click()
+    wait_for(lambda: not dock.view.runner.is_running)
+
+
 DOCKS: Final[dict[str, Callable[[Viewer], None]]] = {
     "model": photograph_model,
+    "compress": photograph_compress,
     "segment": photograph_segment,
     "compare": photograph_compare,
     "annotate": photograph_annotate,

@@ -62,6 +62,7 @@ def dock(open_dock, images, tmp_path):
     """A dock with everything filled in."""
     dock = open_dock()
     dock.form.cut.keep.setValue(50)
+    dock.form.source.setCurrentIndex(1)
     dock.form.data.setText(str(images))
     dock.form.out.setText(str(tmp_path / "small.safetensors"))
     dock.form.fit_steps.setValue(2)
@@ -93,19 +94,17 @@ def test_a_model_is_compressed_from_the_form_to_the_report(dock, viewer, tmp_pat
 def test_the_preview_follows_the_slider_and_is_segmented_untrained(open_dock, viewer, qtbot):
     dock = open_dock()
     dock.form.cut.slider.setValue(30)
-    dense, small = dock.form.cut.preview.params
+    dense, _ = dock.form.cut.preview.params
     qtbot.waitUntil(lambda: dock.form.cut.preview.params[1] / dense == pytest.approx(0.3, abs=0.005))
     assert "(30." in dock.form.cut.numbers.text() or "(29." in dock.form.cut.numbers.text()
-    widths = {group.name: group for group in dock.form.cut.bars.groups}
-    name = next(name for name, group in widths.items() if group.after < group.before)
-    dock.form.cut.bars.toggled.emit(name)
+    name = next(group.name for group in dock.form.cut.preview.widths if group.width < group.dense_width)
+    dock.form.cut.bars.picked.emit(name)
     qtbot.waitUntil(lambda: "1 layer kept whole" in dock.form.cut.numbers.text())
-    kept = next(group for group in dock.form.cut.bars.groups if group.name == name)
-    assert kept.after == kept.before
+    kept = next(group for group in dock.form.cut.preview.widths if group.name == name)
+    assert kept.width == kept.dense_width
     dock.view.button.click()
     qtbot.waitUntil(lambda: not dock.view.runner.is_running, timeout=LONG_MS)
-    assert "nuclei (hovernet-s-compact, 30% of params, untrained)" in viewer.layers
-    assert small > 0
+    assert "nuclei (hovernet-s-compact, 30% of parameters, untrained)" in viewer.layers
 
 
 def test_problems_are_listed_before_anything_starts(dock, tmp_path, qtbot):
@@ -152,7 +151,7 @@ def test_a_process_that_fails_says_why(open_dock, tmp_path, qtbot):
 
 def test_every_field_has_a_tooltip_and_an_accessible_name(open_dock):
     dock = open_dock()
-    kinds = ("QComboBox", "QSpinBox", "QDoubleSpinBox", "QSlider", "QLineEdit", "QPushButton", "Chooser")
+    kinds = ("QComboBox", "QSpinBox", "QDoubleSpinBox", "QSlider", "QLineEdit", "QPushButton", "QToolButton", "Chooser")
     fields = [
         widget
         for widget in dock.findChildren(QWidget)

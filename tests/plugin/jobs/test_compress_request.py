@@ -28,7 +28,7 @@ def parse(request):
 
 
 def test_every_setting_of_a_compression_is_an_option():
-    given = {name: value for name, value in parse(FULL).items() if value not in (None, False)}
+    given = {name: value for name, value in parse(FULL).items() if value not in (None, False, ())}
     assert given == {
         "model": "hovernet-s",
         "source": Path("/data"),
@@ -49,8 +49,15 @@ def test_every_setting_of_a_compression_is_an_option():
 
 def test_a_fine_tuning_has_no_options_of_a_cut():
     request = CompressRequest("m", Path("/data.toml"), Path("/out/tuned.safetensors"))
-    given = {name: value for name, value in parse(request).items() if value not in (None, False)}
+    given = {name: value for name, value in parse(request).items() if value not in (None, False, ())}
     assert given == {"model": "m", "source": Path("/data.toml"), "out": Path("/out/tuned.safetensors")}
+
+
+def test_a_slide_without_labels_takes_the_place_of_the_images():
+    request = CompressRequest("m", None, Path("/out/s.safetensors"), CutSettings(), slide=Path("/a b.svs"), mpp=0.25)
+    params = parse(request)
+    assert (params["source"], params["unlabelled"], params["mpp"]) == (None, ["/a b.svs"], 0.25)
+    assert CompressRequest.from_json(request.to_json()) == request
 
 
 def test_a_request_comes_back_from_json():

@@ -23,17 +23,21 @@ def test_the_cut_model_has_the_size_of_the_preview(read):
     small = cut_model(read, preview.plan)
     assert preview.params == (read.checkpoint.params, small.params)
     assert small.params / read.checkpoint.params == pytest.approx(0.3, rel=0.02)
-    assert sum(width.after < width.before for width in preview.widths) > 20
+    assert sum(width.width < width.dense_width for width in preview.widths) > 20
     small.model()  # the weights fit
 
 
 def test_settings_reach_the_engine(read):
-    skip = [width for width in preview_cut(read, CutSettings(keep=0.5, max_skip_ratio=0.0)).widths if width.is_skip]
+    skip = [
+        width for width in preview_cut(read, CutSettings(keep=0.5, max_skip_ratio=0.0)).widths if width.kind == "skip"
+    ]
     assert skip
-    assert all(width.after == width.before for width in skip)
-    name = next(width.name for width in preview_cut(read, CutSettings(keep=0.3)).widths if width.after < width.before)
+    assert all(width.width == width.dense_width for width in skip)
+    name = next(
+        width.name for width in preview_cut(read, CutSettings(keep=0.3)).widths if width.width < width.dense_width
+    )
     whole = {width.name: width for width in preview_cut(read, CutSettings(keep=0.3, whole=(name,))).widths}
-    assert whole[name].after == whole[name].before
+    assert whole[name].width == whole[name].dense_width
 
 
 def test_a_criterion_that_needs_images_has_widths_and_no_plan(read):

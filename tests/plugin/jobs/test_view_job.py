@@ -1,5 +1,7 @@
 """A region is segmented with several models, and each has its own canvas."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,15 @@ def test_a_model_without_a_pixel_size_is_a_mistake(slide, tiny_hovernet):
     *_, end = Job("looking", lambda: segment_view(slide, (0, 0, 80, 80), models)).events()
     assert type(end) is JobFailed
     assert "dense has no pixel size" in end.line
+
+
+def test_the_norms_of_a_cut_model_are_estimated_on_the_region(slide, tiny_hovernet, monkeypatch):
+    from napari_pathprune import pruning
+
+    seen = []
+    monkeypatch.setattr(pruning, "recalibrate", lambda model, images: seen.extend(images) or model)
+    model = dataclasses.replace(name_model("cut", tiny_hovernet), is_cut=True)
+    *_, end = Job("looking", lambda: segment_view(slide, (0, 0, 120, 160), [model])).events()
+    assert type(end) is JobFinished
+    assert {tuple(batch.shape[:2]) for batch in seen} == {(1, 3)}
+    assert max(float(batch.max()) for batch in seen) == 230.0  # colours as they are, from 0 to 255

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import QEvent, QUrl
+from qtpy.QtCore import QEvent, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -15,18 +15,18 @@ from napari_pathprune.plugin.docks.compress_words import describe_result, name_j
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.compress_check import RequestChecked, check_in_process
 from napari_pathprune.plugin.jobs.compress_request import CompressRequest
-from napari_pathprune.plugin.jobs.cut_preview import ModelRead, cut_model, read_model
+from napari_pathprune.plugin.jobs.cut_preview import MEASURES, ModelRead, cut_model, read_model
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.process_job import ProcessJob, find_jobs, jobs_folder, start_process
 from napari_pathprune.plugin.jobs.process_runner import ProcessRunner
 from napari_pathprune.plugin.jobs.view_job import NamedModel
 from napari_pathprune.plugin.shelf.shelf import shelf_of
-from napari_pathprune.plugin.widgets.compress_cut import describe
-from napari_pathprune.plugin.widgets.compress_form import CompressForm
+from napari_pathprune.plugin.widgets.compress.compress_cut import describe
+from napari_pathprune.plugin.widgets.compress.compress_form import CompressForm
+from napari_pathprune.plugin.widgets.compress.training_curves import TrainingCurves
+from napari_pathprune.plugin.widgets.compress.view_panel import ViewPanel
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE, ProgressPanel
-from napari_pathprune.plugin.widgets.training_curves import TrainingCurves
-from napari_pathprune.plugin.widgets.view_panel import ViewPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,10 +58,10 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self._is_cancelling = False
         self._reader, self._checker, self._runner = JobRunner(self), JobRunner(self), ProcessRunner(self)
 
-        self.form = CompressForm(self._shelf)
         self.view = ViewPanel(
             napari_viewer, "Preview on the slide", "Segment the current view with the cut model, before any training"
         )
+        self.form = CompressForm(self._shelf, self.view.slide)
         self.device, self.problem = QLabel(), QLabel()
         self.run, self.pause, self.resume = QPushButton("Start"), QPushButton("Pause"), QPushButton("Resume")
         self.progress = ProgressPanel(self.run, unit="step")
@@ -99,8 +99,8 @@ class CompressDock(QWidget):  # type: ignore[misc]
         if preview is None or preview.plan is None or read is None:
             return
         plan, settings = preview.plan, self.form.cut.settings()
-        name = f"{Path(read.source).stem}, {settings.keep:.0%} of {settings.measure}, untrained"
-        self.view.start([NamedModel(name, read.source, lambda: cut_model(read, plan))])
+        name = f"{Path(read.source).stem}, {settings.keep:.0%} of {MEASURES[settings.measure]}, untrained"
+        self.view.start([NamedModel(name, read.source, lambda: cut_model(read, plan), is_cut=True)])
 
     def segment_with_both(self) -> None:
         """Segment the current view with the dense and the compact model of the finished job."""
@@ -239,7 +239,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self.both.setEnabled(self.view.is_ready)
         preview = self.form.cut.preview
         self.view.button.setEnabled(self.view.is_ready and preview is not None and preview.plan is not None)
-        self.view.setVisible(self.form.is_cut or is_finished)
+        self.view.setVisible(self.form.is_cut or self.form.is_slide or is_finished)
 
     def _describe_widgets(self) -> None:
         for label in (self.device, self.problem):
@@ -268,6 +268,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         layout.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(content)
         outer = QVBoxLayout(self)

@@ -120,15 +120,20 @@ def _check_disk(request: CompressRequest) -> None:
 def _count_images(request: CompressRequest) -> tuple[int, int]:
     """Return the number of training and validation images; raise if the data cannot be used."""
     from napari_pathprune.workflows.checkpoint import load
-    from napari_pathprune.workflows.config.train_config import read_config
+    from napari_pathprune.workflows.config.train_config import configure_unlabelled, read_config
+    from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
     from napari_pathprune.workflows.train.image_sets import read_image_sets
     from napari_pathprune.workflows.train.named_types import name_types
 
-    config = read_config(request.data)
-    names = name_types(load(request.model), config.new_type_names).type_names
-    training, validation = read_image_sets(config, names)
+    if request.data is not None:
+        config = read_config(request.data)
+    else:
+        config = configure_unlabelled(Path(), (UnlabelledSettings(str(request.slide), request.mpp or 0.0),))
+    checkpoint = load(request.model)
+    names = name_types(checkpoint, config.new_type_names).type_names
+    training, validation = read_image_sets(config, names, *filter(None, [checkpoint.mpp]))
     if not len(training):
-        raise ValueError(f"{request.data} has no images to train on; choose another folder")
+        raise ValueError(f"{request.data or request.slide} has no images to train on; choose another one")
     return len(training), len(validation)
 
 

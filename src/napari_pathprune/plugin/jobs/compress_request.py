@@ -19,7 +19,7 @@ class CompressRequest:
     model
         Packaged name or absolute path.
     data
-        A folder of annotated images, or a config file.
+        A folder of annotated images, or a config file; None to train on ``slide``.
     out
         The ``.safetensors`` to write.
     cut
@@ -32,10 +32,14 @@ class CompressRequest:
         None for those of the config, or the defaults.
     teacher
         Model that teaches: ``"parent"``, a packaged name or a path; empty for none, or that of the config.
+    slide
+        File of a slide without annotation, on which the teacher gives the targets.
+    mpp
+        Its pixel size in um; None for that of the file.
     """
 
     model: str
-    data: Path
+    data: Path | None
     out: Path
     cut: CutSettings | None = None
     stages: int = 1
@@ -43,6 +47,8 @@ class CompressRequest:
     fit_steps: int | None = None
     learning_rate: float | None = None
     teacher: str = ""
+    slide: Path | None = None
+    mpp: float | None = None
 
     @property
     def verb(self) -> str:
@@ -58,7 +64,7 @@ class CompressRequest:
         >>> " ".join(request.arguments())
         'finetune hovernet-s /data --out /out/small.safetensors --steps 5'
         """
-        words = [self.verb, self.model, str(self.data), "--out", str(self.out)]
+        words = [self.verb, self.model, *([] if self.data is None else [str(self.data)]), "--out", str(self.out)]
         options: dict[str, object] = {}
         if self.cut is not None:
             cut = self.cut
@@ -73,22 +79,25 @@ class CompressRequest:
             ("steps" if self.cut is None else "fit-steps", self.fit_steps),
             ("learning-rate", self.learning_rate),
             ("teacher", self.teacher or None),
+            ("unlabelled", self.slide),
+            ("mpp", None if self.slide is None or self.mpp is None else f"{self.mpp:.6g}"),
         )
         options |= {name: value for name, value in settings if value is not None}
         return (*words, *(word for name, value in options.items() for word in (f"--{name}", str(value))))
 
     def to_json(self) -> str:
         """Return the request as JSON, for another process."""
-        return json.dumps({**dataclasses.asdict(self), "data": str(self.data), "out": str(self.out)})
+        return json.dumps(dataclasses.asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> CompressRequest:
         """Return the request that `to_json` wrote."""
         fields = json.loads(text)
-        cut = fields.pop("cut")
-        if cut is not None:
-            cut = CutSettings(**{**cut, "whole": tuple(cut["whole"])})
-        return cls(**{**fields, "data": Path(fields["data"]), "out": Path(fields["out"])}, cut=cut)
+        for name in ("data", "out", "slide"):
+            fields[name] = None if fields[name] is None else Path(fields[name])
+        if fields["cut"] is not None:
+            fields["cut"] = CutSettings(**{**fields["cut"], "whole": tuple(fields["cut"]["whole"])})
+        return cls(**fields)
 
 
 def next_free(path: Path) -> Path:

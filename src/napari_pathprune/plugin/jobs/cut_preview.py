@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from napari_pathprune.pruning import ChannelGraph, PrunePlan
     from napari_pathprune.pruning.scoring.importance import Scores
     from napari_pathprune.workflows.checkpoint import Checkpoint
+    from napari_pathprune.workflows.info.model_info import GroupWidth
 
 MEASURES: Final[Mapping[str, str]] = MappingProxyType(
-    {"params": "parameters", "macs": "computation (MACs)", "channels": "channels"}
+    {"params": "parameters", "macs": "MACs (computation)", "channels": "channels"}
 )
 """What the target of a cut is measured in, with its name for people."""
 CRITERIA: Final[Mapping[str, str]] = MappingProxyType(
@@ -98,16 +99,6 @@ class ModelRead:
     is_milestone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GroupWidth:
-    """Number of channels of a group before and after a cut; ``is_skip`` where skip connections join layers."""
-
-    name: str
-    is_skip: bool
-    before: int
-    after: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CutPreview:
     """What a cut would leave.
@@ -184,6 +175,7 @@ def preview_cut(read: ModelRead, settings: CutSettings) -> CutPreview:
     import torch
 
     from napari_pathprune.pruning import Limits, Target, choose, cost_after
+    from napari_pathprune.workflows.info.model_info import GroupWidth
 
     graph, needs_images = read.graph, settings.criterion == NEEDS_IMAGES
     # at the same share of every group, the number of channels does not depend on the scores
@@ -199,7 +191,7 @@ def preview_cut(read: ModelRead, settings: CutSettings) -> CutPreview:
     plan = choose(graph, scores, target=target, limits=limits, criterion=settings.criterion)
     dense, small = cost_after(graph), cost_after(graph, plan)
     widths = tuple(
-        GroupWidth(group.name, group.kind == "skip", group.width, len(plan.keep[group.name]))
+        GroupWidth(group.name, group.kind, len(plan.keep[group.name]), group.width, group.splits, len(group.members))
         for group in graph.prunable
     )
     return CutPreview((dense.params, small.params), (dense.macs, small.macs), widths, None if needs_images else plan)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.event import Event
 from napari_pathprune.plugin.jobs.segment_job import TILE_PX, paint_tiles
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
+from napari_pathprune.slides.view import view_at
 
 if TYPE_CHECKING:
     from napari_pathprune.base.box import Box
     from napari_pathprune.slides.reader import Slide
     from napari_pathprune.workflows.checkpoint import Checkpoint
+
+PATCHES_A_SIDE: Final = 3
+"""Batch norms are re-estimated on the square of this number of patches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +33,15 @@ class NamedModel:
         File or packaged name; of a model that is not in a file, the model that it was made from.
     load
         Returns the model; called in a worker's thread.
+    is_cut
+        Whether the model was cut and not trained since: its batch norms are then re-estimated on the region, as a
+        compression does on training images. Without that, a cut model often finds nothing.
     """
 
     name: str
     source: str
     load: Callable[[], Checkpoint]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +98,10 @@ def segment_view(slide: Slide, region: Box, models: Sequence[NamedModel]) -> Ite
         checkpoint, canvas = model.load(), NucleiCanvas(region)
         if checkpoint.mpp is None:
             raise ValueError(f"{model.name} has no pixel size (mpp); save the model again with its mpp")
-        events = segment(slide, checkpoint.model(), mpp=checkpoint.mpp, region=region, write_px=TILE_PX)
+        network = checkpoint.model()
+        if model.is_cut:
+            network = _recalibrate(network, slide, region, checkpoint.mpp)
+        events = segment(slide, network, mpp=checkpoint.mpp, region=region, write_px=TILE_PX)
         done = total = 0
         for event in paint_tiles(events, canvas):
             done, total = event.done, event.total or 0
@@ -100,3 +111,22 @@ def segment_view(slide: Slide, region: Box, models: Sequence[NamedModel]) -> Ite
         count = len(canvas.table())
         line = f"{model.name}: {count:,} nucle" + ("us" if count == 1 else "i")
         yield ViewSegmented(model, canvas, checkpoint.type_names, line, done if model is models[-1] else 0, total)
+
+
+def _recalibrate(network: Any, slide: Slide, region: Box, mpp: float) -> Any:  # noqa: ANN401 - torch is imported late
+    """Re-estimate the batch norms of a network on patches of a region, evenly spread."""
+    import numpy as np
+    import torch
+
+    from napari_pathprune.pruning import recalibrate
+    from napari_pathprune.workflows.prune.prune import make_example
+
+    view, size = view_at(slide, mpp), make_example(network).shape[-1]
+    y0, x0, y1, x1 = view.from_level0(region)
+    places = [
+        (y, x)
+        for y in np.linspace(y0, max(y1 - size, y0), PATCHES_A_SIDE).astype(int)
+        for x in np.linspace(x0, max(x1 - size, x0), PATCHES_A_SIDE).astype(int)
+    ]
+    patches = (view.read((y, x, y + size, x + size)) for y, x in dict.fromkeys(places))
+    return recalibrate(network, (torch.from_numpy(patch).permute(2, 0, 1)[None].float() for patch in patches))

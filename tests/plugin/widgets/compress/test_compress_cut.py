@@ -6,7 +6,7 @@ pytestmark = pytest.mark.gui
 
 
 def test_large_numbers_have_three_digits():
-    from napari_pathprune.plugin.widgets.compress_cut import format_count
+    from napari_pathprune.plugin.widgets.compress.compress_cut import format_count
 
     assert [format_count(n) for n in (999, 1000, 326_185, 2_369_624, 12_345_678_901)] == [
         "999",
@@ -19,7 +19,7 @@ def test_large_numbers_have_three_digits():
 
 def test_the_form_returns_its_settings_and_keeps_slider_and_number_alike(qtbot):
     from napari_pathprune.plugin.jobs.cut_preview import CutSettings
-    from napari_pathprune.plugin.widgets.compress_cut import CompressCut
+    from napari_pathprune.plugin.widgets.compress.compress_cut import CompressCut
 
     form = CompressCut()
     qtbot.addWidget(form)

@@ -16,7 +16,7 @@ from napari_pathprune.plugin.layers.result_layer import add_result_layer
 from napari_pathprune.plugin.layers.slide_from_layer import find_mpp, is_slide_layer, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import result_metadata, shelf_of
 from napari_pathprune.plugin.widgets.choosers import LayerChooser
-from napari_pathprune.plugin.widgets.compress_cut import describe, make_form
+from napari_pathprune.plugin.widgets.compress.compress_cut import describe
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ViewPanel(QWidget):  # type: ignore[misc]
-    """A slide, a button, and the progress of segmenting the current view.
+    """A button, and the progress of segmenting the current view of a slide.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class ViewPanel(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
+    slide
+        The slides to choose from; the dock places this list.
     button
         The button.
     runner
@@ -59,7 +61,6 @@ class ViewPanel(QWidget):  # type: ignore[misc]
         self.runner.received.connect(self._receive)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(make_form(("Slide", self.slide)))
         layout.addWidget(self.progress)
 
     @property

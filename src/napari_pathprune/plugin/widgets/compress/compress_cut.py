@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.jobs.cut_preview import (
@@ -19,13 +18,16 @@ from napari_pathprune.plugin.jobs.cut_preview import (
     preview_cut,
 )
 from napari_pathprune.plugin.widgets.choosers import Chooser
+from napari_pathprune.plugin.widgets.model.width_plot import LEGEND, WidthPlot
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
-from napari_pathprune.plugin.widgets.width_bars import WidthBars
+from napari_pathprune.plugin.widgets.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEEP_PERCENT: Final = 10
+LABEL_PX: Final = 66
+"""So that the fields of the forms above each other are aligned."""
 
 
 class CompressCut(QWidget):  # type: ignore[misc]
@@ -59,7 +61,10 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self.measure = list_choices(MEASURES, "What to keep a share of", "What the share is counted in")
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
-        self.bars = WidthBars()
+        self.bars = WidthPlot()
+        describe(self.bars, "Widths of the layers", "Click a bar to keep that layer whole, or to release it")
+        self.legend = QLabel(LEGEND)
+        self.legend.setWordWrap(True)
         self.criterion = list_choices(
             CRITERIA, "Criterion", "How channels are ranked; the lowest are cut. Taylor is measured on training images"
         )
@@ -90,7 +95,7 @@ class CompressCut(QWidget):  # type: ignore[misc]
             self.round_to.valueChanged,
         ):
             signal.connect(self._schedule)
-        self.bars.toggled.connect(self.toggle_whole)
+        self.bars.picked.connect(self.toggle_whole)
 
     def settings(self) -> CutSettings:
         """Return the cut."""
@@ -144,12 +149,12 @@ class CompressCut(QWidget):  # type: ignore[misc]
             return
         lines = [
             f"{name} {format_count(before)} \u2192 {format_count(after)} ({after / before:.1%})"
-            for name, (before, after) in (("Parameters", self.preview.params), ("MACs", self.preview.macs))
+            for name, (before, after) in (("Parameters", self.preview.params), ("MACs of a patch", self.preview.macs))
         ]
         if self._whole:
             lines.append(f"{len(self._whole)} layer" + "s" * (len(self._whole) > 1) + " kept whole")
         self.numbers.setText("\n".join(lines))
-        self.bars.show_widths(self.preview.widths, tuple(self._whole))
+        self.bars.show_groups(self.preview.widths)
 
     def _arrange(self) -> None:
         row = QHBoxLayout()
@@ -169,7 +174,7 @@ class CompressCut(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(target)
-        for widget in (self.bars, self.numbers, self.expert):
+        for widget in (self.bars, self.legend, self.numbers, self.expert):
             layout.addWidget(widget)
 
 
@@ -180,17 +185,17 @@ def make_form(*rows: tuple[str, object]) -> QFormLayout:
     form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for name, field in rows:
-        form.addRow(name, field)
+        label = QLabel(name)
+        label.setMinimumWidth(LABEL_PX)
+        form.addRow(label, field)
     return form
 
 
-def fold(title: str, form: QFormLayout) -> QCollapsible:
+def fold(title: str, form: QFormLayout) -> Section:
     """Return a form that is folded under its title."""
-    section, inside = QCollapsible(title), QWidget()
+    inside = QWidget()
     inside.setLayout(form)
-    section.addWidget(inside)
-    describe(section.toggleButton(), title, f"Show or hide {title.lower()}")
-    return section
+    return Section(title, inside)
 
 
 def describe(widget: QWidget, name: str, tip: str) -> None:

@@ -19,15 +19,19 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pathprune.plugin.jobs.compress_request import CompressRequest, next_free
-from napari_pathprune.plugin.widgets.choosers import Chooser, ModelChooser
-from napari_pathprune.plugin.widgets.compress_cut import CompressCut, describe, fold, make_form
+from napari_pathprune.plugin.layers.slide_from_layer import find_mpp
+from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
+from napari_pathprune.plugin.widgets.compress.compress_cut import CompressCut, describe, fold, make_form
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from napari_pathprune.plugin.shelf.shelf import Shelf
 
 DENSE_MODEL: Final = "hovernet-s"
 """Chosen at first: the packaged model that is not compact yet."""
 PARENT: Final = "parent"
+NO_CHOICE: Final = "?"
 FOLDER_DEFAULTS: Final = ("1000 (default)", "0.002 (default)")
 FILE_DEFAULTS: Final = ("as in the file", "as in the file")
 
@@ -39,6 +43,8 @@ class CompressForm(QWidget):  # type: ignore[misc]
     ----------
     shelf
         The models to choose from.
+    slide
+        List of slides, which the form places: for previews, and to train on.
 
     Attributes
     ----------
@@ -51,9 +57,10 @@ class CompressForm(QWidget):  # type: ignore[misc]
     changed = Signal()
     model_changed = Signal()
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, slide: LayerChooser) -> None:
         super().__init__()
-        self._is_out_edited = False
+        self._shelf, self._slide = shelf, slide
+        self._is_out_edited, self._chosen_teacher = False, NO_CHOICE
         self.model = ModelChooser(shelf, DENSE_MODEL)
         describe(self.model, "Model", "The dense model: packaged, or a file (.safetensors, .tar, .pth)")
         self.task = Chooser()
@@ -61,6 +68,14 @@ class CompressForm(QWidget):  # type: ignore[misc]
         self.task.addItem("Fine-tune only (no cut)", False)
         describe(self.task, "Task", "Make the model smaller, or only train it further")
         self.cut = CompressCut()
+        self.source = Chooser()
+        self.source.addItem("this slide, without labels", True)
+        self.source.addItem("annotated images", False)
+        describe(
+            self.source,
+            "Train with",
+            "On the slide the dense model teaches, so that no annotation is needed; annotated images teach more",
+        )
         self.data = QLineEdit(placeholderText="folder or .toml")
         describe(self.data, "Annotated images", "Folder of annotated images, or a config file (.toml) that names some")
         self.data_folder, self.data_file = QPushButton("Folder..."), QPushButton("File...")
@@ -96,16 +111,33 @@ class CompressForm(QWidget):  # type: ignore[misc]
         return bool(self.task.currentData())
 
     @property
+    def is_slide(self) -> bool:
+        """Whether to train on a slide without labels."""
+        return bool(self.source.currentData())
+
+    @property
     def problem(self) -> str | None:
         """What is missing, as a sentence for the user; None if nothing is."""
         if self.model.model is None:
             return "Choose a model"
         if self.is_cut and self.cut.preview is None:
             return self.cut.problem or "The model is being read"
-        if not self.data.text().strip():
-            return "Choose a folder of annotated images to train with"
+        problem = self._data_problem
+        if problem is not None:
+            return problem
         if not self.out.text().strip():
             return "Choose a file for the new model"
+        return None
+
+    @property
+    def _data_problem(self) -> str | None:
+        if not self.is_slide:
+            return None if self.data.text().strip() else "Choose a folder of annotated images to train with"
+        if find_file(self._slide.layer) is None:
+            missing = "Open a slide" if self._slide.layer is None else "This slide has no file: open one that has"
+            return f"{missing}, or choose annotated images to train with"
+        if not self.teacher.currentData():
+            return "Choose a teacher in the fine-tuning settings: it gives the targets on the slide"
         return None
 
     def request(self) -> CompressRequest:
@@ -120,9 +152,10 @@ class CompressForm(QWidget):  # type: ignore[misc]
             raise ValueError(self.problem)
         assert self.model.model is not None
         is_cut, drop = self.is_cut, self.allowed_drop.value()
+        mpp = find_mpp(self._slide.layer) if self.is_slide else None
         return CompressRequest(
             model=self.model.model,
-            data=Path(self.data.text().strip()).expanduser().absolute(),
+            data=None if self.is_slide else Path(self.data.text().strip()).expanduser().absolute(),
             out=Path(self.out.text().strip()).expanduser().absolute(),
             cut=self.cut.settings() if is_cut else None,
             stages=self.cut.stages.value(),
@@ -130,6 +163,8 @@ class CompressForm(QWidget):  # type: ignore[misc]
             fit_steps=self.fit_steps.value() or None,
             learning_rate=round(self.learning_rate.value(), 5) or None,
             teacher=self.teacher.currentData() or "",
+            slide=find_file(self._slide.layer) if self.is_slide else None,
+            mpp=None if mpp is None else mpp[0],
         )
 
     def suggest_next(self) -> None:
@@ -141,20 +176,25 @@ class CompressForm(QWidget):  # type: ignore[misc]
     def disconnect_viewer(self) -> None:
         """Stop following the shelf."""
         self.model.disconnect_viewer()
+        self._shelf.models_changed.disconnect(self._show_teachers, missing_ok=True)
 
     def _connect(self) -> None:
         self.model.chosen.connect(self._change_model)
         self.task.currentIndexChanged.connect(self._show_task)
+        self.source.currentIndexChanged.connect(self._show_task)
+        self._shelf.models_changed.connect(self._show_teachers)
         self.cut.changed.connect(self.changed)
         self.data_folder.clicked.connect(self._choose_folder)
         self.data_file.clicked.connect(self._choose_config)
         self.out_file.clicked.connect(self._choose_out)
         self.out.textEdited.connect(self._mark_edited)
+        self.teacher.activated.connect(self._choose_teacher)
         self.data.textChanged.connect(self._show_defaults)
         for signal in (self.data.textChanged, self.out.textChanged, self.teacher.currentIndexChanged):
             signal.connect(lambda _: self.changed.emit())
 
     def _change_model(self) -> None:
+        self._show_teachers()
         self._suggest_out()
         self.model_changed.emit()
 
@@ -164,16 +204,26 @@ class CompressForm(QWidget):  # type: ignore[misc]
         self.cut.setVisible(is_cut)
         self.allowed_drop.setVisible(is_cut)
         self._fit_form.labelForField(self.allowed_drop).setVisible(is_cut)
-        before = self.teacher.currentData()
-        self.teacher.blockSignals(True)
-        self.teacher.clear()
-        if is_cut:
-            self.teacher.addItem("the dense model", PARENT)
-        self.teacher.addItem("none, or that of the file", "")
-        self.teacher.blockSignals(False)
-        self.teacher.setCurrentIndex(max(self.teacher.findData(before), 0))
+        for widget in (self.data, self.data_folder, self.data_file):
+            widget.setVisible(not self.is_slide)
+        self._show_teachers()
+        self._show_defaults()
         self._suggest_out()
         self.changed.emit()
+
+    def _show_teachers(self) -> None:
+        """List the dense model, if there is a cut, and the models of the shelf; what the user chose is kept."""
+        self.teacher.blockSignals(True)
+        self.teacher.clear()
+        if self.is_cut:
+            self.teacher.addItem("the dense model", PARENT)
+        if not self.is_slide:
+            self.teacher.addItem("none, or that of the file", "")
+        for model in self._shelf.models:
+            if model.source != self.model.model:
+                self.teacher.addItem(model.name, model.source)
+        self.teacher.setCurrentIndex(max(self.teacher.findData(self._chosen_teacher), 0))
+        self.teacher.blockSignals(False)
 
     def _suggest_out(self) -> None:
         """Suggest a file beside the model; for a packaged one, in the user's documents."""
@@ -189,12 +239,16 @@ class CompressForm(QWidget):  # type: ignore[misc]
         suffix = "small" if self.is_cut else "tuned"
         self.out.setText(str(next_free(folder / f"{stem}-{suffix}.safetensors")))
 
+    def _choose_teacher(self, _: int) -> None:
+        self._chosen_teacher = self.teacher.currentData()
+
     def _mark_edited(self, _: str) -> None:
         self._is_out_edited = True
 
     def _show_defaults(self, _: object = None) -> None:
         """Show what fields that are left alone stand for: defaults, or the settings of a config."""
-        texts = FILE_DEFAULTS if self.data.text().strip().endswith(".toml") else FOLDER_DEFAULTS
+        is_file = not self.is_slide and self.data.text().strip().endswith(".toml")
+        texts = FILE_DEFAULTS if is_file else FOLDER_DEFAULTS
         for field, text in zip((self.fit_steps, self.learning_rate), texts, strict=True):
             field.setSpecialValueText(text)
 
@@ -228,10 +282,18 @@ class CompressForm(QWidget):  # type: ignore[misc]
         self.fine_tuning = fold("Fine-tuning settings", self._fit_form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(make_form(("Model", self.model), ("Task", self.task)))
+        layout.addLayout(make_form(("Model", self.model), ("Slide", self._slide), ("Task", self.task)))
         layout.addWidget(self.cut)
-        layout.addWidget(QLabel("Train with annotated images"))
+        layout.addLayout(make_form(("Train with", self.source)))
         layout.addLayout(data)
         layout.addWidget(self.fine_tuning)
         layout.addWidget(QLabel("New model"))
         layout.addLayout(out)
+
+
+def find_file(layer: Layer | None) -> Path | None:
+    """Return the file of a slide's layer; None if it has none, such as an array from a script."""
+    if layer is None:
+        return None
+    path = layer.metadata.get("path") or layer.source.path
+    return Path(path).absolute() if path and Path(path).exists() else None

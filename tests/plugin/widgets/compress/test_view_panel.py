@@ -7,7 +7,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.filterwarnings("ignore:Conversion fro
 
 def test_a_slide_without_a_pixel_size_is_explained(make_napari_viewer, tissue, qtbot):
     from napari_pathprune.plugin.jobs.view_job import NamedModel
-    from napari_pathprune.plugin.widgets.view_panel import ViewPanel
+    from napari_pathprune.plugin.widgets.compress.view_panel import ViewPanel
     from napari_pathprune.workflows.checkpoint import Checkpoint
 
     viewer = make_napari_viewer(show=True)
