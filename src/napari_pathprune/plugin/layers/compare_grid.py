@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from napari.experimental import link_layers
 from napari.layers import Labels, Layer
-from napari.utils import DirectLabelColormap
 from psygnal import Signal
 
 from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.plugin.layers.difference_layer import make_difference_colormap
-from napari_pathprune.plugin.layers.nuclei_layer import OUTLINED_PX
-from napari_pathprune.plugin.layers.segmentation_from_layer import find_origin
-from napari_pathprune.plugin.layers.slide_from_layer import PLACEMENT, copy_placement, get_levels, get_shape
+from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape
+from napari_pathprune.plugin.layers.twin_layers import copy_nuclei, copy_slide
 from napari_pathprune.workflows.compare.difference import STATUS_COLOURS
 from napari_pathprune.workflows.compare.disagreements import Status
 
@@ -32,7 +30,6 @@ CONTEXT_PX: Final = 64
 FIELD_PX: Final = 120
 """Side of the field around a nucleus that `CompareGrid.go_to` shows, in level-0 pixels."""
 SIDES: Final = ("A", "B")
-_CLEAR: Final = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +116,8 @@ class CompareGrid:
         grid.enabled = False  # napari draws once for each change of an enabled grid
         grid.stride, grid.shape, grid.spacing = STRIDE, (1, -1), SPACING_PX
         for side, nuclei, status in zip(SIDES, (a, b), (Status.ONLY_A, Status.ONLY_B), strict=True):
-            self._add(_copy_slide(slide, f"{side}: {slide.name}"))
-            twin = _copy_nuclei(nuclei, slide, shown, STATUS_COLOURS[status])
+            self._add(copy_slide(slide, f"{side}: {slide.name}"))
+            twin = copy_nuclei(nuclei, slide, shown, STATUS_COLOURS[status])
             twin.name, twin.contour = f"{side}: {nuclei.name}", contour_px
             self._add(twin)
         link_layers([self.twins[0], self.twins[2]], ("opacity", "gamma", "contrast_limits"))
@@ -167,7 +164,7 @@ class CompareGrid:
             self.show_side_by_side()
 
     def _add_difference(self, data: Any, origin: tuple[int, int]) -> None:  # noqa: ANN401 - napari has no types
-        slide = _copy_slide(self._slide, f"difference: {self._slide.name}")
+        slide = copy_slide(self._slide, f"difference: {self._slide.name}")
         placement = copy_placement(self._slide, origin)
         is_multiscale = isinstance(data, list)
         layer = Labels(
@@ -325,38 +322,3 @@ class CompareGrid:
         camera = viewer.scene.camera
         camera.center = (0.0, float(centre[0]), float(centre[1]))
         camera.zoom = max(camera.zoom, zoom) if closer_only else 0.95 * zoom
-
-
-def _copy_slide(slide: Layer, name: str) -> Layer:
-    data, attributes, kind = slide.as_layer_data_tuple()
-    return Layer.create(data, {**attributes, "name": name, "visible": False}, kind)
-
-
-def _copy_nuclei(nuclei: Layer, slide: Layer, box: Box, colour: tuple[int, int, int]) -> Any:  # noqa: ANN401
-    """Return a layer of the labels in a box of the slide, all in one colour, which shares them where it can.
-
-    Parts of arrays in memory are shared. Small parts of others are read and not editable. Large ones are shown whole.
-    """
-    origin = find_origin(nuclei, slide)
-    first = get_levels(nuclei)[0]
-    moved = (box[0] - origin[0], box[1] - origin[1], box[2] - origin[0], box[3] - origin[1])
-    y0, x0, y1, x1 = clip_box(moved, (first.shape[0], first.shape[1]))
-    is_shared = isinstance(first, np.ndarray) and not nuclei.multiscale
-    is_part = is_shared or (y1 - y0) * (x1 - x0) <= OUTLINED_PX
-    part = first[y0:y1, x0:x1] if is_shared else np.asarray(first[y0:y1, x0:x1]) if is_part else nuclei.data
-    placement = (
-        copy_placement(slide, (origin[0] + y0, origin[1] + x0))
-        if is_part
-        else {key: getattr(nuclei, key) for key in (*PLACEMENT, "translate")}
-    )
-    layer = Labels(
-        part,
-        multiscale=not is_part and nuclei.multiscale,
-        colormap=DirectLabelColormap(color_dict={None: (*(side / 255 for side in colour), 1.0), 0: _CLEAR}),
-        features=nuclei.features,
-        opacity=1.0,
-        visible=False,
-        **placement,
-    )
-    layer.editable = is_shared
-    return layer
