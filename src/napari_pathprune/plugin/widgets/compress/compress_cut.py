@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEEP_PERCENT: Final = 10
-LABEL_PX: Final = 66
+LABEL_PX: Final = 74
 """So that the fields of the forms above each other are aligned."""
 
 
