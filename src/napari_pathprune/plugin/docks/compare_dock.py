@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence
@@ -28,12 +28,12 @@ from napari_pathprune.plugin.jobs.compare_job import ComparisonReady, compare_an
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
+from napari_pathprune.plugin.layers.add_folder_result import add_folder_result
 from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, CompareGrid
 from napari_pathprune.plugin.layers.difference_layer import list_statuses
 from napari_pathprune.plugin.layers.nuclei_layer import OUTLINE_UM
 from napari_pathprune.plugin.layers.segmentation_from_layer import segmentation_from_layer
-from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape, is_slide_layer, slide_from_layer
-from napari_pathprune.plugin.shelf.shelf import result_metadata
+from napari_pathprune.plugin.layers.slide_from_layer import slide_from_layer
 from napari_pathprune.plugin.widgets.compare.compare_form import CompareForm, CompareRequest
 from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
 from napari_pathprune.plugin.widgets.compare.disagreement_table import DisagreementTable
@@ -254,41 +254,19 @@ class CompareDock(QWidget):  # type: ignore[misc]
             self._grid.show_difference(visible=self.difference.isChecked())
 
     def _add_result(self, end: JobEnd) -> None:
-        """Add the layer of a folder that was read, with its slide if that is not open yet."""
+        """Add the layer of a folder that was read, and choose it as B."""
         if not isinstance(end, JobFinished) or not isinstance(end.last, ResultRead):
             return
         read = end.last
-        found = read.segmentation
-        slide = self._find_slide(read)
-        if slide is None:
-            self.progress.show_error(f"Open {found.slide or 'the slide'} first: the result is placed on its layer")
+        try:
+            layer = add_folder_result(self._viewer, read.segmentation, read.data, read.attributes)
+        except (ValueError, OSError) as error:
+            self.progress.show_error(error_line(error))
             return
-        layer = self._viewer.add_labels(
-            read.data,
-            name=f"nuclei ({found.name})",
-            multiscale=isinstance(read.data, list),
-            metadata=result_metadata(found.name, slide.name, found.region, found.type_names),
-            **read.attributes,
-            **copy_placement(slide),
-        )
         other = next((one for one in self.form.b.layers if one is not layer), None)
         if self.form.a.layer is layer and other is not None:
             self.form.a.choose(other)
         self.form.b.choose(layer)
-
-    def _find_slide(self, read: ResultRead) -> Any:  # noqa: ANN401 - napari has no types
-        """Return the layer of the slide of a result, which is opened if need be; None if it cannot be found."""
-        found = read.segmentation
-        slides = [
-            layer for layer in self._viewer.layers if is_slide_layer(layer) and get_shape(layer) == found.slide_shape
-        ]
-        stem = Path(found.slide).stem
-        named = [layer for layer in slides if stem and stem.startswith(layer.name)]
-        if named or slides:
-            return (named or slides)[0]
-        if found.slide_path is not None and found.slide_path.is_file():
-            return self._viewer.open(found.slide_path, plugin="napari-pathprune")[0]
-        return None
 
     def _show_difference(self, is_on: bool) -> None:  # noqa: FBT001 - Qt's signature
         self._grid.show_difference(visible=is_on)
