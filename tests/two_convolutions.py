@@ -31,6 +31,8 @@ class TwoConvolutions(nn.Module):
     """
 
     margin_px = MARGIN_PX
+    stride_px = 1
+    padding_px = 1
 
     def __init__(self, mode: str = "fast", num_types: int | None = None, width: float = 1.0) -> None:
         super().__init__()

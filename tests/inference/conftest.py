@@ -16,6 +16,7 @@ class ColourNetwork(nn.Module):
     def __init__(self, margin_px=6, step_px=4, *, typed=True):
         super().__init__()
         self.margin_px, self.step_px, self.typed = margin_px, step_px, typed
+        self.stride_px, self.padding_px = step_px, 0
         self.first = nn.Conv2d(3, 8, 1)
         self.largest_px = float("inf")
         self.shapes = []

@@ -107,5 +107,8 @@ def test_batch_norms_are_in_evaluation_mode(image):
 
 
 def test_network_without_sizes_is_rejected():
-    with pytest.raises(ValueError, match="Conv2d, which does not state its input sizes"):
+    with pytest.raises(
+        ValueError,
+        match="Conv2d, which does not state its input sizes; pass a network with margin_px, nearest_sizes, stride_px",
+    ):
         Predictor(nn.Conv2d(3, 3, 1))

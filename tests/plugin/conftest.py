@@ -56,24 +56,24 @@ class DarkDiscs:
 
         from napari_pathprune.instances.table import InstanceTable
         from napari_pathprune.plugin.jobs.segment_job import ModelLoaded
-        from napari_pathprune.slides.tiles import tile_region
+        from napari_pathprune.slides.tiles import cut_evenly
         from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
 
         self.thread = threading.current_thread().name
         yield ModelLoaded(("background", "neoplastic", "inflammatory"), "no network at all")
         labels, count = ndimage.label(request.slide.read(request.region)[..., 0] < 128)
-        tiles = tile_region(request.region, 40, 0)
-        yield SegmentStarted(len(tiles), request.region, self.note)
+        boxes = cut_evenly(request.region, 40)
+        yield SegmentStarted(len(boxes), request.region, self.note)
         y0, x0 = request.region[:2]
         whole = InstanceTable.from_instance_map(labels.astype(np.int32))
         types = 1 + np.arange(count, dtype=np.int16) % 2
         try:
-            for done, tile in enumerate(tiles, 1):
+            for done, box in enumerate(boxes, 1):
                 assert self.gate.wait(20)
                 assert done != self.pause_at or self.pause.wait(20)
                 if self.error is not None and done == self.error_at:
                     raise self.error
-                top, left, bottom, right = tile.write
+                top, left, bottom, right = box
                 own = (whole.y + y0 >= top) & (whole.y + y0 < bottom) & (whole.x + x0 >= left) & (whole.x + x0 < right)
                 table = whole.select(own)
                 table = InstanceTable(
@@ -84,7 +84,7 @@ class DarkDiscs:
                     offsets=table.offsets,
                 ).transform(offset=(y0, x0))
                 mine = np.where(np.isin(labels, table.id), labels, 0).astype(np.int32)
-                yield TileDone(done, len(tiles), request.region, mine, table)
+                yield TileDone(done, len(boxes), request.region, mine, table)
             yield SegmentFinished(4, count, 2.0, 0.5)
         finally:
             self.closed = True

@@ -90,6 +90,8 @@ class Oracle(nn.Module):
     """Looks like a HoVer-Net in fast mode, and returns what `picture_of` painted."""
 
     margin_px = 46
+    stride_px = 8
+    padding_px = 0
 
     def __init__(self) -> None:
         super().__init__()

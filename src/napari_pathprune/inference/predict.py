@@ -42,14 +42,14 @@ class Predictor:
     Parameters
     ----------
     model
-        A network like `models.hovernet.HoVerNet`, with ``margin_px`` and ``nearest_sizes``.
+        A network like `models.hovernet.HoVerNet`, with the properties of a `TileNetwork`.
     device
         ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"`` (or ``"cuda:1"``) or ``"mps"``.
 
     Raises
     ------
     ValueError
-        If there is no such device, or the model does not have these two attributes.
+        If there is no such device, or the model does not state its sizes.
 
     Examples
     --------
@@ -62,10 +62,13 @@ class Predictor:
     """
 
     def __init__(self, model: nn.Module, device: str = "auto") -> None:
-        if not hasattr(model, "margin_px") or not hasattr(model, "nearest_sizes"):
+        missing = [
+            name for name in ("margin_px", "nearest_sizes", "stride_px", "padding_px") if not hasattr(model, name)
+        ]
+        if missing:
             raise ValueError(
-                f"got a {type(model).__name__}, which does not state its input sizes; pass a network with margin_px "
-                "and nearest_sizes, such as HoVerNet"
+                f"got a {type(model).__name__}, which does not state its input sizes; pass a network with "
+                f"{', '.join(missing)}, such as HoVerNet"
             )
         self.device = find_device(device)
         self._module = model.eval()
@@ -77,6 +80,25 @@ class Predictor:
     def margin_px(self) -> int:
         """Pixels lost on each side between image and maps."""
         return int(self._network.margin_px)
+
+    @property
+    def stride_px(self) -> int:
+        """Step by which an image may be shifted so that its maps are shifted and not changed."""
+        return int(self._network.stride_px)
+
+    @property
+    def padding_px(self) -> int:
+        """Pixels along each edge of the maps that depend on where the image ends."""
+        return int(self._network.padding_px)
+
+    def fit_side(self, side_px: int) -> int:
+        """Return the smallest side from ``side_px`` on that the network accepts."""
+        return int(self._network.nearest_sizes(side_px)[1])
+
+    def choose_maps_px(self, memory_budget: int | None = None) -> int:
+        """Return the side of the largest maps that fit into memory, without the edges that padding changes."""
+        lost = -(-(self.margin_px + self.padding_px) // self.stride_px) * self.stride_px
+        return max(self.choose_read_px(memory_budget) - 2 * lost, self.stride_px)
 
     def choose_read_px(self, memory_budget: int | None = None) -> int:
         """Return the side of the largest square image that fits into memory; see `tile_size.choose_tile_px`."""
@@ -152,7 +174,8 @@ class Predictor:
     def _predict_quarters(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the maps from four overlapping quarters; None if the network accepts no smaller inputs."""
         shape = image.shape[0] - 2 * self.margin_px, image.shape[1] - 2 * self.margin_px
-        sides = [self._network.nearest_sizes(-(-n // 2) + 2 * self.margin_px)[1] for n in shape]
+        lost = 2 * self.margin_px + self.padding_px  # so that quarters meet where their maps are those of the whole
+        sides = [self._network.nearest_sizes(-(-n // 2) + lost)[1] for n in shape]
         if all(side >= whole for side, whole in zip(sides, image.shape[:2], strict=True)):
             return None
         whole: NDArray[np.float32] | None = None

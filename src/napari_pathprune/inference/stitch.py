@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,19 +47,20 @@ class TileNuclei:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Accepted:
-    """A nucleus that later tiles see as well."""
+    """A nucleus near a later tile."""
 
     box: Box
     mask: NDArray[np.bool_]
     area: int
-    last_tile: int  # the last tile that sees it
+    last_tile: int  # the last tile whose write box is near
 
 
 class Stitcher:
-    """Accept each nucleus of a region from exactly one tile.
+    """Accept each nucleus of a region from exactly one tile, the one whose write box contains its centroid.
 
-    Tiles are added in order; some may be left out. Only nuclei near later tiles are kept in memory. A nucleus is whole
-    and not duplicated if the maps extend beyond the write box by at least its radius.
+    Tiles are added in order; some may be left out. If tiles see the same nuclei, as they do unless a clump is larger
+    than what a tile sees, nothing else matters. Where they do not, nuclei accepted before take precedence; only those
+    near later tiles are kept in memory.
 
     Parameters
     ----------
@@ -67,16 +68,16 @@ class Stitcher:
         All tiles of the region, in row-major order, in view pixels.
     bounds
         (H, W) of the view; maps outside show mirrored tissue and are cut off.
-    margin_px
-        Pixels on each side by which a tile's maps are smaller than its read box (``model.margin_px``).
+    is_open
+        Function that states which centroids (N, 2), in view pixels, are of interest, (N,) bool; None for all.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from napari_pathprune.slides.tiles import tile_region
+    >>> from napari_pathprune.slides.tiles import Tile
     >>> slide = np.zeros((40, 80), np.int32)
     >>> slide[10:20, 35:47] = 1  # crosses the seam at column 40
-    >>> tiles = tile_region((0, 0, 40, 80), write_px=40, halo_px=16)
+    >>> tiles = Tile((0, 0, 40, 56), (0, 0, 40, 40)), Tile((0, 56, 40, 80), (0, 40, 40, 80))
     >>> stitcher = Stitcher(tiles, slide.shape)
     >>> left = stitcher.add(tiles[0], slide[:, :56], (0, 0))
     >>> right = stitcher.add(tiles[1], slide[:, 24:], (0, 24))
@@ -84,8 +85,13 @@ class Stitcher:
     (0, 1, [120.0], [[10, 35, 20, 47]])
     """
 
-    def __init__(self, tiles: Sequence[Tile], bounds: tuple[int, int], margin_px: int = 0) -> None:
-        self._territory = Territory.from_tiles(tiles, bounds, margin_px)
+    def __init__(
+        self,
+        tiles: Sequence[Tile],
+        bounds: tuple[int, int],
+        is_open: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
+    ) -> None:
+        self._territory, self._bounds, self._is_open = Territory.from_tiles(tiles), bounds, is_open
         self._numbers = {tile: number for number, tile in enumerate(tiles)}
         self._last = -1
         self._accepted: list[_Accepted] = []
@@ -106,7 +112,7 @@ class Stitcher:
         tile
             One of the tiles, later in order than those added before.
         instances
-            (h, w) integers, instance map of at least `tile.read` without the margin, clipped to the slide.
+            (h, w) integers, instance map of at least the write box.
         origin
             Position (y, x) of the first pixel of the map, view pixels.
         types
@@ -127,7 +133,9 @@ class Stitcher:
         window = slice(seen[0] - origin[0], seen[2] - origin[0]), slice(seen[1] - origin[1], seen[3] - origin[1])
         _, numbers = renumber(instances[window])
         boxes, centres, area = _measure(numbers, seen[:2])
-        claimed = self._territory.claim(number, boxes, centres)
+        claimed = self._territory.owns(number, centres)
+        if self._is_open is not None:
+            claimed &= self._is_open(centres)
 
         earlier = self._draw_accepted(seen)
         claimed &= ~self._is_known(numbers, area, earlier)
@@ -140,7 +148,7 @@ class Stitcher:
         inner = slice(box[0] - seen[0], box[2] - seen[0]), slice(box[1] - seen[1], box[3] - seen[1])
         labels = np.ascontiguousarray(labels[inner])
         probabilities = None if types is None else types[:, window[0], window[1]][:, inner[0], inner[1]]
-        table = InstanceTable.from_instance_map(labels, probabilities).transform(offset=box[:2])
+        table = InstanceTable.from_instance_map(labels, probabilities, box[:2])
         self._remember(number, table, box[:2], labels)
         return TileNuclei(box, labels, table)
 
@@ -166,18 +174,18 @@ class Stitcher:
 
     def _clip_map(self, number: int, shape: tuple[int, ...], origin: tuple[int, int]) -> Box:
         """Return the box of the part of a map that lies in the slide."""
-        height, width = self._territory.bounds
+        height, width = self._bounds
         seen = (
             max(origin[0], 0),
             max(origin[1], 0),
             min(origin[0] + shape[0], height),
             min(origin[1] + shape[1], width),
         )
-        needed = self._territory.seen[number].tolist()
+        needed = self._territory.write[number].tolist()
         if any(a > b for a, b in zip(seen[:2], needed[:2], strict=True)) or any(
             a < b for a, b in zip(seen[2:], needed[2:], strict=True)
         ):
-            raise ValueError(f"got a map of {seen}; expected the read box without the margin, {tuple(needed)}")
+            raise ValueError(f"got a map of {seen}; expected the write box {tuple(needed)} or more")
         return seen
 
     def _draw_accepted(self, seen: Box) -> NDArray[np.int32]:
@@ -212,12 +220,12 @@ class Stitcher:
         return is_known | (covered > SAME_NUCLEUS * area)
 
     def _remember(self, number: int, table: InstanceTable, origin: tuple[int, int], labels: NDArray[np.int32]) -> None:
-        """Keep the nuclei that later tiles see, and drop those that they do not."""
+        """Keep the nuclei near later tiles, and drop those that are not."""
         self._accepted = [nucleus for nucleus in self._accepted if nucleus.last_tile > number]
         if not len(table):
             return
         self.count = max(self.count, int(table.id.max()))
-        last = self._territory.last_to_see(number, table.box)
+        last = self._territory.last_near(number, table.box)
         for row in np.flatnonzero(last >= 0):
             y0, x0, y1, x1 = (int(side) for side in table.box[row])
             part = labels[y0 - origin[0] : y1 - origin[0], x0 - origin[1] : x1 - origin[1]]

@@ -13,6 +13,14 @@ class TileNetwork(Protocol):
     """What a `torch.nn.Module` offers beyond its forward pass: the sizes of its inputs and maps."""
 
     @property
+    def stride_px(self) -> int:
+        """Step by which an input may be shifted so that its maps are shifted and not changed."""
+
+    @property
+    def padding_px(self) -> int:
+        """Pixels along each edge of the maps that depend on where the input ends."""
+
+    @property
     def margin_px(self) -> int:
         """Pixels lost on each side between input and maps."""
 

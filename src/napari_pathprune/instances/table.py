@@ -92,7 +92,9 @@ class InstanceTable:
         )
 
     @classmethod
-    def from_instance_map(cls, instances: NDArray[Any], types: NDArray[Any] | None = None) -> Self:
+    def from_instance_map(
+        cls, instances: NDArray[Any], types: NDArray[Any] | None = None, origin: tuple[int, int] = (0, 0)
+    ) -> Self:
         """Measure the nuclei of an instance map.
 
         The type of a nucleus is the most frequent of the most probable types of its pixels. If that is the background,
@@ -104,6 +106,8 @@ class InstanceTable:
             (H, W) integers, 0 background.
         types
             (T, H, W) probabilities of the types, background first; None for an untyped network.
+        origin
+            Position (y, x) of the first pixel. Centroids are rounded once, and so do not depend on where a map begins.
 
         Returns
         -------
@@ -134,13 +138,14 @@ class InstanceTable:
         boxes = np.empty((n, 4), np.int64)
         outlines: list[NDArray[np.float32]] = []
         for row, (down, across) in enumerate(ndimage.find_objects(numbers)):
-            boxes[row] = down.start, across.start, down.stop, across.stop
+            y0, x0 = down.start + origin[0], across.start + origin[1]
+            boxes[row] = y0, x0, down.stop + origin[0], across.stop + origin[1]
             mask = (numbers[down, across] == row + 1).view(np.uint8)
-            outlines.append(trace_outline(mask, (down.start, across.start)))
+            outlines.append((trace_outline(mask, (0, 0)) + np.array((y0, x0))).astype(np.float32))
         return cls(
             ids.astype(np.int32),
-            np.bincount(owner, rows, n) / area,
-            np.bincount(owner, columns, n) / area,
+            np.bincount(owner, rows + origin[0], n) / area,
+            np.bincount(owner, columns + origin[1], n) / area,
             boxes,
             area.astype(np.float64),
             kind,

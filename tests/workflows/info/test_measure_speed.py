@@ -19,7 +19,8 @@ def test_the_speed_is_that_of_one_tile(monkeypatch):
     [((y0, x0, y1, x1), write_px, mpp, device)] = regions
     assert (write_px, mpp, device) == (512, 0.25, "cpu")
     assert y1 - y0 == x1 - x0 == 256  # the slide has 0.499 um/px
-    assert speed.seconds_per_mm2 == pytest.approx(2.0 / (256 * 0.000499) ** 2, rel=1e-3)
+    share = (720 / 848) ** 2  # of the pixels that are read for a single tile, in the middle of a slide
+    assert speed.seconds_per_mm2 == pytest.approx(2.0 / (256 * 0.000499) ** 2 * share, rel=1e-3)
     assert speed.device.startswith("CPU")
 
 
@@ -30,7 +31,9 @@ def test_a_large_model_is_measured_on_a_smaller_tile_and_corrected_for_context(m
     assert module._choose_side(4.9e10, 110, is_cpu=True) == module.SMALLEST_TILE_PX
     assert module._choose_side(4.9e10, 110, is_cpu=False) == module.TILE_PX
     uncorrected = 1.0 / (64 * 0.000499) ** 2
-    assert speed.seconds_per_mm2 == pytest.approx(uncorrected * (732 / 512) ** 2 / (348 / 128) ** 2, rel=0.01)
+    assert speed.seconds_per_mm2 == pytest.approx(
+        uncorrected * (720 / 512) ** 2 / ((128 + 2 * 168) / 128) ** 2, rel=0.01
+    )
 
 
 def test_a_packaged_model_is_measured():

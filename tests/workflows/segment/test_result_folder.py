@@ -15,9 +15,10 @@ from torch import nn
 
 from napari_pathprune.base.box import Box
 from napari_pathprune.inference.predict import Predictor
+from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.slides.reader import Slide, slide_from_arrays
-from napari_pathprune.slides.view import View
+from napari_pathprune.slides.tiles import Tile
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.segment.result_folder import LABELS, OUTLINES, RUN, TABLE, TILES, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, TileDone
@@ -80,11 +81,11 @@ def test_a_run_stopped_by_an_earlier_version_resumes(
     seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
 ) -> None:
     folder = tmp_path / "result"
-    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 6)
     (folder / TILES / LEDGER).rename(folder / TILES / "run.json")
     small_tiles.clear()
     events = list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
-    assert len(small_tiles) == sum(isinstance(event, TileDone) for event in events) - 2
+    assert len(small_tiles) == sum(isinstance(event, TileDone) for event in events) - 6
     assert not (folder / TILES).exists()
 
 
@@ -106,11 +107,16 @@ def stop_after(events: Iterator[SegmentEvent], tiles: int) -> None:
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> list[Box]:
-    """Cut a small slide into many tiles, and return the boxes that the network reads."""
+    """Cut a small slide into many tiles, and return the write boxes of those that are segmented."""
     seen: list[Box] = []
-    read = View.read
-    monkeypatch.setattr(Predictor, "choose_read_px", lambda _: 330)
-    monkeypatch.setattr(View, "read", lambda view, box: seen.append(box) or read(view, box))  # type: ignore[func-returns-value]
+    add = Stitcher.add
+
+    def record(stitcher: Stitcher, tile: Tile, *found: Any) -> TileNuclei:
+        seen.append(tile.write)
+        return add(stitcher, tile, *found)
+
+    monkeypatch.setattr(Predictor, "choose_maps_px", lambda _: 120)
+    monkeypatch.setattr(Stitcher, "add", record)
     return seen
 
 
@@ -121,11 +127,11 @@ def test_a_resumed_run_ends_with_the_same_result(
     list(segment_to_folder(slide, seeing, whole, model_name="oracle"))
     total = len(small_tiles)
     assert total > 3
-    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 2)
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 6)
     small_tiles.clear()
-    monkeypatch.setattr(Predictor, "choose_read_px", lambda _: 400)  # more memory is free now, but the tiles stay
+    monkeypatch.setattr(Predictor, "choose_maps_px", lambda _: 180)  # more memory is free now, but the tiles stay
     list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
-    assert len(small_tiles) == total - 2
+    assert len(small_tiles) == total - 6
     for name in (TABLE, OUTLINES):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     first, second = (np.asarray(zarr.open_group(f / LABELS, mode="r")["0"][:]) for f in (whole, folder))  # type: ignore[index]

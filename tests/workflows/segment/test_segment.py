@@ -6,11 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
+from napari_pathprune.base.box import Box
+from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.metrics import panoptic_quality
-from napari_pathprune.slides.reader import slide_from_arrays
+from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
+from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone, segment
 
 Field = tuple[NDArray[np.int32], NDArray[np.uint8]]
@@ -45,6 +51,54 @@ def test_all_nuclei_are_found_once_whatever_the_tiles(field: Field, oracle: nn.M
     assert {int(kind) for table in tables for kind in table.type} == {1}
     areas = {int(i): a for table in tables for i, a in zip(table.id, table.area, strict=True)}
     assert all(np.isclose((labels == i).sum(), area, rtol=0.1) for i, area in areas.items())
+
+
+def find_nuclei(slide: Slide, model: nn.Module, write_px: int, region: Box | None = None) -> set[bytes]:
+    """Return every column of every nucleus but its number, bit by bit."""
+    events = segment(slide, model, mpp=0.25, region=region, write_px=write_px, tissue_only=False, device="cpu")
+    table = InstanceTable.concatenate([event.table for event in events if isinstance(event, TileDone)])
+    columns = (table.y, table.x, table.box, table.area, table.type, table.type_probability)
+    found = {
+        b"".join([*(column[row].tobytes() for column in columns), table.contour(row).tobytes()])
+        for row in range(len(table))
+    }
+    assert len(found) == len(table), "no nucleus is reported twice"
+    return found
+
+
+def centre_of(nucleus: bytes) -> tuple[float, float]:
+    y, x = np.frombuffer(nucleus[:16], np.float64)
+    return float(y), float(x)
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(20, 400),
+    st.tuples(st.integers(0, 200), st.integers(0, 200), st.integers(1, 220), st.integers(1, 300)),
+)
+def test_nuclei_are_bit_equal_whatever_the_tiles_and_the_region(
+    field: Field, oracle: nn.Module, write_px: int, place: tuple[int, int, int, int]
+) -> None:
+    slide = slide_from_arrays([field[1]], mpp=0.25)
+    whole = find_nuclei(slide, oracle, 600)
+    assert find_nuclei(slide, oracle, write_px) == whole
+    y, x, height, width = place
+    part = find_nuclei(slide, oracle, write_px, (y, x, y + height, x + width))
+    inside = {
+        one
+        for one in whole
+        if y - 0.5 <= centre_of(one)[0] < y + height - 0.5 and x - 0.5 <= centre_of(one)[1] < x + width - 0.5
+    }
+    assert part == inside
+
+
+def test_nuclei_of_the_packaged_model_are_bit_equal_whatever_the_tiles() -> None:
+    checkpoint = load("hovernet-s-compact")
+    with open_slide(packaged_file("CMU-1-Small-Region.svs")) as slide:
+        region = (803, 1101, 923, 1221)
+        first, second = (find_nuclei(slide, checkpoint.model(), write_px, region) for write_px in (240, 130))
+    assert first == second
+    assert len(first) > 5
 
 
 def test_events_come_in_order_and_count(field: Field, oracle: nn.Module) -> None:

@@ -27,6 +27,8 @@ SPLITS: Final = 4
 """Number of conv groups of the second convolution in a dense unit."""
 STRIDE: Final = 8
 """Downsampling of the encoder's deepest map relative to its first one."""
+PADDING_PX: Final = 58
+"""Pixels along each edge of the maps that the padding of the encoder changes."""
 _KERNEL_PX: Final = {"fast": 3, "original": 5}
 _STEM_LOSS_PX: Final = {"fast": 0, "original": 6}
 _DECODER_LOSS_PX: Final = {"fast": 92, "original": 184}
@@ -112,6 +114,16 @@ class HoVerNet(nn.Module):
     def output_layers(self) -> dict[str, nn.Module]:
         """Return the last convolution of each branch by the name of its map."""
         return {name: branch.get_submodule("u0.conv") for name, branch in self.decoder.items()}
+
+    @property
+    def stride_px(self) -> int:
+        """Step, in pixels, by which an input may be shifted so that its maps are shifted and not changed."""
+        return STRIDE
+
+    @property
+    def padding_px(self) -> int:
+        """Number of pixels along each edge of the maps that depend on where the input ends."""
+        return PADDING_PX
 
     @property
     def margin_px(self) -> int:

@@ -128,11 +128,11 @@ def choose_tile_side(model: nn.Module, preferences: Preferences) -> int:
     if preferences.memory_budget is None:
         return TILE_PX
     from napari_pathprune.inference.predict import Predictor
-    from napari_pathprune.workflows.segment.segment import CONTEXT_PX
+    from napari_pathprune.slides.tiles import REACH_PX
 
     predictor = Predictor(model, preferences.device)
-    read_px = predictor.choose_read_px(preferences.memory_budget)
-    return min(TILE_PX, max(read_px - 2 * (predictor.margin_px + CONTEXT_PX), SMALLEST_TILE_PX))
+    maps_px = predictor.choose_maps_px(preferences.memory_budget)
+    return min(TILE_PX, max(maps_px - 2 * REACH_PX, SMALLEST_TILE_PX))
 
 
 def paint_tiles(events: Iterator[Event], canvas: NucleiCanvas) -> Iterator[Event]:

@@ -29,9 +29,7 @@ DEFAULT_MPP: Final = 0.25
 TILE_PX: Final = 512
 """Largest side of the tiles that images are scored in, in pixels at the model's pixel size.
 
-It is the same for all models and devices. `segment` chooses by memory instead, so that models of different widths, or
-one model on two devices, would be scored on different tiles. Outlines depend slightly on the tiles, since gradients
-are normalised tile by tile.
+Nuclei do not depend on it. It is the same for all models and devices, so that their speeds can be compared.
 """
 
 

@@ -10,9 +10,10 @@ from napari_pathprune.base.box import Box
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.inference.device import describe_device, find_device
 from napari_pathprune.slides.reader import Slide, open_slide
+from napari_pathprune.slides.tiles import REACH_PX
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.prune.prune import compute_patch_cost
-from napari_pathprune.workflows.segment.segment import CONTEXT_PX, SegmentFinished, segment
+from napari_pathprune.workflows.segment.segment import SegmentFinished, segment
 
 SLIDE: Final = "CMU-1-Small-Region.svs"
 CENTRE_PX: Final = (830, 1130)
@@ -62,8 +63,9 @@ def measure_speed(checkpoint: Checkpoint, device: str = "auto") -> Speed:
         raise ValueError("the model has no pixel size, so that its speed on a slide is unknown")
     found = find_device(device)
     model = checkpoint.model()
-    halo_px = int(getattr(model, "margin_px", 0)) + CONTEXT_PX
-    side_px = _choose_side(compute_patch_cost(checkpoint).macs_per_megapixel, halo_px, is_cpu=found.type == "cpu")
+    halo_px = int(getattr(model, "margin_px", 0)) + int(getattr(model, "padding_px", 0))
+    wide_px = halo_px + REACH_PX  # the region that is measured has no neighbours to share maps with
+    side_px = _choose_side(compute_patch_cost(checkpoint).macs_per_megapixel, wide_px, is_cpu=found.type == "cpu")
     with open_slide(packaged_file(SLIDE)) as slide:
         assert slide.mpp is not None
         region = _centre_box(slide, side_px * checkpoint.mpp / slide.mpp[0])
@@ -76,7 +78,7 @@ def measure_speed(checkpoint: Checkpoint, device: str = "auto") -> Speed:
             seconds = min(seconds, end.seconds)
         y0, x0, y1, x1 = region
         area_mm2 = (y1 - y0) * (x1 - x0) * slide.mpp[0] * slide.mpp[1] / 1e6
-    correction = _share_of_context(TILE_PX, halo_px) / _share_of_context(side_px, halo_px)
+    correction = _share_of_context(TILE_PX, halo_px) / _share_of_context(side_px, wide_px)
     return Speed(seconds / area_mm2 * correction, describe_device(found))
 
 

@@ -15,6 +15,7 @@ import torch
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.box import Box
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.instances.export import write_geojson, write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.palette import names_by_number
@@ -41,6 +42,7 @@ def segment_to_folder(
     device: str = "auto",
     tissue_only: bool = True,
     resume: bool = False,
+    scaling: Scaling = "fixed",
 ) -> Iterator[SegmentEvent]:
     """Segment a slide and write the result while it is found.
 
@@ -57,7 +59,7 @@ def segment_to_folder(
         Is created if needed; an older result in it is replaced.
     model_name
         Name of the model, for the record.
-    region, device, tissue_only
+    region, device, tissue_only, scaling
         See `segment`.
     resume
         Whether to resume a stopped run of the same slide, region and model.
@@ -83,6 +85,7 @@ def segment_to_folder(
         "region": None if region is None else list(region),
         "model": checkpoint.fingerprint(),
         "tissue_only": tissue_only,
+        "scaling": scaling,
     }
     journal = TileJournal(folder / TILES, facts, resume=resume)
     events = segment(
@@ -93,6 +96,7 @@ def segment_to_folder(
         device=device,
         tissue_only=tissue_only,
         journal=journal,
+        scaling=scaling,
     )
     with advise_on_memory():
         started = next(events)

@@ -12,22 +12,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.box import Box
-from napari_pathprune.inference.postprocess import instances_from_maps
+from napari_pathprune.inference.mosaic import Mosaic, grow_box
+from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.inference.predict import Predictor
 from napari_pathprune.inference.rescale_nuclei import rescale_to_level0
+from napari_pathprune.inference.separate_tile import NEAR_PX, separate_tile
 from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
-from napari_pathprune.slides.tiles import Tile, tile_region
+from napari_pathprune.slides.tiles import REACH_PX, Tile, find_needed, tile_region
 from napari_pathprune.slides.tissue import find_tissue
-from napari_pathprune.slides.view import View
+from napari_pathprune.slides.tissue_grid import TissueGrid
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
-CONTEXT_PX: Final = 64
-"""View pixels of context around a write box.
-
-A nucleus on the edge of the box is seen whole, and unaffected by the padding of the encoder (56 px).
-"""
 SMALL_REGION_PX: Final = 2_000_000
 """Regions of fewer level-0 pixels are segmented without a tissue mask, which would cost more than it saves."""
 
@@ -157,10 +154,14 @@ def segment(
     write_px: int | None = None,
     tissue_only: bool = True,
     journal: TileJournal | None = None,
+    scaling: Scaling = "fixed",
 ) -> Iterator[SegmentEvent]:
     """Segment the nuclei of a slide or of a region of it, tile by tile.
 
-    Each nucleus is reported once, as a whole, by exactly one tile. Stop iterating to cancel.
+    Each nucleus is reported once, as a whole, by the tile whose box contains its centroid. Nuclei do not depend on the
+    tiles, on the region that contains their centroids, or on the device's memory. Two exceptions: a region of less than
+    2 megapixels is searched without a tissue mask, and clumps that are not separated into nuclei of 256 px or less may
+    depend on the tiles. Stop iterating to cancel.
 
     Parameters
     ----------
@@ -175,11 +176,15 @@ def segment(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     write_px
-        Largest side of the tiles, in pixels at `mpp`; None chooses by the free memory.
+        Largest side of the tiles, in pixels at `mpp`; None chooses by the free memory. Nuclei do not depend
+        on it.
     tissue_only
         Whether to skip tiles without tissue, in regions of more than 2 megapixels.
     journal
         Store of finished tiles, from which a stopped run resumes.
+    scaling
+        ``"fixed"``, or ``"reference"`` to compare with other implementations of HoVer-Net; see
+        `inference.postprocess.instances_from_maps`. Nuclei of ``"reference"`` depend on the tiles.
 
     Yields
     ------
@@ -197,21 +202,23 @@ def segment(
         raise ValueError(f"the region {(y0, x0, y1, x1)} is not inside the slide, which is {height} x {width} px")
     view = slide.at(mpp)
     predictor = Predictor(model, device)
-    halo_px = predictor.margin_px + CONTEXT_PX
-    side_px = write_px or predictor.choose_read_px() - 2 * halo_px
+    side_px = write_px or predictor.choose_maps_px()
     if journal is not None:
         side_px = journal.begin(side_px)  # a resumed run keeps its tiles, whatever memory is free now
-    tiles = tile_region(view.from_level0((y0, x0, y1, x1)), side_px, halo_px, view.level, mpp)
+    maps_px = side_px if write_px is None else side_px + 2 * REACH_PX
+    tiles = tile_region(view.from_level0((y0, x0, y1, x1)), view.shape, maps_px, predictor.stride_px, write_px)
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
-    chosen = _select_tissue(tiles, view) if mask_pays else tiles
+    tissue = TissueGrid.from_mask(find_tissue(slide), view) if mask_pays else None
+    chosen = tiles if tissue is None else tuple(tile for tile in tiles if tissue.overlaps(tile.write))
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
-    stitcher = Stitcher(tiles, view.shape, predictor.margin_px)
+    stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains)
+    mosaic = Mosaic(view, predictor, maps_px)
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None
         if found is not None:
             stitcher.restore(tile, found)
         else:
-            found = _segment_tile(tile, view, predictor, stitcher)
+            found = _segment_tile(tile, mosaic, stitcher, tissue, scaling)
             if journal is not None:
                 journal.write(done, found)
         nuclei = rescale_to_level0(found, view.scale, slide.shape)
@@ -220,14 +227,13 @@ def segment(
     yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - start, pixels / 1e6)
 
 
-def _segment_tile(tile: Tile, view: View, predictor: Predictor, stitcher: Stitcher) -> TileNuclei:
+def _segment_tile(
+    tile: Tile, mosaic: Mosaic, stitcher: Stitcher, tissue: TissueGrid | None, scaling: Scaling
+) -> TileNuclei:
     """Return the nuclei that a tile owns, in view pixels."""
-    prediction = predictor.predict(view.read(tile.read))
-    origin = (tile.read[0] + prediction.margin_px, tile.read[1] + prediction.margin_px)
-    return stitcher.add(tile, instances_from_maps(prediction.maps), origin, prediction.maps.types)
-
-
-def _select_tissue(tiles: tuple[Tile, ...], view: View) -> tuple[Tile, ...]:
-    """Return the tiles that hold tissue."""
-    tissue = find_tissue(view.slide)
-    return tuple(tile for tile in tiles if tissue.coverage(view.to_level0(tile.write)) > 0.0)
+    if tissue is None or tissue.overlaps(tile.maps):
+        mosaic.add(tile.maps)
+    mosaic.add(grow_box(tile.write if tissue is None else tissue.enclose(tile.write), NEAR_PX))
+    instances, origin, maps, _ = separate_tile(mosaic, tile.write, scaling)
+    mosaic.keep(find_needed(tile))
+    return stitcher.add(tile, instances, origin, maps.types)

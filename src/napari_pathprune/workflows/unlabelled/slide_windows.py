@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_pathprune.base.box import Box
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
-from napari_pathprune.slides.tiles import tile_region
+from napari_pathprune.slides.tiles import cut_evenly
 from napari_pathprune.slides.tissue import find_tissue
 from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, SlideSource
@@ -159,12 +159,12 @@ def is_summary(name: str) -> bool:
 def _find_windows(view: View, side_px: int) -> list[Box]:
     """Return the windows of a slide that are tissue, row by row."""
     tissue = find_tissue(view.slide)
-    tiles = tile_region((0, 0, *view.shape), side_px, 0)
-    coverage = np.array([tissue.coverage(view.to_level0(tile.write)) for tile in tiles])
+    boxes = cut_evenly((0, 0, *view.shape), side_px)
+    coverage = np.array([tissue.coverage(view.to_level0(box)) for box in boxes])
     if not coverage.max() > 0.0:
         raise ValueError(f"{view.slide.name}: found no tissue in this slide; leave it out")
     least = min(_TISSUE, coverage.max())
-    return [tile.write for tile, share in zip(tiles, coverage, strict=True) if share >= least]
+    return [box for box, share in zip(boxes, coverage, strict=True) if share >= least]
 
 
 def _split_far(boxes: Sequence[Box], guard_px: int) -> tuple[list[Box], list[Box]]:
