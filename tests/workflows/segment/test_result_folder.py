@@ -146,6 +146,12 @@ def test_a_stopped_run_of_another_model_does_not_resume(
     other = dataclasses.replace(seeing, weights={name: w + 1 for name, w in seeing.weights.items()})
     with pytest.raises(ValueError, match="left by a run with model"):
         list(segment_to_folder(slide, other, tmp_path / "a", model_name="oracle", resume=True))
+    coarse = dataclasses.replace(slide, mpp=(0.5, 0.5))
+    with pytest.raises(ValueError, match="left by a run with slide_mpp"):
+        list(segment_to_folder(coarse, seeing, tmp_path / "a", model_name="oracle", resume=True))
+    renamed = dataclasses.replace(seeing, type_names=tuple(f"other {name}" for name in seeing.type_names))
+    with pytest.raises(ValueError, match="left by a run with model_types"):
+        list(segment_to_folder(slide, renamed, tmp_path / "a", model_name="oracle", resume=True))
     with pytest.raises(ValueError, match="not inside the slide"):
         list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle", region=(0, 0, 9999, 9)))
     assert list((tmp_path / "a" / TILES).glob("*.npz")), "a mistake must not cost finished tiles"

@@ -24,7 +24,7 @@ from napari_pathprune.plugin.jobs.segment_job import (
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.plugin.layers.nuclei_layer import FILLED, OUTLINED, count_types, make_attributes, outline_width
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement
-from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of
+from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of, unwrap
 from napari_pathprune.plugin.widgets.legend import Legend
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
@@ -222,7 +222,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._redraw_gap = max(REDRAW_S, (self._redrawn - start) / REDRAW_SHARE)
 
     def _layer_removed(self, event: Any) -> None:  # noqa: ANN401 - napari has no types
-        if self._layer is not None and event.value is self._layer:
+        if self._layer is not None and unwrap(event.value) is unwrap(self._layer):
             self._layer = None
             self.stop()
 

@@ -82,8 +82,12 @@ def segment_to_folder(
     mpp = checkpoint.mpp
     facts = {
         "slide": f"{slide.name} {list(slide.shape)}",
+        "slide_bytes": None if slide.path is None else slide.path.stat().st_size,
+        "slide_mpp": None if slide.mpp is None else list(slide.mpp),
         "region": None if region is None else list(region),
         "model": checkpoint.fingerprint(),
+        "model_mpp": mpp,
+        "model_types": list(checkpoint.type_names),
         "tissue_only": tissue_only,
         "scaling": scaling,
     }
