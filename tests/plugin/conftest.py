@@ -25,6 +25,20 @@ def plugin(npe2pm):
         yield registered
 
 
+@pytest.fixture(autouse=True)
+def no_recent_models():
+    """Forget the model files that tests open: napari keeps its settings for the whole process."""
+    from napari_pathprune.plugin.shelf.preferences import forget_model, read_preferences
+
+    def forget():
+        for path in read_preferences().recent_models:
+            forget_model(path)
+
+    forget()
+    yield
+    forget()
+
+
 @pytest.fixture
 def tissue():
     """(120, 160, 3) uint8: pink, with two dark discs at (40, 40) and (80, 110), radius 10."""
