@@ -29,8 +29,8 @@ SOBEL_PX: Final = 21
 SLOPES: Final = (-0.88e10, 0.76e10)
 """Fixed range of the slopes of distance maps: a fifth of the median range of a tile.
 
-The whole range costs PQ where nuclei are large in pixels, since their slopes are small; benchmarks/slides/sameness.md has
-the figures.
+The whole range costs PQ where nuclei are large in pixels, since their slopes are small; figures are in
+benchmarks/slides/sameness.md.
 """
 HOLE_PX: Final = 16
 """Holes of markers are filled up to this height and width."""
