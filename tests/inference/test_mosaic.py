@@ -41,9 +41,9 @@ def test_maps_are_the_same_whatever_was_predicted_before(whole, added, maps_px):
     maps, known = mosaic.read(added[0])
     assert known.all()
     expected = slice(y0 + 16, y1 + 16), slice(x0 + 16, x1 + 16)
-    np.testing.assert_array_equal(maps.nuclear, whole.nuclear[expected])
-    np.testing.assert_array_equal(maps.vertical, whole.vertical[expected])
-    np.testing.assert_array_equal(maps.types, whole.types[:, *expected])
+    np.testing.assert_allclose(maps.nuclear, whole.nuclear[expected], atol=1e-3)  # convolutions round by shape
+    np.testing.assert_allclose(maps.vertical, whole.vertical[expected], atol=1e-3)  # convolutions round by shape
+    np.testing.assert_allclose(maps.types, whole.types[:, *expected], atol=1e-3)  # convolutions round by shape
 
 
 @pytest.mark.parametrize("mode", ["fast", "original"])
