@@ -203,6 +203,17 @@ def test_frozen_parameters_stay_and_their_norms_follow(model):
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_kept_norms_use_the_statistics_of_the_initial_model(model):
+    before = copy.deepcopy(model.state_dict())
+    run_fit(model, dataclasses.replace(SETTINGS, norms="kept"))
+    after = model.state_dict()
+    for name in ("running_mean", "running_var"):
+        assert torch.equal(after[f"layers.1.{name}"], before[f"layers.1.{name}"])
+    assert not torch.equal(after["layers.1.weight"], before["layers.1.weight"])
+    run_fit(model)  # a later phase uses the statistics of its batches again
+    assert not torch.equal(model.state_dict()["layers.1.running_mean"], before["layers.1.running_mean"])
+
+
 def test_a_penalty_shrinks_the_weights_it_depends_on(model):
     plain, shrunk = copy.deepcopy(model), model
     settings = dataclasses.replace(SETTINGS, steps=30)

@@ -18,6 +18,7 @@ from napari_pathprune.training.fit_settings import FitSettings
         ({"patience": 3}, "patience = 3, but validate_every = 0 .*; give validate_every too"),
         ({"patience": -1}, "patience = -1; give 0 or more"),
         ({"schedule": "cosin"}, "'cosin'; give one of cosine, one-cycle"),
+        ({"norms": "keep"}, "norms 'keep'; give one of batch, kept"),
         ({"batch": 3, "devices": 2}, "batch of 3 for 2 devices; give a multiple of 2"),
     ],
 )

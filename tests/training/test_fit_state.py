@@ -123,11 +123,11 @@ def test_a_resumed_fit_keeps_its_best_weights(model, tmp_path, until):
     assert have_same_weights(fresh, straight)
 
 
-def test_a_state_without_times_can_be_resumed(model, tmp_path):
-    """Older states have no ``seconds``."""
+def test_a_state_without_times_and_norms_can_be_resumed(model, tmp_path):
+    """Older states have neither ``seconds`` nor the setting ``norms``."""
     state = tmp_path / "fit.state"
     run_fit(model, until=4, state=state)
     content = torch.load(state, weights_only=True)
-    del content["seconds"]
+    del content["seconds"], content["settings"]["norms"]
     torch.save(content, state)
     assert run_fit(SmallNetwork(), state=state)[0].step == 4

@@ -45,6 +45,19 @@ def test_patches_have_the_inputs_of_the_losses(images):
     assert patch["image"].max() > 1, "pixels range from 0 to 255"
 
 
+def test_the_edges_of_an_image_are_trained_on_as_often_as_its_middle():
+    pixels = np.zeros((64, 80, 3), np.uint8)
+    counts = {}
+    for place, (y, x) in {"corner": (0, 0), "edge": (60, 40), "middle": (30, 40)}.items():
+        instances = np.zeros((64, 80), np.int32)
+        instances[y : y + 4, x : x + 4] = 1
+        patches = RandomPatches([AnnotatedImage(place, pixels, instances)], 64, 24, length=400, seed=3)
+        counts[place] = sum(int(patches[i]["nuclear"].sum()) for i in range(400))
+    assert counts["middle"] > 500
+    assert counts["corner"] == pytest.approx(counts["middle"], rel=0.3)
+    assert counts["edge"] == pytest.approx(counts["middle"], rel=0.3)
+
+
 def test_patches_have_the_types_of_their_image(images):
     seen = {"typed": set(), "untyped": set()}
     for image in images:

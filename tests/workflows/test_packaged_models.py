@@ -48,6 +48,9 @@ def test_the_card_is_true_of_the_brightfield_images(name: str) -> None:
 
 def test_the_scored_images_are_in_no_training_set() -> None:
     assert [config.name for config in CONFIGS] == [
+        "all.toml",
+        "all_kept.toml",
+        "all_longer.toml",
         "compact.toml",
         "compact_longer.toml",
         "longer.toml",
@@ -55,9 +58,14 @@ def test_the_scored_images_are_in_no_training_set() -> None:
         "train.toml",
     ]
     left_out = [read_left_out(config) for config in CONFIGS]
-    assert len(left_out[0]["dsb2018_brightfield"]) == 22
-    assert left_out[0]["cellseg_models_patches"] == ["patch3"]
-    assert all(one == left_out[0] for one in left_out)
+    packaged = left_out[-1]
+    assert len(packaged["dsb2018_brightfield"]) == 22
+    assert packaged["cellseg_models_patches"] == ["patch3"]
+    assert all(one[folder] == names for one in left_out for folder, names in packaged.items())
+    for one in left_out[:3]:  # validation and test images, by patient and by slide
+        assert {name.split("_")[1] for name in one["tnbc_naylor"]} == {"06", "07", "08"}
+        assert len(one["tnbc_naylor"]) == 3 + 7
+        assert len(one["nuinsseg"]) == 36 + 27
 
 
 def read_left_out(config: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
@@ -108,7 +109,7 @@ def fit(
     (['StepDone', 'FitDone'], 10)
     """
     fabric = _make_fabric(settings, launch=True)
-    freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
+    _prepare(model, settings)
     average = start_average(model, settings.averaging)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer: Optimizer = AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -196,6 +197,13 @@ def _make_fabric(settings: FitSettings, *, launch: bool = False) -> Fabric:
     if launch:
         fabric.launch()
     return fabric
+
+
+def _prepare(model: nn.Module, settings: FitSettings) -> None:
+    freeze(model.train().to(memory_format=layout_for(model)), settings.frozen)
+    for module in model.modules():
+        if isinstance(module, _NormBase) and settings.norms == "kept":
+            module.eval()
 
 
 def _finish(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SCHEDULES: Final = ("cosine", "one-cycle", "step", "constant")
+NORMS: Final = ("batch", "kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class FitSettings:
     frozen
         Patterns of the names of parameters that are not trained, such as ``"d[1-3].*"``. The running statistics of
         batch norms still follow the data.
+    norms
+        Statistics that batch norms use: ``"batch"`` for those of each batch, or ``"kept"`` for the running statistics
+        of the initial model, as in inference. The statistics of a small batch of differently stained patches are far
+        from those of all images, and a network that was trained with the former only is less accurate with the latter.
     validate_every
         Steps between two validations; 0 to validate at the end only.
     patience
@@ -55,7 +60,7 @@ class FitSettings:
     Raises
     ------
     ValueError
-        If a number is out of range or has no effect, or if the schedule is unknown.
+        If a number is out of range or has no effect, or if the schedule or `norms` is unknown.
 
     Examples
     --------
@@ -73,6 +78,7 @@ class FitSettings:
     averaging: float = 0.995
     clip: float = 10.0
     frozen: tuple[str, ...] = ()
+    norms: str = "batch"
     validate_every: int = 0
     patience: int = 0
     save_every: int = 50
@@ -94,6 +100,8 @@ class FitSettings:
                 raise ValueError(f"got {wrong[0]} = {getattr(self, wrong[0])}; give {expected}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"got schedule {self.schedule!r}; give one of {', '.join(SCHEDULES)}")
+        if self.norms not in NORMS:
+            raise ValueError(f"got norms {self.norms!r}; give one of {', '.join(NORMS)}")
         if self.batch % self.devices:
             raise ValueError(
                 f"got a batch of {self.batch} for {self.devices} devices; give a multiple of {self.devices}"

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from lightning_fabric.plugins.precision import Precision
@@ -21,6 +21,9 @@ from napari_pathprune.training.fit_settings import FitSettings
 
 MAY_CHANGE = frozenset({"learning_rate", "accelerator", "devices", "save_every", "workers"})
 """Settings that may differ when a fit resumes: an unstable fit can continue at a lower rate, on any device."""
+
+_DEFAULTS: Final = {f.name: f.default for f in dataclasses.fields(FitSettings)}
+"""Values of the settings that an older state lacks."""
 
 
 @dataclass(slots=True)
@@ -106,7 +109,7 @@ def restore_state(
     if path is None or not path.exists():
         return FitState()
     content = _read(path)
-    before = {**content["settings"], **content["about"]}
+    before = {**_DEFAULTS, **content["settings"], **content["about"]}
     now = {**dataclasses.asdict(settings), **about}
     asked = {name: now[name] for name in sorted(now.keys() - MAY_CHANGE)}
     check_unchanged(before, asked, path, "remove the file to start again")

@@ -18,6 +18,10 @@ from napari_pathprune.training.targets import compute_targets
 class RandomPatches(Dataset[Mapping[str, Tensor]]):
     """Random patches and their targets, in which each index always gives the same patch.
 
+    The centre of a patch can lie anywhere in its image, so that all pixels are trained on equally often. Those at the
+    edges would otherwise fall into the margin that the network's maps lack. Beyond its edges the image is mirrored, as
+    in inference.
+
     Targets are computed after augmentation. If some images are unlabelled, every patch also has its ``plain`` picture,
     without colour changes, for a teacher to look at, and ``labelled``, whether it has targets; the targets of a patch
     without annotation are empty. The look of each image that lends its colours is cached, so that a lazy
@@ -35,6 +39,9 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         Seed of all random choices.
     augmentation
         Ranges of the random changes; the defaults if None.
+    within_px
+        Side of the square around the centre of a patch that lies within the image; see `geometry.random_view`. With
+        the side of the patch, the outermost pixels of an image are never trained on.
 
     Raises
     ------
@@ -57,12 +64,14 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         length: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        within_px: int = 1,
     ) -> None:
         if not images:
             raise ValueError("got no images to train on; give at least one annotated image")
         self.images = images
         self.patch_px, self.output_px, self.length, self.seed = patch_px, output_px, length, seed
         self.augmentation = augmentation or Augmentation()
+        self.within_px = within_px
         weights = list_weights(images)
         self._share = weights / weights.sum()
         self._all_labelled = bool(find_labelled(images).all())
@@ -79,7 +88,13 @@ class RandomPatches(Dataset[Mapping[str, Tensor]]):
         one, other = rng.choice(len(self.images), 2, p=self._share).tolist()
         chosen = self.images[one]
         patch, instances, source = warp(
-            chosen.image, chosen.instances, self.patch_px, chosen.zoom, self.augmentation, rng
+            chosen.image,
+            chosen.instances,
+            self.patch_px,
+            chosen.zoom,
+            self.augmentation,
+            rng,
+            within_px=self.within_px,
         )
         types = None if chosen.types is None else chosen.types[source]
         targets = compute_targets(instances, types, (self.output_px, self.output_px))

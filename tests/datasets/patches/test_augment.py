@@ -78,6 +78,30 @@ def test_zoom_magnifies(two_discs):
     assert max(sizes) == pytest.approx(4 * (two_discs == 7).sum(), rel=0.15)
 
 
+@pytest.mark.parametrize("turn", ["none", "quarter"])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_quarter_turns_and_mirroring_change_no_pixel_values(two_discs, turn, mirror):
+    augmentation = dataclasses.replace(UNCHANGED, turn=turn, mirror=mirror)
+    side = two_discs.shape[0]
+    instances = two_discs[:side, :side]
+    image = np.random.default_rng(1).integers(0, 256, (side, side, 3)).astype(np.uint8)
+    seen = set()
+    for seed in range(40):
+        patch, parts, source = warp(image, instances, side, 1.0, augmentation, np.random.default_rng(seed))
+        pixels = patch.permute(1, 2, 0).round().numpy()
+        fits = [
+            (quarters, step)
+            for quarters in range(4)
+            for step in (1, -1)
+            if np.array_equal(np.rot90(image, quarters)[:, ::step], pixels)
+        ]
+        assert len(fits) == 1
+        ((quarters, step),) = fits
+        np.testing.assert_array_equal(source[parts], np.rot90(instances, quarters)[:, ::step])
+        seen |= set(fits)
+    assert len(seen) == {"none": 1, "quarter": 4}[turn] * (2 if mirror else 1)
+
+
 def test_patches_differ_by_rotation_and_mirroring(two_discs):
     marked = paint(two_discs)
     patches = [warp(marked, two_discs, 48, 1.0, UNCHANGED, np.random.default_rng(seed))[0] for seed in range(6)]
@@ -142,7 +166,15 @@ def test_a_patch_depends_on_its_generator_alone(tissue, two_discs):
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("scale", (1.2, 1.1)), ("hue", 0.6), ("stain", -0.1), ("brightness", 1.5), ("blur_px", 0.1), ("noise", -1.0)],
+    [
+        ("turn", "half"),
+        ("scale", (1.2, 1.1)),
+        ("hue", 0.6),
+        ("stain", -0.1),
+        ("brightness", 1.5),
+        ("blur_px", 0.1),
+        ("noise", -1.0),
+    ],
 )
 def test_settings_out_of_range_are_refused_by_name(setting, value):
     with pytest.raises(ValueError, match=f"got {setting} = "):

@@ -130,7 +130,15 @@ class TissuePatches(Dataset[Mapping[str, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         one, other = rng.integers(len(self.images), size=2).tolist()
         image, label = self.images.read(one)
-        view = random_view((image.shape[0], image.shape[1]), self.images.patch_px, 1.0, self.augmentation.scale, rng)
+        view = random_view(
+            (image.shape[0], image.shape[1]),
+            self.images.patch_px,
+            1.0,
+            self.augmentation.scale,
+            rng,
+            turn=self.augmentation.turn,
+            mirror=self.augmentation.mirror,
+        )
         patch, _ = cut(image, None, self.images.patch_px, view)
         return _make_item(colour(patch, self._look(other), self.augmentation, rng), label)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected_components
 from torch import Tensor
 
-from napari_pathprune.datasets.patches.geometry import cut, random_view
+from napari_pathprune.datasets.patches.geometry import TURNS, cut, random_view
 from napari_pathprune.datasets.patches.stain import Look, jitter_stains, restain
 
 _SMALLEST_BLUR_PX: Final = 0.3
@@ -29,6 +29,10 @@ class Augmentation:
 
     Attributes
     ----------
+    turn
+        Angles by which patches are rotated: ``"any"``, ``"quarter"`` (multiples of 90 degrees) or ``"none"``.
+    mirror
+        Whether half of the patches are mirrored, at random.
     scale
         Smallest and largest extra magnification.
     stain
@@ -49,7 +53,7 @@ class Augmentation:
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a number is out of range, or `turn` is unknown.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class Augmentation:
     ValueError: got hue = 0.6; give a share from 0 to 0.5
     """
 
+    turn: str = "any"
+    mirror: bool = True
     scale: tuple[float, float] = (0.75, 1.35)
     stain: float = 0.25
     restain: float = 0.5
@@ -70,6 +76,8 @@ class Augmentation:
     noise: float = 6.0
 
     def __post_init__(self) -> None:
+        if self.turn not in TURNS:
+            raise ValueError(f"got turn = {self.turn!r}; give one of {', '.join(TURNS)}")
         if not 0.0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"got scale = {self.scale}; give two magnifications above 0, the smaller one first")
         for name in ("stain", "restain", "hue", "saturation", "brightness", "contrast", "blur"):
@@ -89,6 +97,8 @@ def warp(
     zoom: float,
     augmentation: Augmentation,
     rng: np.random.Generator,
+    *,
+    within_px: int | None = None,
 ) -> tuple[Tensor, NDArray[np.int32], NDArray[np.int32]]:
     """Cut a patch and its instance map at a random place, with random rotation, mirroring and scale.
 
@@ -106,9 +116,12 @@ def warp(
     zoom
         Magnification that brings the image to the model's mpp.
     augmentation
-        Range of the extra magnification.
+        Rotations, mirroring and the range of the extra magnification.
     rng
         Source of all random choices.
+    within_px
+        Side of the square around the centre of the patch that lies within the image; see `geometry.random_view`. None
+        for the side of the patch.
 
     Returns
     -------
@@ -120,7 +133,15 @@ def warp(
         (n + 1,) int32, id of each nucleus in the full image.
     """
     height, width = instances.shape
-    view = random_view((height, width), patch_px, zoom, augmentation.scale, rng)
+    view = random_view(
+        (height, width),
+        within_px or patch_px,
+        zoom,
+        augmentation.scale,
+        rng,
+        turn=augmentation.turn,
+        mirror=augmentation.mirror,
+    )
     patch, moved = cut(image, instances, patch_px, view)
     assert moved is not None
     parts = connected_components(moved.numpy(), connectivity=1, background=0).astype(np.int32)

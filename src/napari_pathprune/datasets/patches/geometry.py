@@ -16,6 +16,7 @@ from torchvision.transforms import InterpolationMode
 
 from napari_pathprune.base.mirror import mirror_indices
 
+TURNS: Final = ("any", "quarter", "none")
 _HALF: Final = 16  # bits
 
 
@@ -42,22 +43,35 @@ class View:
 
 
 def random_view(
-    shape: tuple[int, int], patch_px: int, zoom: float, scale: tuple[float, float], rng: np.random.Generator
+    shape: tuple[int, int],
+    within_px: int,
+    zoom: float,
+    scale: tuple[float, float],
+    rng: np.random.Generator,
+    *,
+    turn: str = "any",
+    mirror: bool = True,
 ) -> View:
-    """Draw a random view at any angle, which lies within the image if the image is large enough.
+    """Draw a random view of an image.
 
     Parameters
     ----------
     shape
         Height and width of the image, in pixels.
-    patch_px
-        Side of the patch, in pixels.
+    within_px
+        Side of the unrotated square around the centre of the view, in pixels of the patch. It lies within the image if
+        the image is large enough.
     zoom
         Magnification that brings the image to the model's mpp.
     scale
         Smallest and largest extra magnification.
     rng
         Source of all random choices.
+    turn
+        Rotations, one of `TURNS`: any angle, multiples of 90 degrees, or none. Without rescaling, the latter two leave
+        the values of all pixels unchanged.
+    mirror
+        Whether half of the views are mirrored, at random.
 
     Examples
     --------
@@ -66,10 +80,11 @@ def random_view(
     (True, 1.0)
     """
     magnified = zoom * float(np.exp(rng.uniform(*np.log(scale))))
-    turn, mirrored = rng.uniform(0.0, 360.0), rng.choice([True, False])
-    half = min(patch_px / magnified, *shape) / 2.0
+    degrees, mirrored = rng.uniform(0.0, 360.0), rng.choice([True, False])
+    degrees = {"any": degrees, "quarter": 90.0 * (degrees // 90.0), "none": 0.0}[turn]
+    half = min(within_px / magnified, *shape) / 2.0
     x, y = (int(rng.uniform(half, size - half)) for size in reversed(shape))
-    return View((y, x), magnified, -turn, bool(mirrored))
+    return View((y, x), magnified, -degrees, bool(mirrored) and mirror)
 
 
 def cut(
