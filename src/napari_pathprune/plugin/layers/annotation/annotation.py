@@ -83,12 +83,14 @@ class Annotation:
         self._undone: list[_Edit] = []
         self._next_id = max(self.nuclei.areas, default=0) + 1
         self._new_types: dict[int, int] = {}  # types of the nuclei that the current operation makes
+        self._new_selection: tuple[int, ...] | None = None  # what it selects
+        self._shown: tuple[object, ...] = ()  # what the colours depend on
         self._is_waiting = False
         self._picked = layer.selected_label
         layer.events.paint.connect(self._receive_step)
         layer.events.labels_update.connect(self._receive_pixels)
         layer.events.selected_label.connect(self._follow_selected_label)
-        self._refresh(recolour=True)
+        self._refresh()
 
     @property
     def can_undo(self) -> bool:
@@ -117,7 +119,7 @@ class Annotation:
             self.selection = chosen
             if chosen:
                 self.layer.selected_label = chosen[-1]
-            self._refresh(recolour=True)
+            self._refresh()
 
     def toggle(self, number: int) -> None:
         """Add a nucleus to the selection, or take it out."""
@@ -145,7 +147,7 @@ class Annotation:
         numbers = [number for number in self.selection if self.type_of(number) != kind]
         if numbers:
             self._remember(has_pixels=False, after=dict.fromkeys(numbers, kind))
-        self._refresh(recolour=True)
+        self._refresh()
 
     def start_new(self) -> int:
         """Choose a number that no nucleus has had, activate the paint brush, and return the number."""
@@ -171,8 +173,7 @@ class Annotation:
         if len(self.selection) < 2:
             raise ValueError("select two nuclei or more to merge them (Shift+click adds one)")
         first, *others = self.selection
-        self._write([(*self.nuclei.mask(number), first) for number in others], {})
-        self.select([first])
+        self._write([(*self.nuclei.mask(number), first) for number in others], {}, (first,))
         return first
 
     def split(self, point: Point | None = None) -> int:
@@ -246,21 +247,25 @@ class Annotation:
         new = tuple(range(self._next_id, self._next_id + len(parts)))
         types = {child: self.type_of(parent) for child, (parent, _) in zip(new, parts, strict=True)}
         corners = [self.nuclei.boxes[parent][:2] for parent, _ in parts]
-        self._write([(part, at, child) for child, at, (_, part) in zip(new, corners, parts, strict=True)], types)
-        if new:
-            self.select([parts[-1][0], new[-1]])
+        selection = (parts[-1][0], new[-1]) if new else None
+        self._write(
+            [(part, at, child) for child, at, (_, part) in zip(new, corners, parts, strict=True)], types, selection
+        )
         return new
 
     def _write(
-        self, changes: Sequence[tuple[NDArray[np.bool_], tuple[int, int], int]], types: Mapping[int, int]
+        self,
+        changes: Sequence[tuple[NDArray[np.bool_], tuple[int, int], int]],
+        types: Mapping[int, int],
+        selection: tuple[int, ...] | None = None,
     ) -> None:
-        """Set the pixels of masks at corners to numbers, as one step of the history."""
-        self._new_types = dict(types)
+        """Set the pixels of masks at corners to numbers, as one step of the history, and select nuclei after it."""
+        self._new_types, self._new_selection = dict(types), selection
         with self.layer.block_history():
             for mask, (top, left), number in changes:
                 ys, xs = np.nonzero(mask)
                 self.layer.data_setitem((ys + top, xs + left), number)
-        self._new_types = {}
+        self._new_types, self._new_selection = {}, None
 
     def _receive_step(self) -> None:
         """Record a step that napari has added to the history of the layer.
@@ -290,14 +295,14 @@ class Annotation:
     def _record(self, before: set[int], changed: set[int]) -> None:
         born = {number for number in changed if number not in before and number in self.nuclei}
         after = {number: self._new_types.get(number, self.current_type) for number in born}
-        is_recoloured = any(self.types.get(number) != kind for number, kind in after.items())
         self._next_id = max(self._next_id, *(number + 1 for number in born), 0)
         self._remember(has_pixels=True, after=after)
         selection = tuple(number for number in self.selection if number in self.nuclei)
         selection = selection or tuple(number for number in (self.layer.selected_label,) if number in born)
-        is_recoloured |= selection != self.selection
-        self.selection = selection
-        self._refresh(recolour=is_recoloured)
+        self.selection = selection if self._new_selection is None else self._new_selection
+        if self._new_selection:
+            self.layer.selected_label = self._new_selection[-1]
+        self._refresh()
 
     def _remember(self, *, has_pixels: bool, after: Mapping[int, int]) -> None:
         self._done.append(_Edit(has_pixels, {number: self.types.get(number, 0) for number in after}, after))
@@ -310,7 +315,7 @@ class Annotation:
             self.nuclei.update()
         self.types.update(types)
         self.selection = tuple(number for number in self.selection if number in self.nuclei)
-        self._refresh(recolour=True)
+        self._refresh()
 
     def _follow_selected_label(self) -> None:
         """Select the nucleus that is picked with napari's own tools."""
@@ -319,10 +324,15 @@ class Annotation:
         if is_new and number not in self.selection:
             self.select([number])
 
-    def _refresh(self, *, recolour: bool) -> None:
-        """Update features and, where needed, colours, and report the change."""
-        kinds = {number: self.type_of(number) for number in self.nuclei.areas}
+    def _refresh(self) -> None:
+        """Update features and, where they differ, colours, and report the change.
+
+        napari redraws the whole layer when it has new colours. Nuclei that are gone keep theirs until they come back.
+        """
+        kinds = {number: self.type_of(number) for number in (*self.types, *self.nuclei.areas)}
         self.layer.features = make_features(self.nuclei, kinds, self.region, self.mpp, self.type_names)
-        if recolour:
+        colours = (kinds, self.selection, self.current_type)
+        if colours != self._shown:
+            self._shown = colours
             self.layer.colormap = make_colormap(kinds, self.selection, self.current_type, self.type_names)
         self.changed.emit()

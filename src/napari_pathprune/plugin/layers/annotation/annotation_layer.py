@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from napari.layers import Labels
 
 from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.instances.palette import names_by_number
@@ -13,11 +14,11 @@ from napari_pathprune.plugin.layers.annotation.annotation import Annotation
 from napari_pathprune.plugin.layers.nuclei_canvas import EDITABLE_PX
 from napari_pathprune.plugin.layers.nuclei_layer import OUTLINED, outline_width
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement
-from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, unwrap
+from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_pathprune.slides.reader import Mpp
@@ -50,16 +51,18 @@ def add_annotation(
         See `Annotation`.
     """
     outline_px = outline_width(region, mpp)
-    layer: Labels = viewer.add_labels(
+    layer = Labels(
         np.ascontiguousarray(labels, np.int32).copy(),
         name=NAME,
         opacity=OUTLINED,
+        visible=False,  # drawn once it is complete
         metadata={**result_metadata("", slide.name, region, tuple(type_names)), "mpp": mpp},
         **copy_placement(slide, region[:2]),
     )
-    layer = unwrap(layer)
     layer.contour = outline_px or 1
     annotation = Annotation(layer, region, mpp, type_names, types)
+    layer.visible = True
+    viewer.add_layer(layer)
     viewer.layers.selection.active = layer
     return annotation
 
