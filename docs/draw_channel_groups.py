@@ -34,7 +34,7 @@ class Layer:
 
 
 def layers_of(graph: ChannelGraph) -> Iterator[Layer]:
-    """Give every layer that makes channels."""
+    """Return every layer that makes channels."""
     rows = {g.name: ROWS[g.name.split(".")[0]] for g in graph.groups if g.kind == "skip"}
     for group in graph.groups:
         for member in group.producers:

@@ -43,5 +43,7 @@ def test_an_event_is_a_frozen_dataclass_with_the_attributes_of_the_protocol(kind
     assert dataclasses.is_dataclass(kind)
     assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     fields = {field.name for field in dataclasses.fields(kind)}
-    missing = [name for name in ATTRIBUTES if name not in fields and not isinstance(vars(kind).get(name), property)]
+    own = [base for base in kind.__mro__ if base is not Event]
+    properties = {name for base in own for name, value in vars(base).items() if isinstance(value, property)}
+    missing = [name for name in ATTRIBUTES if name not in fields | properties]
     assert not missing

@@ -11,7 +11,7 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
 from napari_pathprune.instances import label_pyramid
-from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.label_pyramid import LabelsWriter, open_levels
 from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 
@@ -23,8 +23,7 @@ def small_chunks(monkeypatch):
 
 
 def read_levels(path):
-    pyramid = zarr.open_group(path, mode="r")
-    return [np.asarray(pyramid[name]) for name in sorted(pyramid)]
+    return [np.asarray(level) for level in open_levels(path)]
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -140,3 +139,9 @@ def test_labels_of_another_shape_than_their_box_are_rejected(tmp_path):
         writer.paint((0, 0, 2, 3), np.ones((2, 2), int))
     with pytest.raises(ValueError, match="expected at least one"):
         LabelsWriter(tmp_path / "b.ome.zarr", (0, 40), None)
+
+
+def test_a_pyramid_that_does_not_exist_is_not_created(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        open_levels(tmp_path / "labels.ome.zarr")
+    assert not (tmp_path / "labels.ome.zarr").exists()

@@ -21,7 +21,7 @@ def _package(name: str, folder: Path | None = None) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiatoolbox_hovernet() -> Any:
-    """Give TIAToolbox's own HoVerNet class, imported without the packages around it (readers, engines, foundations)."""
+    """Return TIAToolbox's own HoVerNet class, without the packages around it (readers, engines, foundations)."""
     spec = importlib.util.find_spec("tiatoolbox")
     if spec is None or spec.origin is None:
         pytest.skip("tiatoolbox is not installed: run `tox -e peers`")
@@ -43,5 +43,5 @@ def tiatoolbox_hovernet() -> Any:
 
 @pytest.fixture(scope="session")
 def torch_pruning() -> ModuleType:
-    """Give Torch-Pruning."""
+    """Return Torch-Pruning."""
     return pytest.importorskip("torch_pruning", reason="torch-pruning is not installed: run `tox -e peers`")

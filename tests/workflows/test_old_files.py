@@ -18,7 +18,8 @@ from napari_pathprune.pruning import PrunePlan, compact, trace
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.prune.prune import make_example
-from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE, TILES, segment_to_folder
+from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_folder import TILES, segment_to_folder
 
 OLD = Path(__file__).parent / "old_files"
 REGION = (900, 1000, 1000, 1200)

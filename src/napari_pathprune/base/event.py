@@ -50,3 +50,25 @@ class Event(Protocol):
     @property
     def is_milestone(self) -> bool:
         """Whether the line stays on the screen."""
+
+
+class QuietEvent:
+    """Base of events that show no line, or one that need not stay on the screen.
+
+    Examples
+    --------
+    >>> QuietEvent().line, QuietEvent().is_milestone
+    ('', False)
+    """
+
+    __slots__ = ()
+
+    @property
+    def line(self) -> str:
+        """See `Event`."""
+        return ""
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `Event`."""
+        return False

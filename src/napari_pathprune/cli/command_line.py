@@ -12,14 +12,14 @@ import typer
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.base.event_log import ProcessEnded, log_event
-from napari_pathprune.cli.arguments import repeat_option
 from napari_pathprune.cli.compare_verb import compare
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
 from napari_pathprune.cli.evaluate_verb import evaluate
-from napari_pathprune.cli.field_options import expand_options
 from napari_pathprune.cli.finetune_verb import finetune
 from napari_pathprune.cli.info_verb import info
+from napari_pathprune.cli.options.arguments import repeat_option
+from napari_pathprune.cli.options.field_options import expand_options
 from napari_pathprune.cli.prune_verb import prune
 from napari_pathprune.cli.segment_verb import segment
 from napari_pathprune.cli.train_verb import train

@@ -8,11 +8,9 @@ from typing import Final
 
 import typer
 
-from napari_pathprune.cli.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, parse_caps
-from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
-from napari_pathprune.cli.show_progress import show_progress
-from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
-from napari_pathprune.cli.training_options import (
+from napari_pathprune.cli.options.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, parse_caps
+from napari_pathprune.cli.options.field_options import FieldOptions, Given, take_options
+from napari_pathprune.cli.options.training_options import (
     Mpp,
     OptionalSource,
     Unlabelled,
@@ -20,6 +18,8 @@ from napari_pathprune.cli.training_options import (
     loss_options,
     read_settings,
 )
+from napari_pathprune.cli.show_progress import show_progress
+from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
 
 NOTHING_KEPT: Final = 1
 """Exit code of a compression that ran to its end, but lost more than is allowed."""

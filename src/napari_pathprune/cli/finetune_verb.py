@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
-from napari_pathprune.cli.terminal import Json, Model, Out
-from napari_pathprune.cli.training_options import (
+from napari_pathprune.cli.options.field_options import FieldOptions, Given, take_options
+from napari_pathprune.cli.options.training_options import (
     Mpp,
     OptionalSource,
     Unlabelled,
@@ -15,6 +14,7 @@ from napari_pathprune.cli.training_options import (
     read_settings,
     run_training,
 )
+from napari_pathprune.cli.terminal import Json, Model, Out
 
 
 def _options() -> Mapping[str, FieldOptions]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_pathprune.cli.cut_options import (
+from napari_pathprune.cli.options.cut_options import (
     METAVARS,
     NOTES,
     Faster,
@@ -15,7 +15,7 @@ from napari_pathprune.cli.cut_options import (
     list_names,
     parse_caps,
 )
-from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
+from napari_pathprune.cli.options.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.terminal import Json, Model, Out, print_json, print_result
 
 

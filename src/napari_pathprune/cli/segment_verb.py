@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pathprune.cli.arguments import assign_folders, parse_region
+from napari_pathprune.cli.options.arguments import assign_folders, parse_region
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import Device, Json, Out, print_json, print_result
 
@@ -31,7 +31,8 @@ def segment(
     """
     from napari_pathprune.slides.reader import open_slide
     from napari_pathprune.workflows.checkpoint import load
-    from napari_pathprune.workflows.segment.result_folder import RUN, segment_to_folder
+    from napari_pathprune.workflows.segment.result_files import RUN
+    from napari_pathprune.workflows.segment.result_folder import segment_to_folder
 
     checkpoint = load(model)
     folders = assign_folders(slides, out)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_pathprune.cli.field_options import FieldOptions, Given, take_options
+from napari_pathprune.cli.options.field_options import FieldOptions, Given, take_options
+from napari_pathprune.cli.options.training_options import Source, fit_options, read_settings, run_training
 from napari_pathprune.cli.terminal import Json, Out
-from napari_pathprune.cli.training_options import Source, fit_options, read_settings, run_training
 
 
 def _options() -> Mapping[str, FieldOptions]:

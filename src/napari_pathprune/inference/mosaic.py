@@ -24,7 +24,9 @@ class Mosaic:
 
     Every input of the network starts at a multiple of its stride, and the part of its maps that depends on where the
     input ends is cut off. So any two inputs give the same maps where they overlap, and maps can be put together from
-    whatever was predicted. They are stored as float16 to save memory.
+    whatever was predicted. They are stored as float16 to save memory. Only the rounding of the convolutions is left to
+    the size of an input: their libraries choose other kernels for very small ones, and some values change in the last
+    bit of float16.
 
     Parameters
     ----------

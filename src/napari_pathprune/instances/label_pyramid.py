@@ -230,3 +230,20 @@ def _intersect(a: Box, b: Box) -> Box:
 
 def _to_slices(box: Box) -> tuple[slice, slice]:
     return slice(box[0], box[2]), slice(box[1], box[3])
+
+
+def open_levels(path: str | Path) -> list[zarr.Array[Any]]:
+    """Return the levels of a label pyramid, finest first; pixels are read when they are sliced.
+
+    Parameters
+    ----------
+    path
+        Folder that `LabelsWriter` has written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no pyramid.
+    """
+    group = zarr.open_group(path, mode="r")
+    return [group[name] for name in sorted(group.array_keys(), key=int)]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pathprune.instances.numbering import renumber
-from napari_pathprune.instances.outline import trace_outline
+from napari_pathprune.instances.outlines.outline import trace_outline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

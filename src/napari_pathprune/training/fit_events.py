@@ -7,11 +7,30 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.base.score_names import format_scores
 
 
+class _AtStep(QuietEvent):
+    """Base of events that belong to a step of a phase."""
+
+    __slots__ = ()
+    step: int
+    steps: int
+
+    @property
+    def done(self) -> int:
+        """See `base.event.Event`."""
+        return self.step
+
+    @property
+    def total(self) -> int | None:
+        """See `base.event.Event`."""
+        return self.steps
+
+
 @dataclass(frozen=True, slots=True)
-class StepDone:
+class StepDone(_AtStep):
     """An optimiser step was done.
 
     Attributes
@@ -35,28 +54,13 @@ class StepDone:
     seconds: float
 
     @property
-    def done(self) -> int:
-        """See `base.event.Event`."""
-        return self.step
-
-    @property
-    def total(self) -> int | None:
-        """See `base.event.Event`."""
-        return self.steps
-
-    @property
     def line(self) -> str:
         """See `base.event.Event`."""
         return f"loss {sum(self.losses.values()):.2f}"
 
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
-
 
 @dataclass(frozen=True, slots=True)
-class BatchSplit:
+class BatchSplit(_AtStep):
     """Memory ran out, and batches are computed in pieces from this step on.
 
     Attributes
@@ -72,16 +76,6 @@ class BatchSplit:
     pieces: int
 
     @property
-    def done(self) -> int:
-        """See `base.event.Event`."""
-        return self.step
-
-    @property
-    def total(self) -> int | None:
-        """See `base.event.Event`."""
-        return self.steps
-
-    @property
     def line(self) -> str:
         """See `base.event.Event`."""
         return f"memory ran out at step {self.step}: batches are computed in {self.pieces} pieces from here on"
@@ -93,7 +87,7 @@ class BatchSplit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Validated:
+class Validated(_AtStep):
     """The averaged weights were validated.
 
     Attributes
@@ -115,16 +109,6 @@ class Validated:
     weights: Mapping[str, Tensor]
 
     @property
-    def done(self) -> int:
-        """See `base.event.Event`."""
-        return self.step
-
-    @property
-    def total(self) -> int | None:
-        """See `base.event.Event`."""
-        return self.steps
-
-    @property
     def line(self) -> str:
         """See `base.event.Event`."""
         return f"validated at step {self.step}: {format_scores(self.scores)}{', the best so far' if self.best else ''}"
@@ -136,7 +120,7 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FitDone:
+class FitDone(QuietEvent):
     """The fit has finished, and the model holds averaged weights: those of the best validation, else the last ones.
 
     Attributes
@@ -168,16 +152,6 @@ class FitDone:
     def total(self) -> int | None:
         """See `base.event.Event`."""
         return self.steps
-
-    @property
-    def line(self) -> str:
-        """See `base.event.Event`."""
-        return ""
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
 
 
 FitEvent = StepDone | BatchSplit | Validated | FitDone

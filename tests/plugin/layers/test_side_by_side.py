@@ -10,7 +10,7 @@ from napari_pathprune.instances.export import write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.side_by_side import SIDES, add_side_by_side
-from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
 
 pytestmark = [
     pytest.mark.gui,

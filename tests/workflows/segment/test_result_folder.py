@@ -20,7 +20,8 @@ from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.slides.reader import Slide, slide_from_arrays
 from napari_pathprune.slides.tiles import Tile
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.segment.result_folder import LABELS, OUTLINES, RUN, TABLE, TILES, segment_to_folder
+from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
+from napari_pathprune.workflows.segment.result_folder import TILES, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, TileDone
 from napari_pathprune.workflows.segment.tile_journal import LEDGER
 

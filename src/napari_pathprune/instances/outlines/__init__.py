@@ -1,1 +1,1 @@
-"""Outlines of nuclei from other programs, and label images of them."""
+"""Outlines of nuclei: traced, read from files of other programs, and painted."""

@@ -25,6 +25,7 @@ def join_tabs(dock: QWidget) -> None:
     timer = QTimer(dock)  # a child of the dock, so that it ends with it
     timer.setSingleShot(True)
     timer.timeout.connect(lambda: _place(dock))
+    timer.timeout.connect(timer.deleteLater)  # and with it the reference to the dock
     timer.start(0)
 
 

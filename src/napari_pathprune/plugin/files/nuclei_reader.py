@@ -15,17 +15,17 @@ from napari.layers import Image
 
 from napari_pathprune.base.box import Box
 from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.instances.label_pyramid import open_levels
 from napari_pathprune.instances.outlines.paint_outlines import bound_outlines, paint_outlines
 from napari_pathprune.instances.outlines.read_outlines import read_outlines
 from napari_pathprune.instances.table import InstanceTable
-from napari_pathprune.plugin.files.nuclei_writers import OUTLINES
 from napari_pathprune.plugin.layers.napari_reader import LayerData, Reader, make_slide_layer
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, find_mpp
 from napari_pathprune.plugin.shelf.shelf import result_metadata
 from napari_pathprune.slides.reader import open_slide
-from napari_pathprune.workflows.compare.read_segmentation import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
 
 if TYPE_CHECKING:
     from napari_pathprune.slides.reader import Mpp
@@ -93,8 +93,7 @@ def _read_folder(folder: Path) -> list[LayerData]:
         run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
         y0, x0, y1, x1 = (int(side) for side in run["region_yxyx_px"])
         table, mpp, type_names = read_parquet(folder / TABLE)
-        group = zarr.open_group(folder / LABELS, mode="r")
-        levels = [group[name] for name in sorted(group.array_keys(), key=int)]
+        levels = open_levels(folder / LABELS)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder} is not a complete result of pathprune segment ({error}); segment again") from error
     slide_layers, place, slide_name = _place(str(run.get("slide") or ""), str(run.get("slide_path") or ""), mpp)
@@ -112,9 +111,8 @@ def _load(level: Any) -> Any:  # noqa: ANN401 - zarr has no types
 
 def _read_labels(path: Path) -> list[LayerData]:
     """Return the layer of OME-Zarr labels that lie alone."""
-    group = zarr.open_group(path, mode="r")
-    about: Any = group.attrs["ome"]
-    levels = [group[name] for name in sorted(group.array_keys(), key=int)]
+    about: Any = zarr.open_group(path, mode="r").attrs["ome"]
+    levels = open_levels(path)
     image = about["multiscales"][0]
     steps = image["datasets"][0]["coordinateTransformations"][0]["scale"][-2:]
     has_unit = image["axes"][-1].get("unit") == "micrometer"

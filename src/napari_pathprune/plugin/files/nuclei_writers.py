@@ -15,13 +15,12 @@ from napari_pathprune.instances.export import write_geojson, write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.plugin.files.saved_nuclei import SavedNuclei, collect_nuclei
-from napari_pathprune.workflows.compare.read_segmentation import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
 
 if TYPE_CHECKING:
     from napari_pathprune.instances.table import InstanceTable
     from napari_pathprune.slides.reader import Mpp
 
-OUTLINES: Final = "nuclei.geojson"
 COLUMNS: Final = (
     "id",
     "y",

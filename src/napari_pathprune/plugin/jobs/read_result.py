@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.instances.label_pyramid import open_levels
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
-from napari_pathprune.workflows.compare.read_segmentation import LABELS, TABLE, read_segmentation
+from napari_pathprune.workflows.compare.read_segmentation import read_segmentation
 from napari_pathprune.workflows.compare.segmentation import Segmentation
+from napari_pathprune.workflows.segment.result_files import LABELS, TABLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +55,7 @@ def read_result(folder: Path) -> Iterator[ResultRead]:
     found = read_segmentation(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file; expected a result folder of pathprune segment")
-    group = zarr.open_group(folder / LABELS, mode="r")
-    levels = [group[name] for name in sorted(group.array_keys(), key=int)]
+    levels = open_levels(folder / LABELS)
     table, mpp, type_names = read_parquet(folder / TABLE)
     attributes = make_attributes(table, mpp or (1.0, 1.0), type_names)
     data = levels if len(levels) > 1 else levels[0]

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import napari
 import numpy as np
-import zarr
 from napari.experimental import link_layers
 
 from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.instances.label_pyramid import open_levels
 from napari_pathprune.plugin.layers.napari_reader import make_slide_layer
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.slides.reader import open_slide
-from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
 
 SIDES: Final = ("dense", "compact")
 
@@ -66,8 +66,7 @@ def add_side_by_side(viewer: Any, slide: Path, folder: Path) -> None:  # noqa: A
 
 
 def _add_nuclei(viewer: Any, folder: Path, side: str, image: Any) -> Any:  # noqa: ANN401 - napari layers
-    group = zarr.open_group(folder / LABELS, mode="r")
-    levels = [group[name] for name in sorted(group.array_keys(), key=int)]
+    levels = open_levels(folder / LABELS)
     table, mpp, type_names = read_parquet(folder / TABLE)
     layer = viewer.add_labels(
         levels if len(levels) > 1 else levels[0],

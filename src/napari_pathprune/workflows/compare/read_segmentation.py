@@ -13,10 +13,8 @@ import zarr
 
 from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.workflows.compare.segmentation import Segmentation
+from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
 
-LABELS: Final = "labels.ome.zarr"
-TABLE: Final = "instances.parquet"
-RUN: Final = "run.json"
 IMAGES: Final = (".npy", ".tif", ".tiff", ".png")
 
 

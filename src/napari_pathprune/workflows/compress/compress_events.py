@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.training.fit_events import FitEvent
 from napari_pathprune.workflows.compress.compress_report import CompressReport, Stage
 
@@ -114,7 +115,7 @@ class StageDone:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CompressDone:
+class CompressDone(QuietEvent):
     """The compression has finished.
 
     Attributes
@@ -132,16 +133,6 @@ class CompressDone:
     def done(self) -> int:
         """See `base.event.Event`; equals the total even if later stages were left out."""
         return self.total
-
-    @property
-    def line(self) -> str:
-        """See `base.event.Event`."""
-        return ""
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
 
 
 CompressEvent = StageStarted | StageFit | StageDone | CompressDone

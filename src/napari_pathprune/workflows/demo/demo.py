@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.instances.metrics import panoptic_quality
@@ -21,7 +22,8 @@ from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
 from napari_pathprune.workflows.demo.picture import Panel, draw_side_by_side
 from napari_pathprune.workflows.prune.prune import compute_patch_cost, repeat_cut
-from napari_pathprune.workflows.segment.result_folder import LABELS, RUN, TABLE, segment_to_folder
+from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.result_folder import segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent
 
 SLIDE: Final = "CMU-1-Small-Region.svs"
@@ -62,7 +64,7 @@ class DemoStage:
 
 
 @dataclass(frozen=True, slots=True)
-class DemoDone:
+class DemoDone(QuietEvent):
     """The demo has finished.
 
     Attributes
@@ -85,16 +87,6 @@ class DemoDone:
     def total(self) -> int | None:
         """See `base.event.Event`."""
         return 1
-
-    @property
-    def line(self) -> str:
-        """See `base.event.Event`."""
-        return ""
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
 
     def to_dict(self) -> dict[str, Any]:
         """Return folder and table as JSON values."""

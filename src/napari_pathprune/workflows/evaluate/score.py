@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
+from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.base.score_names import format_score
 from napari_pathprune.instances.set_scores import SetScores
 
@@ -14,7 +15,7 @@ COLUMNS: Final = ("model", "images", "PQ", "DQ", "SQ", "mPQ+", "AJI", "Dice", "F
 
 
 @dataclass(frozen=True, slots=True)
-class ImageScored:
+class ImageScored(QuietEvent):
     """An image was scored.
 
     Attributes
@@ -37,11 +38,6 @@ class ImageScored:
     def line(self) -> str:
         """See `base.event.Event`."""
         return f"{self.model} on {self.image}: PQ {self.pq:.3f}"
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +139,7 @@ def _nan_to_none(value: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelScored:
+class ModelScored(QuietEvent):
     """A model was scored on all images; ``done`` and ``total`` are numbers of images."""
 
     score: Score
@@ -154,8 +150,3 @@ class ModelScored:
     def line(self) -> str:
         """See `base.event.Event`."""
         return f"{self.score.model}: PQ {self.score.pq:.3f} on {self.done} images"
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False

@@ -22,13 +22,10 @@ from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, SegmentStarted, TileDone, segment
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
-LABELS: Final = "labels.ome.zarr"
-TABLE: Final = "instances.parquet"
-OUTLINES: Final = "nuclei.geojson"
-RUN: Final = "run.json"
 TILES: Final = ".tiles"
 
 
@@ -81,6 +78,7 @@ def segment_to_folder(
         raise ValueError(f"{model_name} does not state the pixel size that it expects; add mpp to its file")
     mpp = checkpoint.mpp
     facts = {
+        "scaling": scaling,  # first: runs of versions without it found other nuclei
         "slide": f"{slide.name} {list(slide.shape)}",
         "slide_bytes": None if slide.path is None else slide.path.stat().st_size,
         "slide_mpp": None if slide.mpp is None else list(slide.mpp),
@@ -89,7 +87,6 @@ def segment_to_folder(
         "model_mpp": mpp,
         "model_types": list(checkpoint.type_names),
         "tissue_only": tissue_only,
-        "scaling": scaling,
     }
     journal = TileJournal(folder / TILES, facts, resume=resume)
     events = segment(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.inference.mosaic import Mosaic, grow_box
 from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.inference.predict import Predictor
@@ -69,7 +70,7 @@ class SegmentStarted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TileDone:
+class TileDone(QuietEvent):
     """The nuclei of one tile, in level-0 pixels.
 
     Attributes
@@ -95,14 +96,9 @@ class TileDone:
         """See `base.event.Event`."""
         return f"{len(self.table)} nuclei in this tile"
 
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
-
 
 @dataclass(frozen=True, slots=True)
-class SegmentFinished:
+class SegmentFinished(QuietEvent):
     """A run has finished.
 
     Attributes
@@ -129,16 +125,6 @@ class SegmentFinished:
     def total(self) -> int | None:
         """See `base.event.Event`."""
         return self.tiles
-
-    @property
-    def line(self) -> str:
-        """See `base.event.Event`."""
-        return ""
-
-    @property
-    def is_milestone(self) -> bool:
-        """See `base.event.Event`."""
-        return False
 
 
 SegmentEvent = SegmentStarted | TileDone | SegmentFinished

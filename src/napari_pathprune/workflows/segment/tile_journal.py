@@ -58,8 +58,7 @@ class TileJournal:
         old, self._ledger = Ledger(folder / OLD_LEDGER, remedy), Ledger(folder / LEDGER, remedy)
         before = old if old.exists and not self._ledger.exists else self._ledger
         if resume:
-            recorded = before.facts.keys() | {"scaling"}  # earlier versions recorded fewer facts
-            before.check({name: fact for name, fact in self._facts.items() if name in recorded})
+            before.check(self._facts)
         self._before = before.facts if resume else {}
 
     def begin(self, tile_px: int) -> int:

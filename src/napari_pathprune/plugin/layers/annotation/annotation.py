@@ -243,7 +243,7 @@ class Annotation:
         self.layer.events.selected_label.disconnect(self._follow_selected_label)
 
     def _divide(self, parts: Sequence[tuple[int, NDArray[np.bool_]]]) -> tuple[int, ...]:
-        """Give each part, in the box of its nucleus, a number of its own and the type of its nucleus."""
+        """Assign a new number and the type of its nucleus to each part, a mask in the box of its nucleus."""
         new = tuple(range(self._next_id, self._next_id + len(parts)))
         types = {child: self.type_of(parent) for child, (parent, _) in zip(new, parts, strict=True)}
         corners = [self.nuclei.boxes[parent][:2] for parent, _ in parts]

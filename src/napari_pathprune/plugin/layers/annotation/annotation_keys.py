@@ -99,7 +99,7 @@ class AnnotationKeys:
         self.annotation.layer.mode = "pan_zoom"
 
     def unbind(self) -> None:
-        """Give keys and mouse back to napari."""
+        """Restore the keys and the mouse of napari."""
         layer = self.annotation.layer
         self._stop_cutting()
         for key in self._bound:

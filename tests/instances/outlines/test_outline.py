@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from napari_pathprune.instances.outline import trace_outline
+from napari_pathprune.instances.outlines.outline import trace_outline
 
 
 def test_outline_encloses_the_pixels_of_the_mask(discs):

@@ -10,7 +10,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from napari_pathprune.cli.field_options import FieldOptions, Given, describe_fields, expand_options, take_options
+from napari_pathprune.cli.options.field_options import (
+    FieldOptions,
+    Given,
+    describe_fields,
+    expand_options,
+    take_options,
+)
 
 
 @dataclass

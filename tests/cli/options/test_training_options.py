@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.cli.training_options import fit_options, loss_options, read_settings
+from napari_pathprune.cli.options.training_options import fit_options, loss_options, read_settings
 
 
 @pytest.fixture

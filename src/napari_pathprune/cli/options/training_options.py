@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from napari_pathprune.base.score_names import format_scores
-from napari_pathprune.cli.field_options import FieldOptions, Given
+from napari_pathprune.cli.options.field_options import FieldOptions, Given
 from napari_pathprune.cli.show_progress import show_progress
 from napari_pathprune.cli.terminal import print_json, print_result
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.cli.arguments import assign_folders, parse_region
+from napari_pathprune.cli.options.arguments import assign_folders, parse_region
 
 
 def test_a_region_becomes_a_box() -> None:

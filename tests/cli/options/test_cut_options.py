@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pathprune.cli.cut_options import find_target, list_names, parse_caps
+from napari_pathprune.cli.options.cut_options import find_target, list_names, parse_caps
 from napari_pathprune.pruning import Target
 
 

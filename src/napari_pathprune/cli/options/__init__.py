@@ -1,0 +1,1 @@
+"""Options of the verbs, made from the dataclasses of settings."""
