@@ -1,6 +1,7 @@
 """Files are written completely or not at all."""
 
 import errno
+import os
 
 import pytest
 
@@ -51,3 +52,34 @@ def test_a_full_disk_is_explained_in_one_line(tmp_path, error):
 def test_other_errors_pass_unchanged(tmp_path):
     with pytest.raises(PermissionError, match="not yours"):
         write_half_and_fail(tmp_path / "a", PermissionError(errno.EACCES, "not yours"))
+
+
+def test_links_at_the_old_temporary_name_and_at_the_path_are_not_followed(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    path = tmp_path / "run.json"
+    (tmp_path / ".run.json.part").symlink_to(precious)
+    path.symlink_to(precious)
+    with write_atomically(path) as partial:
+        assert not partial.is_symlink()
+        partial.write_text("new")
+    assert precious.read_text() == "mine"
+    assert not path.is_symlink()
+    assert path.read_text() == "new"
+
+
+def test_the_content_is_on_the_disk_before_the_file_gets_its_name(tmp_path, monkeypatch):
+    path, steps = tmp_path / "numbers.txt", []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (steps.append(path.exists()), real(handle)))
+    with write_atomically(path) as partial:
+        partial.write_text("new")
+    assert steps == [False, True]
+
+
+def test_a_new_file_has_the_usual_permissions_and_a_long_name_fits(tmp_path):
+    path, usual = tmp_path / ("y" * 250), tmp_path / "usual"
+    usual.touch()
+    with write_atomically(path) as partial:
+        partial.write_text("new")
+    assert path.stat().st_mode == usual.stat().st_mode

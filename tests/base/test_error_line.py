@@ -18,6 +18,11 @@ NO_MEMORY = "not enough memory: take a smaller region or a more compact model"
     [
         (ValueError("got ratio=2;\nexpected a value below 1"), "got ratio=2; expected a value below 1"),
         (ValueError(), "ValueError"),
+        (ValueError("no type '\x1b[2Jred'"), r"no type '\x1b[2Jred'"),
+        (
+            FileNotFoundError(errno.ENOENT, "no", "\x1b]0;a\x07"),
+            r"\x1b]0;a\x07 does not exist, or cannot be created there",
+        ),
         (MemoryError(), NO_MEMORY),
         (MemoryError("not enough memory: take smaller patches"), "not enough memory: take smaller patches"),
         (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB."), NO_MEMORY),

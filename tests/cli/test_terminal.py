@@ -25,3 +25,12 @@ def test_a_table_has_all_cells(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": [1, None]})
     assert json.loads(capsys.readouterr().out) == {"a": [1, None]}
+
+
+def test_text_of_files_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "[/nope][bold]x\x1b[31m"
+    print_result(hostile)
+    print_result(make_table(("", hostile), [(hostile, "1")], hostile))
+    out = capsys.readouterr().out
+    assert out.count(r"[/nope][bold]x\x1b[31m") == 4
+    assert "\x1b" not in out

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+MOST_NAME_BYTES: Final = 200
+"""How much of a file's name its temporary name repeats; file systems allow 255 bytes."""
 
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder, and rename it to ``path`` when the block succeeds.
 
-    If the block fails, the temporary file is removed and an existing file at ``path`` stays as it was.
+    If the block fails, the temporary file is removed and an existing file at ``path`` stays as it was. The temporary
+    file has a new name that cannot be predicted, so that nothing else is overwritten. A link at ``path`` is replaced;
+    the file that it points to stays as it was. The content is on the disk before the file gets its name.
 
     Parameters
     ----------
@@ -38,13 +47,59 @@ def write_atomically(path: Path) -> Iterator[Path]:
     >>> [file.name for file in path.parent.iterdir()]
     ['numbers.txt']
     """
-    partial = path.with_name(f".{path.name}.part")
+    if path.is_dir() and not path.is_symlink():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    partial: Path | None = None
     try:
         with explain_full_disk(path):
+            partial = _create_beside(path)
             yield partial
+            flush_to_disk(partial)
             partial.replace(path)
+            flush_to_disk(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def _create_beside(path: Path) -> Path:
+    """Create an empty file with a new name in the folder of a path, with the permissions that a new file has there."""
+    start = os.fsdecode(os.fsencode(path.name)[:MOST_NAME_BYTES])
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{start}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    try:
+        if os.name == "posix":
+            mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else 0o666 & ~_read_umask()
+            with suppress(PermissionError):  # file systems without permissions
+                os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+    return Path(name)
+
+
+def _read_umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a power cut.
+
+    File systems that cannot do this are ignored, except that errors of the disk itself are raised.
+    """
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in {errno.EIO, errno.ENOSPC, errno.EDQUOT}:
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from napari_pathprune.base.out_of_memory import ADVICE, has_advice, is_out_of_memory
+from napari_pathprune.base.plain_text import escape_controls
 
 
 def is_mistake(error: BaseException) -> bool:
@@ -23,6 +24,8 @@ def is_mistake(error: BaseException) -> bool:
 
 def error_line(error: BaseException) -> str:
     """Return one line that states what went wrong and, where possible, what to do.
+
+    Characters of file names and model files that a terminal would obey are escaped.
 
     Unexpected errors, which belong in a bug report, are named by their type.
 
@@ -52,7 +55,7 @@ def error_line(error: BaseException) -> str:
         line = str(error) or type(error).__name__
     else:
         line = _usage(error) or f"unexpected {type(error).__name__}: {error}".removesuffix(": ")
-    return " ".join(line.split())
+    return escape_controls(" ".join(line.split()))
 
 
 def first_line(error: BaseException, most: int = 120) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -68,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     keep_freed_memory()
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # error_line describes damaged files in one line
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows escapes instead of a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     given = repeat_option(sys.argv[1:] if arguments is None else arguments, UNLABELLED) or ["--help"]
     line = ""
     try:

@@ -22,7 +22,7 @@ def segment(
     mpp: Annotated[float | None, typer.Option(help="Pixel size of the slide in um, if its file lacks it.")] = None,
     device: Device = "auto",
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Do not skip tiles without tissue.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume a run that was stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run; skip finished slides.")] = False,
     as_json: Json = False,
 ) -> None:
     """Segment the nuclei of slides. Writes labels.ome.zarr, instances.parquet, nuclei.geojson and run.json.
@@ -33,6 +33,7 @@ def segment(
     from napari_pathprune.workflows.checkpoint import load
     from napari_pathprune.workflows.segment.result_files import RUN
     from napari_pathprune.workflows.segment.result_folder import segment_to_folder
+    from napari_pathprune.workflows.segment.run_facts import check_run
 
     checkpoint = load(model)
     folders = assign_folders(slides, out)
@@ -40,6 +41,8 @@ def segment(
     with ExitStack() as stack:  # an error in any slide shows before hours are spent on the first one
         opened = [stack.enter_context(open_slide(path, mpp=mpp)) for path in slides]
         boxes = [None if region is None else parse_region(region, slide.shape) for slide in opened]
+        for slide, box, folder in zip(opened, boxes, folders, strict=True):
+            check_run(slide, checkpoint, folder, model_name=model, region=box)
         for path, slide, box, folder in zip(slides, opened, boxes, folders, strict=True):
             events = segment_to_folder(
                 slide,

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from napari_pathprune.base.event import Event
 from napari_pathprune.base.event_log import log_event
+from napari_pathprune.base.plain_text import escape_controls
 from napari_pathprune.base.time_left import TimeLeft, format_duration
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
@@ -36,6 +37,7 @@ def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
     AnyEvent
         The events, unchanged.
     """
+    label = escape_controls(label)
     with _make_bar() as bar:
         task = bar.add_task(label, total=None, left="", line="")
         left, printed = TimeLeft(), _Printed(0, time.monotonic())
@@ -44,7 +46,7 @@ def show_progress(events: Iterable[AnyEvent], label: str) -> Iterator[AnyEvent]:
             seconds = left.update(event.done, event.total)
             remaining = "" if seconds is None else f"about {format_duration(seconds)} left"
             if event.total is not None:
-                note = "" if event.is_milestone else event.line
+                note = "" if event.is_milestone else escape_controls(event.line)
                 bar.update(task, completed=event.done, total=event.total, left=remaining, line=note)
                 if not err.is_terminal and printed.is_due(event.done, event.total):
                     position = f"{label}: {event.done}/{event.total}"
@@ -85,4 +87,4 @@ def _make_bar() -> Progress:
 
 
 def _print_line(line: str) -> None:
-    err.print(line, highlight=False, markup=False, soft_wrap=True)
+    err.print(escape_controls(line), highlight=False, markup=False, soft_wrap=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -33,7 +36,7 @@ _NUCLEI_IN_METADATA: Final = 5000
 class LabelsWriter:
     """Write the instance map of a slide as OME-Zarr 0.5 labels, int32, 0 background, in chunks of 1024 px.
 
-    The pyramid is written to a hidden folder beside ``path``, which `close` renames. In a `with` statement it is
+    The pyramid is written to a new hidden folder beside ``path``, which `close` renames. In a `with` statement it is
     removed if there is an error. Chunks without a nucleus are not stored, and no level is held in memory as a whole.
 
     Parameters
@@ -48,7 +51,7 @@ class LabelsWriter:
     Raises
     ------
     ValueError
-        If ``path`` exists and is not a label pyramid, or the slide has no pixels.
+        If ``path`` is a link, or exists and is not a label pyramid of this package, or the slide has no pixels.
 
     Examples
     --------
@@ -64,16 +67,15 @@ class LabelsWriter:
 
     def __init__(self, path: str | Path, shape: tuple[int, int], mpp: tuple[float, float] | None) -> None:
         self.path = Path(path)
-        self.partial = self.path.with_name(f".{self.path.name}.part")
         self.shape = (int(shape[0]), int(shape[1]))
         self.mpp = mpp
         self._nuclei_metadata: dict[str, Any] = {}
         if min(self.shape) < 1:
             raise ValueError(f"got a slide of {self.shape} pixels; expected at least one")
-        if self.path.exists() and not (self.path / "zarr.json").is_file():
-            raise ValueError(f"{self.path} exists and is not a label pyramid; choose another name or remove it")
-        shutil.rmtree(self.partial, ignore_errors=True)
+        check_replaceable(self.path)
         with explain_full_disk(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.partial = _create_beside(self.path)
             self._group = zarr.open_group(self.partial, mode="w", zarr_format=3)
             self._labels = self._create_level(0)
 
@@ -151,12 +153,14 @@ class LabelsWriter:
                         coarse[_to_slices(chunk)] = nuclei
                 fine = coarse
             self._group.attrs["ome"] = self._build_metadata(levels)
-            older = self.path.with_name(f".{self.path.name}.old")
-            shutil.rmtree(older, ignore_errors=True)
-            if self.path.exists():
-                self.path.rename(older)
-            self.partial.rename(self.path)
-            shutil.rmtree(older, ignore_errors=True)
+            check_replaceable(self.path)  # it may be another one than at the start
+            older = _create_beside(self.path)
+            try:
+                if self.path.exists():
+                    self.path.rename(older)  # an empty folder may be replaced by a folder
+                self.partial.rename(self.path)
+            finally:
+                shutil.rmtree(older, ignore_errors=True)
 
     def discard(self) -> None:
         """Remove the labels painted so far."""
@@ -211,6 +215,54 @@ class LabelsWriter:
             ],
             "image-label": {"version": "0.5", **self._nuclei_metadata},
         }
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise if a path holds something else than a label pyramid that `LabelsWriter` has written.
+
+    Raises
+    ------
+    ValueError
+        If it is a link, or is not a label pyramid of this package, or has other files in it.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path} is a link, and nothing is written through links; choose another name or remove it")
+    if path.exists() and not _is_own(path):
+        raise ValueError(f"{path} exists and is not a label pyramid of this package; choose another name or remove it")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the unfinished pyramids that killed runs left beside a path; only call it while no other run writes it."""
+    if not path.parent.is_dir():
+        return
+    for other in path.parent.iterdir():
+        if not other.name.startswith(f".{path.name}.") or not other.name.endswith((".part", ".old")):
+            continue
+        if other.is_dir() and not other.is_symlink() and _has_only_levels(other):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        found = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["ome"]
+        return "image-label" in found and found["multiscales"][0]["name"] == "nuclei" and _has_only_levels(path)
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return False
+
+
+def _has_only_levels(path: Path) -> bool:
+    names = [entry.name for entry in path.iterdir()]
+    return all(name == "zarr.json" or (name.isdecimal() and (path / name).is_dir()) for name in names)
+
+
+def _create_beside(path: Path) -> Path:
+    """Create an empty folder with a new name beside a path, with the permissions that a new folder has there."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent))
+    if os.name == "posix":
+        mask = os.umask(0o077)
+        os.umask(mask)
+        folder.chmod(0o777 & ~mask)
+    return folder
 
 
 def _split_chunks(box: Box, shape: tuple[int, ...]) -> Iterator[Box]:

@@ -159,3 +159,64 @@ def test_a_stopped_run_of_another_model_does_not_resume(
     small_tiles.clear()
     list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"))
     assert len(small_tiles) > 3, "without resuming, every tile is segmented again"
+
+
+def test_damaged_tiles_are_segmented_again(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
+) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "stopped"
+    list(segment_to_folder(slide, seeing, whole, model_name="oracle"))
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle"), 6)
+    first, second, *_ = sorted((folder / TILES).glob("*.npz"))
+    first.write_bytes(b"")
+    with np.load(second) as file:  # a whole file, but of a later tile
+        content = {name: file[name] for name in file.files}
+    content["id"] = content["id"] + 10**8
+    content["labels"] = np.where(content["labels"] > 0, content["labels"] + 10**8, 0).astype(np.int32)
+    np.savez(second, **content)
+    total = len(small_tiles)
+    list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
+    assert len(small_tiles) == 2 * (total - 6) + 2
+    assert (folder / TABLE).read_bytes() == (whole / TABLE).read_bytes()
+
+
+def test_a_finished_run_is_skipped_when_it_is_resumed(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    folder = tmp_path / "result"
+    *_, done = segment_to_folder(slide, seeing, folder, model_name="oracle")
+    before = (folder / RUN).read_bytes()
+    started, finished = segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True)
+    assert started.line == "discs has been segmented already and is skipped"
+    assert (finished.done, finished.nuclei) == (done.done, done.nuclei)  # type: ignore[union-attr]
+    coarse = dataclasses.replace(slide, mpp=(0.5, 0.5))
+    with pytest.raises(ValueError, match="left by a run with slide_mpp"):
+        list(segment_to_folder(coarse, seeing, folder, model_name="oracle", resume=True))
+    assert (folder / RUN).read_bytes() == before
+
+
+def test_two_runs_do_not_write_one_folder(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    first = segment_to_folder(slide, seeing, tmp_path / "result", model_name="oracle")
+    next(first)
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="is being written by another run"):
+            list(segment_to_folder(slide, seeing, tmp_path / "result", model_name="oracle", resume=resume))
+    list(first)
+    assert (tmp_path / "result" / RUN).exists()
+
+
+def test_foreign_folders_and_links_stay_as_they_were(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:
+    folder, victim = tmp_path / "result", tmp_path / "victim"
+    (folder / LABELS).mkdir(parents=True)
+    (folder / LABELS / "zarr.json").write_text("{}", encoding="utf-8")
+    (folder / LABELS / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(ValueError, match="is not a label pyramid of this package"):
+        list(segment_to_folder(slide, seeing, folder, model_name="oracle"))
+    assert (folder / LABELS / "mine.txt").exists()
+    other = tmp_path / "other"
+    victim.mkdir()
+    other.mkdir()
+    (other / f".{LABELS}.part").symlink_to(victim)
+    (other / f".{LABELS}.old").symlink_to(victim)
+    list(segment_to_folder(slide, seeing, other, model_name="oracle"))
+    list(segment_to_folder(slide, seeing, other, model_name="oracle"))
+    assert list(victim.iterdir()) == []
+    assert len(list(other.iterdir())) == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,50 @@ def test_resuming_nothing_starts_a_run(tmp_path: Path) -> None:
 def test_nothing_is_left_in_the_end(folder: Path) -> None:
     TileJournal(folder, FACTS, resume=True).remove()
     assert not folder.exists()
+
+
+def rewrite(path: Path, **changes: np.ndarray) -> None:
+    with np.load(path) as file:
+        np.savez(path, **{name: file[name] for name in file.files} | changes)
+
+
+DAMAGES: list[Callable[[Path], object]] = [
+    lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(b"\0" * path.stat().st_size),
+    lambda path: rewrite(path, where=np.array([-(10**9), 0, 10**9, 10**9])),
+    lambda path: rewrite(path, where=np.array([object()], dtype=object)),
+    lambda path: rewrite(path, labels=np.zeros((5, 30), np.int32)),
+    lambda path: rewrite(path, id=np.zeros(1, np.int32)),
+    lambda path: rewrite(path, offsets=np.zeros(2, np.int64)),
+    lambda path: rewrite(path, y=np.array(1.0)),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_tile_counts_as_not_done(folder: Path, damage: Callable[[Path], object]) -> None:
+    damage(folder / "000001.npz")
+    journal = TileJournal(folder, FACTS, resume=True)
+    assert journal.read(1) is None
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "null", '{"tile_px": 0}', '{"tile_px": "x"}', '{"tile_px": 1e9}', "{"])
+def test_a_damaged_ledger_is_one_line(folder: Path, text: str) -> None:
+    (folder / LEDGER).write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="start again without resuming"):
+        TileJournal(folder, {}, resume=True)
+
+
+def test_only_files_of_the_journal_are_removed(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    TileJournal(folder, FACTS, resume=False).begin(100)
+    TileJournal(folder, FACTS, resume=True).remove()
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / ".tiles").symlink_to("victim")
+    with pytest.raises(ValueError, match="is a link"):
+        TileJournal(tmp_path / ".tiles", FACTS, resume=False)
+    assert list((tmp_path / "victim").iterdir()) == []

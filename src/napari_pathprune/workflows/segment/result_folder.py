@@ -15,14 +15,16 @@ import torch
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.box import Box
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.base.output_lock import lock_output
 from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.instances.export import write_geojson, write_parquet
-from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.label_pyramid import LabelsWriter, remove_leftovers
 from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
+from napari_pathprune.workflows.segment.run_facts import FACTS, check_run, collect_facts, read_finished
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, SegmentStarted, TileDone, segment
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
@@ -59,7 +61,7 @@ def segment_to_folder(
     region, device, tissue_only, scaling
         See `segment`.
     resume
-        Whether to resume a stopped run of the same slide, region and model.
+        Whether to resume a stopped run of the same slide, region and model. If it has finished, nothing is done.
 
     Yields
     ------
@@ -68,26 +70,21 @@ def segment_to_folder(
     Raises
     ------
     ValueError
-        As `segment`; also if the model file states no pixel size, or a run with other settings was stopped here.
+        As `segment`; also if the model file states no pixel size, a run with other settings was stopped here, another
+        run writes the folder, or the folder holds something that is not a result.
     OSError
         If the folder cannot be written or the disk is full.
     MemoryError
         If memory runs out.
     """
-    if checkpoint.mpp is None:
-        raise ValueError(f"{model_name} does not state the pixel size that it expects; add mpp to its file")
-    mpp = checkpoint.mpp
-    facts = {
-        "scaling": scaling,  # first: runs of versions without it found other nuclei
-        "slide": f"{slide.name} {list(slide.shape)}",
-        "slide_bytes": None if slide.path is None else slide.path.stat().st_size,
-        "slide_mpp": None if slide.mpp is None else list(slide.mpp),
-        "region": None if region is None else list(region),
-        "model": checkpoint.fingerprint(),
-        "model_mpp": mpp,
-        "model_types": list(checkpoint.type_names),
-        "tissue_only": tissue_only,
-    }
+    mpp = check_run(slide, checkpoint, folder, model_name=model_name, region=region)
+    facts = collect_facts(slide, checkpoint, region=region, tissue_only=tissue_only, scaling=scaling)
+    before = read_finished(folder, facts) if resume else None
+    if before is not None:
+        note = f"{slide.name} has been segmented already and is skipped"
+        yield SegmentStarted(before["tiles"], tuple(before["region_yxyx_px"]), note)
+        yield SegmentFinished(before["tiles"], before["nuclei"], before["seconds"], before["megapixels"])
+        return
     journal = TileJournal(folder / TILES, facts, resume=resume)
     events = segment(
         slide,
@@ -99,6 +96,21 @@ def segment_to_folder(
         journal=journal,
         scaling=scaling,
     )
+    with lock_output(folder):
+        remove_leftovers(folder / LABELS)
+        yield from _write_result(slide, checkpoint, folder, model_name, facts, journal, events)
+
+
+def _write_result(
+    slide: Slide,
+    checkpoint: Checkpoint,
+    folder: Path,
+    model_name: str,
+    facts: dict[str, Any],
+    journal: TileJournal,
+    events: Iterator[SegmentEvent],
+) -> Iterator[SegmentEvent]:
+    """Write the result of a run while it is found; the folder is locked."""
     with advise_on_memory():
         started = next(events)
     assert isinstance(started, SegmentStarted)
@@ -120,7 +132,7 @@ def segment_to_folder(
     assert finished is not None
     write_parquet(table, folder / TABLE, slide.mpp, checkpoint.type_names)
     write_geojson(table, folder / OUTLINES, checkpoint.type_names, slide.mpp)
-    _write_run(slide, checkpoint, folder, model_name, started, finished, table)
+    _write_run(slide, checkpoint, folder, model_name, started, finished, table, facts)
     journal.remove()
     yield finished
 
@@ -133,6 +145,7 @@ def _write_run(
     started: SegmentStarted,
     finished: SegmentFinished,
     table: InstanceTable,
+    facts: dict[str, Any],
 ) -> None:
     names = names_by_number(checkpoint.type_names)
     content: dict[str, Any] = {
@@ -155,6 +168,7 @@ def _write_run(
         "megapixels": round(finished.megapixels, 3),
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "software": {"napari-pathprune": version("napari-pathprune"), "torch": torch.__version__},
+        FACTS: facts,
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
     }
     with write_atomically(folder / RUN) as part:

@@ -201,7 +201,7 @@ def segment(
     mosaic = Mosaic(view, predictor, maps_px)
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None
-        if found is not None:
+        if found is not None and _belongs(found, tile, stitcher.count):
             stitcher.restore(tile, found)
         else:
             found = _segment_tile(tile, mosaic, stitcher, tissue, scaling)
@@ -211,6 +211,15 @@ def segment(
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
     yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - start, pixels / 1e6)
+
+
+def _belongs(found: TileNuclei, tile: Tile, count: int) -> bool:
+    """Return whether stored nuclei can be those of a tile, after a number of nuclei in earlier tiles."""
+    (y0, x0, y1, x1), ids = found.box, found.table.id
+    top, left, bottom, right = tile.write
+    if not (y0 <= top and x0 <= left and y1 >= bottom and x1 >= right):
+        return False
+    return not len(ids) or bool(ids.min() > count and ids.max() <= count + found.labels.size)
 
 
 def _segment_tile(

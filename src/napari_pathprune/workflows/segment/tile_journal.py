@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ from napari_pathprune.instances.table import InstanceTable
 LEDGER: Final = "ledger.json"
 OLD_LEDGER: Final = "run.json"
 """Name of the ledger before release 0.1.0; its content was the same."""
+LARGEST_TILE_PX: Final = 65536
+_OWN: Final = re.compile(r"[0-9]{6,}\.npz|ledger\.json|run\.json|\..*\.part")
+"""Names of the files that a journal writes; others are never removed."""
 
 
 class TileJournal:
@@ -35,7 +39,7 @@ class TileJournal:
     Raises
     ------
     ValueError
-        If a run with other facts was stopped here.
+        If a run with other facts was stopped here, or the folder is a link.
 
     Examples
     --------
@@ -53,6 +57,8 @@ class TileJournal:
     """
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
+        if folder.is_symlink():
+            raise ValueError(f"{folder} is a link, and nothing is written through links; remove it")
         self.folder, self._facts = folder, dict(facts)
         remedy = "start again without resuming"
         old, self._ledger = Ledger(folder / OLD_LEDGER, remedy), Ledger(folder / LEDGER, remedy)
@@ -60,6 +66,8 @@ class TileJournal:
         if resume:
             before.check(self._facts)
         self._before = before.facts if resume else {}
+        if self._before and not _is_side(self._before.get("tile_px")):
+            raise ValueError(f"{before.path} is damaged: {remedy}")
 
     def begin(self, tile_px: int) -> int:
         """Prepare the folder, and return the side of the tiles in pixels.
@@ -82,17 +90,44 @@ class TileJournal:
             np.savez_compressed(file, where=np.array(nuclei.box), labels=nuclei.labels, **fields)
 
     def read(self, number: int) -> TileNuclei | None:
-        """Return the nuclei of a tile, or None if the tile is not finished."""
-        if not self._path(number).exists():
+        """Return the nuclei of a tile, or None if the tile is not finished or its file is damaged."""
+        try:
+            with self._path(number).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                y0, x0, y1, x1 = file["where"].tolist()
+                table = InstanceTable(**{f.name: file[f.name] for f in dataclasses.fields(InstanceTable)})
+                nuclei = TileNuclei((y0, x0, y1, x1), file["labels"], table)
+        except Exception:  # noqa: BLE001 - a damaged file can raise anything; the tile is segmented again
             return None
-        with np.load(self._path(number)) as file:
-            y0, x0, y1, x1 = file["where"].tolist()
-            table = InstanceTable(**{f.name: file[f.name] for f in dataclasses.fields(InstanceTable)})
-            return TileNuclei((y0, x0, y1, x1), file["labels"], table)
+        return nuclei if _is_sound(nuclei) else None
 
     def remove(self) -> None:
-        """Remove the folder, after the run has finished or before it starts again."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the files of the journal, and the folder if nothing else is in it.
+
+        Called after the run has finished, or before it starts again.
+        """
+        if not self.folder.is_dir() or self.folder.is_symlink():
+            return
+        for path in self.folder.iterdir():
+            if _OWN.fullmatch(path.name) and not path.is_dir():
+                path.unlink(missing_ok=True)
+        with suppress(OSError):  # files of somebody else stay
+            self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_TILE_PX
+
+
+def _is_sound(nuclei: TileNuclei) -> bool:
+    """Return whether the labels have the shape of their box, and the table describes exactly the nuclei in them."""
+    y0, x0, y1, x1 = nuclei.box
+    labels, ids = nuclei.labels, nuclei.table.id
+    if labels.shape != (y1 - y0, x1 - x0) or labels.dtype != np.int32:
+        return False
+    columns = (nuclei.table.y, nuclei.table.x, nuclei.table.box, nuclei.table.area, nuclei.table.type)
+    if ids.ndim != 1 or any(len(column) != len(ids) for column in columns):
+        return False
+    return bool(np.isin(np.unique(labels[labels != 0]), ids).all())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.base.output_lock import lock_output
 from napari_pathprune.datasets.annotated_image import find_labelled, list_names
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
@@ -77,7 +79,8 @@ def train(
     MemoryError
         If memory runs out even with a batch of one patch.
     """
-    with advise_on_memory(MEMORY_ADVICE):
+    is_first = not rank_zero_only.rank and out.suffix == ".safetensors" and out.parent.is_dir()
+    with advise_on_memory(MEMORY_ADVICE), lock_output(out) if is_first else nullcontext():
         yield from _train(config, out, start, images)
 
 
