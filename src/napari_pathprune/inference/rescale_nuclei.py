@@ -43,7 +43,7 @@ def rescale_to_level0(nuclei: TileNuclei, scale: tuple[float, float], shape: tup
     table = replace(table, box=np.clip(table.box, 0, np.array((*shape, *shape))))
     for row in np.flatnonzero(~np.isin(table.id, labels)):
         _draw_pixel(labels, int(table.id[row]), table.y[row] - rows.start, table.x[row] - columns.start)
-    return TileNuclei((rows.start, columns.start, rows.stop, columns.stop), labels, table)
+    return TileNuclei((rows.start, columns.start, rows.stop, columns.stop), labels, table, nuclei.dropped)
 
 
 def _find_pixels(first: int, last: int, scale: float, length: int) -> range:

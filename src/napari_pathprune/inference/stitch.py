@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -38,11 +39,14 @@ class TileNuclei:
         (y1 - y0, x1 - x0) int32, slide-wide ids; 0 also for the nuclei of other tiles.
     table
         The same nuclei with the same ids, in the pixel grid of `box`.
+    dropped
+        Number of blobs that the tile owned and that were too large for a nucleus.
     """
 
     box: Box
     labels: NDArray[np.int32]
     table: InstanceTable
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +74,8 @@ class Stitcher:
         (H, W) of the view; maps outside show mirrored tissue and are cut off.
     is_open
         Function that states which centroids (N, 2), in view pixels, are of interest, (N,) bool; None for all.
+    largest_px
+        Blobs of more pixels are no nuclei; they are dropped and counted.
 
     Examples
     --------
@@ -90,13 +96,17 @@ class Stitcher:
         tiles: Sequence[Tile],
         bounds: tuple[int, int],
         is_open: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
+        largest_px: float = math.inf,
     ) -> None:
         self._territory, self._bounds, self._is_open = Territory.from_tiles(tiles), bounds, is_open
+        self._largest_px = largest_px
         self._numbers = {tile: number for number, tile in enumerate(tiles)}
         self._last = -1
         self._accepted: list[_Accepted] = []
         self.count = 0
         """Number of nuclei accepted so far, and the highest id."""
+        self.dropped = 0
+        """Number of blobs dropped so far."""
 
     def add(
         self,
@@ -136,6 +146,10 @@ class Stitcher:
         claimed = self._territory.owns(number, centres)
         if self._is_open is not None:
             claimed &= self._is_open(centres)
+        is_blob = claimed & (area > self._largest_px)
+        claimed &= ~is_blob
+        dropped = int(np.count_nonzero(is_blob))
+        self.dropped += dropped
 
         earlier = self._draw_accepted(seen)
         claimed &= ~self._is_known(numbers, area, earlier)
@@ -150,7 +164,7 @@ class Stitcher:
         probabilities = None if types is None else types[:, window[0], window[1]][:, inner[0], inner[1]]
         table = InstanceTable.from_instance_map(labels, probabilities, box[:2])
         self._remember(number, table, box[:2], labels)
-        return TileNuclei(box, labels, table)
+        return TileNuclei(box, labels, table, dropped)
 
     def restore(self, tile: Tile, nuclei: TileNuclei) -> None:
         """Restore what `add` returned for a tile in an interrupted run.
@@ -162,6 +176,7 @@ class Stitcher:
         nuclei
             The nuclei in view pixels.
         """
+        self.dropped += nuclei.dropped
         self._remember(self._advance(tile), nuclei.table, nuclei.box[:2], nuclei.labels)
 
     def _advance(self, tile: Tile) -> int:

@@ -15,7 +15,7 @@ from napari_pathprune.slides.colour import RgbLevel, check_pixels, to_rgb
 from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.resolution import Mpp, read_mpp
 from napari_pathprune.slides.slide import Slide
-from napari_pathprune.slides.tiff_pyramid import open_tiff_levels
+from napari_pathprune.slides.tiff.tiff_pyramid import open_tiff_levels
 
 if TYPE_CHECKING:
     import os

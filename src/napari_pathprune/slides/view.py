@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pathprune.base.box import Box, check_box, clip_box
+from napari_pathprune.slides.padding import choose_side_px, read_on_white
 from napari_pathprune.slides.pixels import PixelSource
 from napari_pathprune.slides.resample import compute_taps, resample
 
@@ -46,14 +48,15 @@ class View:
         """Read a box as (h, w, 3) uint8, mirrored where it reaches outside the slide.
 
         Boxes that overlap have identical pixels in the overlap. A level finer than the view is averaged over the area
-        of each view pixel; if level 0 is coarser than the view, it is interpolated with a cubic.
+        of each view pixel; if level 0 is coarser than the view, it is interpolated with a cubic. Black padding, where
+        nothing was scanned, is read as white; see `slides.padding`.
         """
         y0, x0, y1, x1 = check_box(box)
         ratios = self._ratios()
         if ratios == (1.0, 1.0) or y0 == y1 or x0 == x1:
-            return self.slide.read((y0, x0, y1, x1), self.level)
+            return self._read_level((y0, x0, y1, x1))
         rows, columns = compute_taps(y0, y1, ratios[0]), compute_taps(x0, x1, ratios[1])
-        pixels = self.slide.read((rows.start, columns.start, rows.stop, columns.stop), self.level)
+        pixels = self._read_level((rows.start, columns.start, rows.stop, columns.stop))
         return resample(pixels, rows, columns)
 
     def to_level0(self, box: Box) -> Box:
@@ -73,6 +76,12 @@ class View:
         assert mpp is not None
         own = f"{mpp[0]:.4g}" if abs(mpp[0] - mpp[1]) < 1e-3 * mpp[0] else f"{mpp[0]:.4g} x {mpp[1]:.4g}"
         return f"slide {own} um/px is read at {self.mpp:.4g} um/px, the pixel size of the model"
+
+    def _read_level(self, box: Box) -> NDArray[np.uint8]:
+        """Read a box in the pixels of the level, with white padding."""
+        mpp = self.slide.mpp
+        level_mpp = mpp and math.sqrt(math.prod(mpp) * math.prod(self.slide.downsamples[self.level]))
+        return read_on_white(partial(self.slide.read, level=self.level), box, choose_side_px(level_mpp))
 
     def _ratios(self) -> tuple[float, float]:
         """Return the view pixels per pixel of the level that is read, exactly 1 if the view is that level."""

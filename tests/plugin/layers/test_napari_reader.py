@@ -48,7 +48,7 @@ def test_a_pyramid_is_multiscale_and_only_sliced_pixels_are_read(tmp_path, pictu
     assert attributes["name"] == "slide"
     assert attributes["scale"] == (0.25, 0.25)
     assert [level.shape for level in levels] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
-    from napari_pathprune.slides.tiff_level import TiffLevel
+    from napari_pathprune.slides.tiff.tiff_level import TiffLevel
 
     boxes = []
     whole = TiffLevel.read

@@ -165,3 +165,35 @@ def test_a_slide_without_pixel_size_asks_for_it(oracle: nn.Module) -> None:
     slide = slide_from_arrays([np.zeros((200, 200, 3), np.uint8)])
     with pytest.raises(ValueError, match="pass mpp"):
         next(iter(segment(slide, oracle, mpp=0.25)))
+
+
+def test_black_margins_give_the_nuclei_of_white_ones() -> None:
+    checkpoint = load("hovernet-s-compact")
+    with open_slide(packaged_file("CMU-1-Small-Region.svs")) as whole:
+        pixels = whole.read((803, 1101, 953, 1251)).repeat(2, axis=0).repeat(2, axis=1)
+    y, x = np.mgrid[:300, :300]
+    margins = (x < 70) | (y > 240) | (np.hypot(y - 100, x - 200) < 40)
+    found = [
+        find_nuclei(slide_from_arrays([np.where(margins[..., None], fill, pixels)], mpp=0.25), checkpoint.model(), 600)
+        for fill in np.array([0, 255], np.uint8)
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) > 3
+
+
+@pytest.mark.parametrize("write_px", [150, 600])
+def test_blobs_larger_than_any_nucleus_are_dropped_and_counted(field: Field, oracle: nn.Module, write_px: int) -> None:
+    y, x = np.mgrid[-90:90, -90:90]
+    blob = np.maximum(abs(y), abs(x)) < 70  # 35 x 35 um
+    distances = np.where(blob, x, 0) / 70, np.where(blob, y, 0) / 70
+    picture = field[1].copy()
+    picture[80:260, 100:280] = np.stack([blob * 255, *((d + 1) * 127 for d in distances)], axis=-1)
+    slide = slide_from_arrays([picture], mpp=0.25)
+    events = list(segment(slide, oracle, mpp=0.25, write_px=write_px))
+    finished = events[-1]
+    assert isinstance(finished, SegmentFinished)
+    assert finished.dropped_blobs == 1
+    assert "1 blobs of more than 1000 um2" in finished.line
+    areas = np.concatenate([event.table.area for event in events if isinstance(event, TileDone)])
+    assert areas.max() < 600
+    assert finished.nuclei == len(areas) > 150

@@ -163,6 +163,8 @@ def _write_run(
         "lineage": [{k: v for k, v in step.items() if k != "plan"} for step in checkpoint.lineage],
         "nuclei": finished.nuclei,
         "nuclei_by_type": {name: int((table.type == i).sum()) for i, name in enumerate(names)},
+        "dropped_blobs": finished.dropped_blobs,
+        "warnings": list(finished.warnings),
         "tiles": started.tiles,
         "seconds": round(finished.seconds, 2),
         "megapixels": round(finished.megapixels, 3),

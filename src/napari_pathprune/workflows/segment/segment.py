@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,10 +25,14 @@ from napari_pathprune.slides.reader import Slide
 from napari_pathprune.slides.tiles import REACH_PX, Tile, find_needed, tile_region
 from napari_pathprune.slides.tissue import find_tissue
 from napari_pathprune.slides.tissue_grid import TissueGrid
+from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
 SMALL_REGION_PX: Final = 2_000_000
 """Regions of fewer level-0 pixels are segmented without a tissue mask, which would cost more than it saves."""
+
+LARGEST_UM2: Final = 1000
+"""Larger blobs are no nuclei: those of megakaryocytes and tumour giant cells stay below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class TileDone(QuietEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentFinished(QuietEvent):
+class SegmentFinished:
     """A run has finished.
 
     Attributes
@@ -109,12 +114,15 @@ class SegmentFinished(QuietEvent):
         Wall time.
     megapixels
         Segmented area, in millions of pixels at the model's pixel size.
+    dropped_blobs
+        Number of blobs that were larger than any nucleus and are not reported.
     """
 
     tiles: int
     nuclei: int
     seconds: float
     megapixels: float
+    dropped_blobs: int = 0
 
     @property
     def done(self) -> int:
@@ -125,6 +133,24 @@ class SegmentFinished(QuietEvent):
     def total(self) -> int | None:
         """See `base.event.Event`."""
         return self.tiles
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about the result, in one line each."""
+        found = []
+        if self.dropped_blobs:
+            found.append(f"{self.dropped_blobs} blobs of more than {LARGEST_UM2} um2 are no nuclei and were dropped")
+        return tuple(found)
+
+    @property
+    def line(self) -> str:
+        """See `base.event.Event`."""
+        return "; ".join(self.warnings)
+
+    @property
+    def is_milestone(self) -> bool:
+        """See `base.event.Event`."""
+        return bool(self.warnings)
 
 
 SegmentEvent = SegmentStarted | TileDone | SegmentFinished
@@ -197,7 +223,8 @@ def segment(
     tissue = TissueGrid.from_mask(find_tissue(slide), view) if mask_pays else None
     chosen = tiles if tissue is None else tuple(tile for tile in tiles if tissue.overlaps(tile.write))
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
-    stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains)
+    largest_px = LARGEST_UM2 / _measure_pixel(view)
+    stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains, largest_px)
     mosaic = Mosaic(view, predictor, maps_px)
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None
@@ -210,7 +237,14 @@ def segment(
         nuclei = rescale_to_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
-    yield SegmentFinished(len(chosen), stitcher.count, time.perf_counter() - start, pixels / 1e6)
+    seconds = time.perf_counter() - start
+    yield SegmentFinished(len(chosen), stitcher.count, seconds, pixels / 1e6, stitcher.dropped)
+
+
+def _measure_pixel(view: View) -> float:
+    """Return the area of a pixel of a view in square microns."""
+    assert view.slide.mpp is not None
+    return math.prod(view.slide.mpp) / math.prod(view.scale)
 
 
 def _belongs(found: TileNuclei, tile: Tile, count: int) -> bool:

@@ -87,7 +87,9 @@ class TileJournal:
         """Store the nuclei of a tile."""
         fields = {f.name: getattr(nuclei.table, f.name) for f in dataclasses.fields(InstanceTable)}
         with write_atomically(self._path(number)) as part, part.open("wb") as file:
-            np.savez_compressed(file, where=np.array(nuclei.box), labels=nuclei.labels, **fields)
+            np.savez_compressed(
+                file, where=np.array(nuclei.box), labels=nuclei.labels, dropped=nuclei.dropped, **fields
+            )
 
     def read(self, number: int) -> TileNuclei | None:
         """Return the nuclei of a tile, or None if the tile is not finished or its file is damaged."""
@@ -95,7 +97,8 @@ class TileJournal:
             with self._path(number).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 y0, x0, y1, x1 = file["where"].tolist()
                 table = InstanceTable(**{f.name: file[f.name] for f in dataclasses.fields(InstanceTable)})
-                nuclei = TileNuclei((y0, x0, y1, x1), file["labels"], table)
+                dropped = int(file["dropped"]) if "dropped" in file else 0  # tiles of earlier versions lack it
+                nuclei = TileNuclei((y0, x0, y1, x1), file["labels"], table, dropped)
         except Exception:  # noqa: BLE001 - a damaged file can raise anything; the tile is segmented again
             return None
         return nuclei if _is_sound(nuclei) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_pathprune.slides.colour import check_pixels
-from napari_pathprune.slides.segment_cache import SegmentCache
-from napari_pathprune.slides.tiff_level import APERIO_YCBCR, JPEG, TiffLevel
+from napari_pathprune.slides.tiff.segment_cache import SegmentCache
+from napari_pathprune.slides.tiff.tiff_level import APERIO_YCBCR, JPEG, TiffLevel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import tifffile
 from slide_files import RGB, read_level, write_svs
 
 from napari_pathprune.slides.reader import open_slide
-from napari_pathprune.slides.tiff_level import TiffLevel
+from napari_pathprune.slides.tiff.tiff_level import TiffLevel
 
 if TYPE_CHECKING:
     from pathlib import Path

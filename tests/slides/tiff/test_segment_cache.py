@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pathprune.slides.segment_cache import SegmentCache
+from napari_pathprune.slides.tiff.segment_cache import SegmentCache
 
 SEGMENT = np.zeros((5, 8), np.uint8)
 

@@ -11,7 +11,7 @@ from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.base.error_line import first_line
 from napari_pathprune.slides.colour import to_rgb
 from napari_pathprune.slides.pixels import Key
-from napari_pathprune.slides.segment_cache import SegmentCache
+from napari_pathprune.slides.tiff.segment_cache import SegmentCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
