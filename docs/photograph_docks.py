@@ -40,7 +40,7 @@ def photograph_model(viewer: Viewer) -> None:
     """Show the compact model, its widths and its speed, beside the sample slide."""
     show_sample(viewer)
     dock = open_dock(viewer, "Model")
-    wait_for(lambda: bool(dock.facts.rows) and not dock.is_busy)
+    wait_for(lambda: bool(dock.view.facts.rows) and not dock.is_busy)
 
 
 def photograph_annotate(viewer: Viewer) -> None:

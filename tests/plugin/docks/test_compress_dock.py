@@ -71,21 +71,21 @@ def dock(open_dock, images, tmp_path):
 
 
 def test_a_model_is_compressed_from_the_form_to_the_report(dock, viewer, tmp_path, qtbot, monkeypatch):
-    from napari_pathprune.plugin.docks import compress_dock
+    from napari_pathprune.plugin.widgets.compress import training_panel
 
     dock.run.click()
-    qtbot.waitUntil(dock.pause.isVisible, timeout=LONG_MS)
+    qtbot.waitUntil(dock.training.pause.isVisible, timeout=LONG_MS)
     assert not dock.form.isEnabled()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
-    assert dock.progress.line.text().startswith("Wrote small.safetensors: parameters 326 k \u2192 163 k (50.")
+    assert dock.training.progress.line.text().startswith("Wrote small.safetensors: parameters 326 k \u2192 163 k (50.")
     assert str(tmp_path / "small.safetensors") in [model.source for model in shelf_of(viewer).models]
-    assert list(dock.curves.losses["loss"]) == [1, 2]
+    assert list(dock.training.curves.losses["loss"]) == [1, 2]
     opened = []
-    monkeypatch.setattr(compress_dock.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
-    dock.report.click()
+    monkeypatch.setattr(training_panel.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    dock.training.report.click()
     assert opened == [str(tmp_path / "small.report.html")]
     assert (tmp_path / "small.report.html").exists()
-    dock.both.click()
+    dock.training.both.click()
     qtbot.waitUntil(lambda: not dock.view.runner.is_running, timeout=LONG_MS)
     names = [result.name for result in shelf_of(viewer).results]
     assert names == ["nuclei (hovernet-s-compact)", "nuclei (small)"]
@@ -112,7 +112,7 @@ def test_problems_are_listed_before_anything_starts(dock, tmp_path, qtbot):
     dock.form.out.setText(str(tmp_path / "no folder" / "small.safetensors"))
     dock.run.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
-    lines = dock.progress.line.text().splitlines()
+    lines = dock.training.progress.line.text().splitlines()
     assert len(lines) == 2
     assert "no folder does not exist" in lines[0]
     assert "nowhere does not exist" in lines[1]
@@ -124,19 +124,19 @@ def test_a_job_is_paused_found_by_a_new_dock_and_resumed(dock, open_dock, viewer
     dock.form.task.setCurrentIndex(1)
     dock.form.out.setText(str(tmp_path / "tuned.safetensors"))
     dock.run.click()
-    qtbot.waitUntil(lambda: dock.progress.bar.value() > 0, timeout=LONG_MS)
-    dock.pause.click()
+    qtbot.waitUntil(lambda: dock.training.progress.bar.value() > 0, timeout=LONG_MS)
+    dock.training.pause.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
-    assert dock.progress.line.text() == "Paused. Resume continues."
+    assert dock.training.progress.line.text() == "Paused. Resume continues."
     viewer.window.remove_dock_widget(dock)
     again = open_dock()
-    qtbot.waitUntil(again.resume.isVisible, timeout=LONG_MS)
-    assert again.curves.losses["loss"]
-    again.resume.click()
-    qtbot.waitUntil(again.pause.isVisible, timeout=LONG_MS)
-    again.progress.cancel.click()
+    qtbot.waitUntil(again.training.resume.isVisible, timeout=LONG_MS)
+    assert again.training.curves.losses["loss"]
+    again.training.resume.click()
+    qtbot.waitUntil(again.training.pause.isVisible, timeout=LONG_MS)
+    again.training.progress.cancel.click()
     qtbot.waitUntil(lambda: not again.is_running, timeout=LONG_MS)
-    assert again.progress.line.text().startswith("Cancelled")
+    assert again.training.progress.line.text().startswith("Cancelled")
     assert find_jobs(tmp_path / "jobs") == ()
 
 
@@ -145,8 +145,8 @@ def test_a_process_that_fails_says_why(open_dock, tmp_path, qtbot):
     start_process(tmp_path / "jobs" / "one", arguments, {"model": "hovernet-s", "out": str(tmp_path / "s.safetensors")})
     dock = open_dock()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
-    assert "nowhere does not exist" in dock.progress.line.text()
-    assert dock.resume.isVisible()
+    assert "nowhere does not exist" in dock.training.progress.line.text()
+    assert dock.training.resume.isVisible()
 
 
 def test_every_field_has_a_tooltip_and_an_accessible_name(open_dock):

@@ -58,17 +58,17 @@ def wait(dock, qtbot):
 
 
 def facts(dock):
-    return dict(dock.facts.rows)
+    return dict(dock.view.facts.rows)
 
 
 def test_the_default_model_is_shown_with_its_cost_groups_and_speed(dock):
     assert dock.model.model == "hovernet-s-compact"
     assert facts(dock)["Parameters"] == "326,185 (14% of 2,369,624 before pruning)"
-    assert [field.text() for field in dock.types.fields] == ["neoplastic", "inflammatory", "connective"]
-    assert dock.table.rowCount() == 122
-    assert dock.plot.accessibleDescription() == "1,757 of 4,651 channels in 122 groups"
-    assert dock.speed.text() == "1 mm² takes about 20 s (CPU)"
-    assert dict(dock.card.rows)["Purpose"] == "for demonstration, not for diagnosis"
+    assert [field.text() for field in dock.view.types.fields] == ["neoplastic", "inflammatory", "connective"]
+    assert dock.view.table.rowCount() == 122
+    assert dock.view.plot.accessibleDescription() == "1,757 of 4,651 channels in 122 groups"
+    assert dock.view.speed.text() == "1 mm² takes about 20 s (CPU)"
+    assert dict(dock.view.card.rows)["Purpose"] == "for demonstration, not for diagnosis"
     assert not dock.status.isVisible()
 
 
@@ -77,21 +77,21 @@ def test_another_model_is_read_and_a_known_speed_is_not_measured_again(dock, sto
         dock.model.choose(name)
         wait(dock, qtbot)
     assert stopwatch.asked == [("hovernet-s-compact", "auto"), ("hovernet-s", "auto")]
-    assert dock.speed.text() == "1 mm² takes about 20 s (CPU)"
-    dock.measure.click()
+    assert dock.view.speed.text() == "1 mm² takes about 20 s (CPU)"
+    dock.view.measure.click()
     wait(dock, qtbot)
-    assert dock.speed.text() == "1 mm² takes about 1 min (CPU)"
+    assert dock.view.speed.text() == "1 mm² takes about 1 min (CPU)"
 
 
 def test_a_model_chosen_while_another_is_measured_is_shown_at_once(dock, stopwatch, qtbot):
     stopwatch.gate.clear()
-    dock.measure.click()
+    dock.view.measure.click()
     dock.model.choose("hovernet-s")
     qtbot.waitUntil(lambda: facts(dock)["Parameters"] == "2,369,624", timeout=20_000)
-    assert dock.speed.text() == "Measuring the speed ..."
-    assert not dock.measure.isEnabled()
+    assert dock.view.speed.text() == "Measuring the speed ..."
+    assert not dock.view.measure.isEnabled()
     stopwatch.gate.set()
-    qtbot.waitUntil(lambda: dock.speed.text().startswith("1 mm²"), timeout=20_000)
+    qtbot.waitUntil(lambda: dock.view.speed.text().startswith("1 mm²"), timeout=20_000)
     assert stopwatch.asked[-1][0] == "hovernet-s"
 
 
@@ -112,27 +112,27 @@ def test_a_file_that_is_no_model_is_one_line_and_the_shown_model_stays(dock, tmp
     wait(dock, qtbot)
     assert "notes.pth" in dock.status.text()
     assert dock.status.isVisible()
-    assert not dock.content.isEnabled()
+    assert not dock.view.isEnabled()
     dock.model.choose("hovernet-s-compact")
     wait(dock, qtbot)
-    assert dock.content.isEnabled()
+    assert dock.view.isEnabled()
     assert not dock.status.isVisible()
 
 
 def test_renamed_types_are_saved_as_a_new_model_of_all_docks(dock, viewer, tmp_path, monkeypatch, qtbot):
     out = tmp_path / "mine"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(out), ""))
-    dock.types.fields[0].setText("carcinoma")
-    dock.types.save.click()
+    dock.view.types.fields[0].setText("carcinoma")
+    dock.view.types.save.click()
     wait(dock, qtbot)
     path = str(out.with_suffix(".safetensors"))
     assert load(path).type_names == ("background", "carcinoma", "inflammatory", "connective")
     qtbot.waitUntil(lambda: dock.model.model == path)
     wait(dock, qtbot)
-    assert dict(dock.history.rows)["Step 7"].startswith("Types named")
+    assert dict(dock.view.history.rows)["Step 7"].startswith("Types named")
     assert path in {model.source for model in shelf_of(viewer).models}
-    dock.types.fields[0].setText("sarcoma")
-    dock.types.save.click()
+    dock.view.types.fields[0].setText("sarcoma")
+    dock.view.types.save.click()
     wait(dock, qtbot)
     assert dock.status.text() == "mine.safetensors exists already and is not overwritten; choose another name"
     assert load(path).type_names[1] == "carcinoma"
@@ -151,11 +151,11 @@ def test_a_model_file_can_be_dropped(dock, tmp_path, qtbot, name, is_taken):
 
 
 def test_a_group_is_chosen_in_table_and_plot_together(dock, qtbot):
-    dock.table.setCurrentCell(1, 0)
-    assert dock.plot._chosen == "d0.shortcut"
-    bar = dock.plot.bar_of(0, 16)
-    qtbot.mouseClick(dock.plot, Qt.MouseButton.LeftButton, pos=bar.center().toPoint())
-    assert dock.table.currentRow() == 0
+    dock.view.table.setCurrentCell(1, 0)
+    assert dock.view.plot._chosen == "d0.shortcut"
+    bar = dock.view.plot.bar_of(0, 16)
+    qtbot.mouseClick(dock.view.plot, Qt.MouseButton.LeftButton, pos=bar.center().toPoint())
+    assert dock.view.table.currentRow() == 0
 
 
 def test_all_that_can_be_focused_has_a_name_and_a_tooltip(dock):

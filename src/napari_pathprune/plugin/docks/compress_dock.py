@@ -6,27 +6,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qtpy.QtCore import QEvent, Qt, QUrl
-from qtpy.QtGui import QDesktopServices, QShowEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
-from napari_pathprune.plugin.docks.compress_words import describe_result, name_job
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.compress.compress_check import RequestChecked, check_in_process
 from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest
 from napari_pathprune.plugin.jobs.compress.cut_preview import MEASURES, ModelRead, cut_model, read_model
-from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
+from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFailed
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
-from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob, find_jobs, jobs_folder, start_process
-from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
+from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, jobs_folder, start_process
 from napari_pathprune.plugin.jobs.view_job import NamedModel
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.compress.compress_cut import describe
 from napari_pathprune.plugin.widgets.compress.compress_form import CompressForm
-from napari_pathprune.plugin.widgets.compress.training_curves import TrainingCurves
+from napari_pathprune.plugin.widgets.compress.training_panel import TrainingPanel
 from napari_pathprune.plugin.widgets.compress.view_panel import ViewPanel
-from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE, ProgressPanel
+from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
+from napari_pathprune.plugin.widgets.section import make_scroll_area
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -55,19 +54,15 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self._shelf = shelf_of(napari_viewer)
         self._read: ModelRead | None = None
         self._request: CompressRequest | None = None
-        self._is_cancelling = False
-        self._reader, self._checker, self._runner = JobRunner(self), JobRunner(self), ProcessRunner(self)
+        self._reader, self._checker = JobRunner(self), JobRunner(self)
 
         self.view = ViewPanel(
             napari_viewer, "Preview on the slide", "Segment the current view with the cut model, before any training"
         )
         self.form = CompressForm(self._shelf, self.view.slide)
         self.device, self.problem = QLabel(), QLabel()
-        self.run, self.pause, self.resume = QPushButton("Start"), QPushButton("Pause"), QPushButton("Resume")
-        self.progress = ProgressPanel(self.run, unit="step")
-        self.progress.cancel.setToolTip("End the training and forget it; files that it wrote stay")
-        self.curves = TrainingCurves()
-        self.report, self.both = QPushButton("Open the report"), QPushButton("Segment the view with both")
+        self.run = QPushButton("Start")
+        self.training = TrainingPanel(self.run)
         self._describe_widgets()
         self._arrange()
         self._connect()
@@ -78,7 +73,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
     @property
     def is_running(self) -> bool:
         """Whether a training is running or being prepared."""
-        return self._runner.is_running or self._checker.is_running
+        return self.training.is_running or self._checker.is_running
 
     def start(self) -> None:
         """Check the request; start it if there is no problem."""
@@ -87,9 +82,9 @@ class CompressDock(QWidget):  # type: ignore[misc]
         try:
             self._request = request = self.form.request()
         except ValueError as error:
-            self.progress.show_error(error_line(error))
+            self.training.progress.show_error(error_line(error))
             return
-        self.progress.show_line("Checking model, images and disk ...")
+        self.training.progress.show_line("Checking model, images and disk ...")
         self._checker.run(Job("check before the training", lambda: check_in_process(request)))
         self._show_readiness()
 
@@ -104,16 +99,10 @@ class CompressDock(QWidget):  # type: ignore[misc]
 
     def segment_with_both(self) -> None:
         """Segment the current view with the dense and the compact model of the finished job."""
-        job = self._runner.process
-        assert job is not None
         from napari_pathprune.workflows.checkpoint import load
 
-        sources = (str(job.notes["model"]), str(job.notes["out"]))
-        self.view.start([NamedModel(Path(one).stem, one, lambda one=one: load(one)) for one in sources])  # type: ignore[misc]
-
-    def open_report(self) -> None:
-        """Open the report of the finished job in the browser."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._report_path())))
+        models = [NamedModel(Path(one).stem, one, lambda one=one: load(one)) for one in self.training.sources]  # type: ignore[misc]
+        self.view.start(models)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Read the chosen model once the dock is visible."""
@@ -130,13 +119,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         """Follow a job that is running, or else the latest one that was paused, or ended while no dock was open."""
         jobs = [job for job in find_jobs(self._jobs) if job.arguments[:1] and job.arguments[0] in VERBS]
         if jobs:
-            self._follow(next((job for job in reversed(jobs) if job.is_running), jobs[-1]))
-
-    def _follow(self, job: ProcessJob) -> None:
-        self._is_cancelling = False
-        self.curves.clear()
-        self._runner.follow(job, name_job(job))
-        self._show_readiness()
+            self.training.follow(next((job for job in reversed(jobs) if job.is_running), jobs[-1]))
 
     def _read_model(self) -> None:
         """Read the chosen model in the background, unless it is known."""
@@ -162,138 +145,64 @@ class CompressDock(QWidget):  # type: ignore[misc]
         """Start the process, or show the problems."""
         request, checked = self._request, end.last
         if not isinstance(checked, RequestChecked) or request is None:
-            self.progress.show_error(end.line)
+            self.training.progress.show_error(end.line)
         elif checked.problems:
-            self.progress.show_error("\n".join(checked.problems))
+            self.training.progress.show_error("\n".join(checked.problems))
         else:
             folder = self._jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{request.out.stem}"
             notes = {"model": request.model, "out": str(request.out)}
             try:
                 job = start_process(folder, request.arguments(), notes)
             except (OSError, ValueError) as error:
-                self.progress.show_error(error_line(error))
+                self.training.progress.show_error(error_line(error))
             else:
-                self._forget_finished()
-                self._follow(job)
+                self.training.follow(job)
         self._show_readiness()
 
-    def _forget_finished(self) -> None:
-        job = self._runner.process
-        if job is not None and isinstance(job.end(), JobFinished):
-            job.dismiss()
-
-    def _pause(self) -> None:
-        self._runner.stop()
-
-    def _cancel(self) -> None:
-        self._is_cancelling = True
-
-    def _resume(self) -> None:
-        job = self._runner.process
-        assert job is not None
-        try:
-            job.resume()
-        except (OSError, ValueError) as error:
-            self.progress.show_error(error_line(error))
-            return
-        self._follow(ProcessJob(job.folder))
-
-    def _finish(self, end: JobEnd) -> None:
-        job = self._runner.process
-        assert job is not None
-        if isinstance(end, JobFinished) and self._out_path().exists():
-            self._shelf.add_model(self._out_path())
-            self.form.suggest_next()
-        if isinstance(end, JobCancelled) and self._is_cancelling:
-            job.dismiss()
-        self._show_readiness()
-
-    def _describe_end(self, end: JobEnd) -> str:
-        if isinstance(end, JobCancelled):
-            return self.progress.describe_end(end) if self._is_cancelling else "Paused. Resume continues."
-        return describe_result(end, self._out_path().name) if isinstance(end, JobFinished) else end.line
-
-    def _out_path(self) -> Path:
-        assert self._runner.process is not None
-        return Path(str(self._runner.process.notes["out"]))
-
-    def _report_path(self) -> Path:
-        out = self._out_path()
-        return out.with_name(f"{out.stem}.report.html")
+    def _take_result(self, out: Path) -> None:
+        self._shelf.add_model(out)
+        self.form.suggest_next()
 
     def _show_readiness(self) -> None:
-        """Enable what is possible now, show the next step, and say why Start is not."""
-        job, is_running = self._runner.process, self.is_running
-        end = None if job is None or is_running else job.end()
-        is_finished = isinstance(end, JobFinished)
+        """Enable what is possible now, and say why Start is not."""
+        is_running = self.is_running
         problem = self.form.problem or ("The model is being read" if self._read is None else None)
         self.form.setEnabled(not is_running)
         self.run.setEnabled(not is_running and problem is None)
         self.run.setToolTip(problem or "Check everything, then start the training in a process of its own")
         self.problem.setText(problem or "")
         self.problem.setVisible(not is_running and problem is not None)
-        self.pause.setVisible(self._runner.is_running)
-        self.resume.setVisible(end is not None and not is_finished and not self._is_cancelling)
-        self.report.setVisible(is_finished and self._report_path().exists())
-        self.both.setVisible(is_finished and self._out_path().exists())
-        self.both.setEnabled(self.view.is_ready)
+        self.training.both.setEnabled(self.view.is_ready)
         preview = self.form.cut.preview
         self.view.button.setEnabled(self.view.is_ready and preview is not None and preview.plan is not None)
-        self.view.setVisible(self.form.is_cut or self.form.is_slide or is_finished)
+        self.view.setVisible(self.form.is_cut or self.form.is_slide or self.training.is_finished)
 
     def _describe_widgets(self) -> None:
         for label in (self.device, self.problem):
             label.setWordWrap(True)
         self.problem.setStyleSheet(ERROR_STYLE)
-        for widget, name, tip in (
-            (self.run, "Start", "Start the training"),
-            (self.pause, "Pause", "End the process; Resume continues where it was, also after a restart of napari"),
-            (self.resume, "Resume", "Continue where the training was stopped"),
-            (self.report, "Open the report", "Sizes, scores and example pictures, in the browser"),
-            (self.both, "Segment the view with both", "Segment the current view with the dense and the compact model"),
-        ):
-            describe(widget, name, tip)
+        describe(self.run, "Start", "Start the training")
 
     def _arrange(self) -> None:
         content = QWidget()
         layout = QVBoxLayout(content)
-        more = QHBoxLayout()
-        for button in (self.pause, self.resume):
-            more.addWidget(button)
-        for widget in (self.form, self.view, self.device, self.problem, self.progress):
-            layout.addWidget(widget)
-        layout.addLayout(more)
-        for widget in (self.curves, self.report, self.both):
+        for widget in (self.form, self.view, self.device, self.problem, self.training):
             layout.addWidget(widget)
         layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        outer.addWidget(make_scroll_area(content))
         self.setMinimumWidth(WIDTH_PX)
 
     def _connect(self) -> None:
-        self.progress.cancel.clicked.connect(self._cancel)  # before the panel stops the runner
-        self.progress.follow(self._runner, self._describe_end)
-        for button, action in (
-            (self.run, self.start),
-            (self.pause, self._pause),
-            (self.resume, self._resume),
-            (self.report, self.open_report),
-            (self.both, self.segment_with_both),
-            (self.view.button, self.preview),
-        ):
-            button.clicked.connect(action)
+        self.run.clicked.connect(self.start)
+        self.training.both.clicked.connect(self.segment_with_both)
+        self.training.written.connect(self._take_result)
+        self.view.button.clicked.connect(self.preview)
         self.form.model_changed.connect(self._read_model)
         self._reader.ended.connect(self._model_read)
         self._checker.ended.connect(self._checked)
-        self._runner.batch.connect(self.curves.add_events)
-        self._runner.ended.connect(self._finish)
-        for signal in (self.form.changed, self.view.slide.chosen):
+        for signal in (self.form.changed, self.view.slide.chosen, self.training.changed):
             signal.connect(self._show_readiness)
         for signal in (self.view.runner.started, self.view.runner.ended):
             signal.connect(self._follow_view)
@@ -302,7 +211,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self._show_readiness()
 
     def _close_down(self) -> None:
-        self._runner.leave()
+        self.training.runner.leave()
         self._reader.stop()
         self._checker.stop()
         self.view.close_down()

@@ -6,18 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFailed
@@ -30,17 +20,13 @@ from napari_pathprune.plugin.jobs.model_job import (
     measure_model,
     save_renamed,
 )
-from napari_pathprune.plugin.layers.pixel_size_advice import advise_on_slide
 from napari_pathprune.plugin.shelf.preferences import forget_model, read_preferences
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import ModelChooser
-from napari_pathprune.plugin.widgets.model.group_table import GroupTable
-from napari_pathprune.plugin.widgets.model.model_facts import ModelFacts
-from napari_pathprune.plugin.widgets.model.model_types import ModelTypes
-from napari_pathprune.plugin.widgets.model.model_words import describe_speed, list_card, list_facts, list_history
-from napari_pathprune.plugin.widgets.model.width_plot import LEGEND, WidthPlot
+from napari_pathprune.plugin.widgets.model.model_view import ModelView
+from napari_pathprune.plugin.widgets.model.model_words import describe_speed
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
-from napari_pathprune.plugin.widgets.section import Section
+from napari_pathprune.plugin.widgets.section import make_scroll_area
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -49,7 +35,6 @@ if TYPE_CHECKING:
     from napari_pathprune.workflows.info.model_info import Description
 
 WIDTH_PX: Final = 320
-TABLE_PX: Final = 230
 SUFFIXES: Final = (".safetensors", ".tar", ".pth", ".pt")
 WARNING_STYLE: Final = "border: 1px solid #c77700; border-radius: 3px; padding: 4px;"  # in light and dark themes
 
@@ -87,27 +72,14 @@ class ModelDock(QWidget):  # type: ignore[misc]
         for label in (self.status, self.warning):
             label.setWordWrap(True)
         self.warning.setStyleSheet(WARNING_STYLE)
-        self.facts = ModelFacts("Main facts about the model")
-        self.speed = QLabel()
-        self.speed.setWordWrap(True)
-        self.speed.setAccessibleName("Speed on this machine")
-        self.measure = QPushButton("Measure")
-        self.measure.setToolTip("Measure the speed on this machine again, on a tile of the packaged slide")
-        self.measure.setAccessibleName("Measure the speed")
-        self.types = ModelTypes()
-        self.plot, self.table = WidthPlot(), GroupTable()
-        self.table.setFixedHeight(TABLE_PX)
-        self.card, self.history = ModelFacts("Purpose, scores and limits"), ModelFacts("How the model was made")
-        self.content = QWidget()
+        self.view = ModelView()
         self._lay_out()
 
         self.setAcceptDrops(True)
         self.setMinimumWidth(WIDTH_PX)
         self.model.chosen.connect(self.show_model)
-        self.measure.clicked.connect(self.measure_again)
-        self.types.save_asked.connect(self.save_names)
-        self.table.picked.connect(self.plot.show_group)
-        self.plot.picked.connect(self.table.show_group)
+        self.view.measure.clicked.connect(self.measure_again)
+        self.view.types.save_asked.connect(self.save_names)
         self._reader.received.connect(self._receive)
         self._reader.ended.connect(self._finish_reading)
         self._speedometer.received.connect(self._receive_speed)
@@ -127,7 +99,7 @@ class ModelDock(QWidget):  # type: ignore[misc]
         source = self.model.model
         if source is None or self._reader.is_running:
             return
-        self.content.setEnabled(source == self._described)
+        self.view.setEnabled(source == self._described)
         if source == self._described:
             self._set_status("")
             return
@@ -178,42 +150,13 @@ class ModelDock(QWidget):  # type: ignore[misc]
         choice = QFormLayout()
         choice.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         choice.addRow("Model", self.model)
-        speed = QHBoxLayout()
-        speed.addWidget(self.speed, 1)
-        speed.addWidget(self.measure)
-        widths = QWidget()
-        column = QVBoxLayout(widths)
-        column.setContentsMargins(0, 0, 0, 0)
-        legend = QLabel(LEGEND)
-        legend.setWordWrap(True)
-        legend.setToolTip("Bars show the square root of the number of channels, in the order of the network")
-        column.addWidget(self.plot)
-        column.addWidget(legend)
-        column.addWidget(self.table)
-        inner = QVBoxLayout(self.content)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addLayout(speed)
-        inner.addWidget(self.facts)
-        for title, widget, is_open in (
-            ("Types", self.types, True),
-            ("Channels", widths, True),
-            ("Training", self.history, True),
-            ("Scores and limits", self.card, True),
-        ):
-            inner.addWidget(Section(title, widget, is_open=is_open))
-        inner.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.content)
         layout = QVBoxLayout(self)
         layout.addLayout(choice)
         layout.addWidget(self.status)
         layout.addWidget(self.warning)
-        layout.addWidget(area, 1)
+        layout.addWidget(make_scroll_area(self.view), 1)
         self.warning.hide()
-        self.content.setEnabled(False)
+        self.view.setEnabled(False)
 
     def _receive(self, event: Event) -> None:
         match event:
@@ -235,13 +178,7 @@ class ModelDock(QWidget):  # type: ignore[misc]
 
     def _show_description(self, description: Description) -> None:
         self._mpp = description.checkpoint.mpp
-        self.facts.show_rows(list_facts(description))
-        self.types.show_types(description.checkpoint.type_names)
-        groups = description.group_widths()
-        self.plot.show_groups(groups)
-        self.table.show_groups(groups)
-        self.card.show_rows(list_card(description))
-        self.history.show_rows(list_history(description))
+        self.view.show_description(description)
         self._show_warning()
         self._show_speed()
 
@@ -255,7 +192,7 @@ class ModelDock(QWidget):  # type: ignore[misc]
         device = read_preferences().device
         self._speeds.pop((source, device), None)
         self._measuring = (source, device)
-        self.measure.setEnabled(False)
+        self.view.measure.setEnabled(False)
         self._speedometer.run(Job("measuring the speed of a model", lambda: self._measure(source, device)))
         self._show_speed()
 
@@ -266,17 +203,22 @@ class ModelDock(QWidget):  # type: ignore[misc]
     def _finish_measuring(self, end: JobEnd) -> None:
         if isinstance(end, JobFailed):
             self._speeds[self._measuring] = f"Speed unknown: {end.line}"
-        self.measure.setEnabled(True)
+        self.view.measure.setEnabled(True)
         self._show_speed()
         self._measure_if_unknown()
 
     def _show_speed(self) -> None:
         text = self._speeds.get((self._described or "", read_preferences().device))
-        self.speed.setText(text or ("Measuring the speed ..." if self._speedometer.is_running else ""))
+        self.view.speed.setText(text or ("Measuring the speed ..." if self._speedometer.is_running else ""))
 
     def _show_warning(self, event: object = None) -> None:
         del event
-        text = advise_on_slide(self._mpp, self._viewer) if self._described is not None else ""
+        text = ""
+        if self._described is not None:
+            # imports scipy, which the worker has done already
+            from napari_pathprune.plugin.layers.pixel_size_advice import advise_on_slide
+
+            text = advise_on_slide(self._mpp, self._viewer)
         self.warning.setText(f"⚠ {text}" if text else "")
         self.warning.setVisible(bool(text))
 

@@ -1,9 +1,9 @@
-"""A part of a dock that can be folded away."""
+"""Parts of a dock that can be folded away, and the area in which all of them scroll."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 
 class Section(QWidget):  # type: ignore[misc]
@@ -46,3 +46,13 @@ class Section(QWidget):  # type: ignore[misc]
     def _toggle(self, is_open: bool) -> None:  # noqa: FBT001 - Qt's slot
         self.header.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.content.setVisible(is_open)
+
+
+def make_scroll_area(content: QWidget) -> QScrollArea:
+    """Return an area without a frame in which the content of a dock scrolls up and down."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

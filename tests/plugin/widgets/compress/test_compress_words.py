@@ -1,8 +1,8 @@
 """The dock states in one line what a job has made."""
 
 from napari_pathprune.base.event_log import LoggedEvent
-from napari_pathprune.plugin.docks.compress_words import describe_result
 from napari_pathprune.plugin.jobs.job import JobFinished
+from napari_pathprune.plugin.widgets.compress.compress_words import describe_result
 
 
 def finish(kept, scores):
