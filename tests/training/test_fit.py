@@ -185,10 +185,10 @@ def test_the_fit_stops_early_when_no_score_improves(model, tmp_path):
     settings = dataclasses.replace(SETTINGS, validate_every=1, patience=2)
     state, marks = tmp_path / "fit.state", Marks(0.5, 0.4, 0.6, 0.6, 0.1)
     events = run_fit(model, settings, validate=marks, state=state)
-    assert (events[-1].steps, events[-1].best_step) == (5, 3)
+    assert (events[-1].steps, events[-1].best_step) == (5, 4), "of equal scores the later weights"
     again = run_fit(SmallNetwork(), settings, validate=Marks(), state=state)
     assert [type(e) for e in again] == [FitDone]
-    assert again[0].best_step == 3
+    assert again[0].best_step == 4
 
 
 def test_frozen_parameters_stay_and_their_norms_follow(model):
@@ -280,3 +280,15 @@ def test_the_time_before_an_interruption_counts(model, tmp_path):
     assert done.seconds == 1000.0 + 2.0 * 5 + 1.0  # five steps, and the end
     (again,) = run_fit(SmallNetwork(), state=state)
     assert again.seconds == 1000.0 + 2.0 * 5 + 1.0
+
+
+def test_zeros_of_the_start_do_not_use_up_the_patience(model, tmp_path):
+    settings = dataclasses.replace(SETTINGS, validate_every=1, patience=2)
+    events = run_fit(model, settings, validate=Marks(0.0, 0.0, 0.0, 0.4, 0.3, 0.2), state=tmp_path / "fit.state")
+    assert (events[-1].steps, events[-1].best_step) == (6, 4)
+
+
+def test_a_model_that_has_diverged_is_not_trained(model):
+    next(model.parameters()).data.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"holds NaN or infinity in layers\.0\.weight before the first step"):
+        run_fit(model, SETTINGS)

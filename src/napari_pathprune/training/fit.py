@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_pathprune.training.averaging import start_average
 from napari_pathprune.training.backward import Backward, Batch, Losses
+from napari_pathprune.training.finite_weights import check_finite, choose_good
 from napari_pathprune.training.fit_events import BatchSplit, FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
 from napari_pathprune.training.fit_state import FitState, restore_state, write_state
@@ -35,7 +36,7 @@ class NotFinite(ValueError):  # noqa: N818 - the name states what went wrong
     """The loss or its gradient is not finite; the model holds the last finite averaged weights."""
 
 
-def fit(
+def fit(  # noqa: PLR0915 - a loop over steps that reads from top to bottom
     model: nn.Module,
     patches: Dataset[Batch],
     losses: Losses,
@@ -108,6 +109,7 @@ def fit(
     >>> [type(event).__name__ for event in events[-2:]], events[-1].steps
     (['StepDone', 'FitDone'], 10)
     """
+    check_finite(model)
     fabric = _make_fabric(settings, launch=True)
     _prepare(model, settings)
     average = start_average(model, settings.averaging)
@@ -130,7 +132,7 @@ def fit(
         terms |= _add_penalty(fabric, penalty)
         not_finite = _clip_gradient(fabric, wrapped, optimizer, terms, settings)
         if not_finite:
-            _finish(model, average.module.state_dict())
+            _finish(model, choose_good(average.module.state_dict(), now.best_weights))
             raise NotFinite(_explain_not_finite(not_finite, now.step, settings, state))
         optimizer.step()
         average.update_parameters(model)
@@ -279,12 +281,13 @@ def _score_average(validate: Validate, average: AveragedModel, now: FitState, se
     scores = dict(validate(scored))
     weights = _copy_weights(scored)
     score = next(iter(scores.values()))
-    best = score > now.best_score
+    best = score >= now.best_score  # of equal scores the later weights, which have been trained for longer
+    if score > now.best_score:
+        now.waited = 0
+    elif now.best_score > 0:  # before anything is found there is no best model to wait for
+        now.waited += 1
     if best:
         now.best_score, now.best_scores, now.best_step, now.best_weights = score, scores, now.step, weights
-        now.waited = 0
-    else:
-        now.waited += 1
     return Validated(now.step, settings.steps, scores, best, weights)
 
 

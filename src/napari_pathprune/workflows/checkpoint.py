@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -29,7 +30,12 @@ from napari_pathprune.models.hovernet.hovernet_foreign import (
     default_type_names,
     infer_hovernet_config,
 )
-from napari_pathprune.workflows.load_weights import load_weights
+from napari_pathprune.workflows.checkpoint_header import (
+    check_weights,
+    parse_header,
+    restore_halved,
+)
+from napari_pathprune.workflows.load_weights import check_names, check_size, load_weights
 
 FORMAT: Final = "pathprune-1"
 HEADER_KEY: Final = "pathprune"
@@ -75,6 +81,7 @@ class Checkpoint:
         ValueError
             If the weights do not fit the architecture; the message names the keys.
         """
+        check_size(self.architecture, self.config, self.weights)
         dense = build(self.architecture, **self.config)
         return load_weights(dense, self.weights, f"{self.architecture} with {dict(self.config)}")
 
@@ -107,7 +114,8 @@ class Checkpoint:
         digest = blake2b(digest_size=8)
         for name, tensor in sorted(self.weights.items()):
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).numpy().tobytes())  # bytes, since NumPy lacks bfloat16
         return digest.hexdigest()
 
 
@@ -183,26 +191,18 @@ def _load_own(path: Path) -> Checkpoint:
         raise ValueError(f"{path} is not a model file, or is truncated") from error
     if HEADER_KEY not in metadata:
         raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
-    try:
-        return _from_header(json.loads(metadata[HEADER_KEY]), weights, path)
-    except (AttributeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} has a damaged pathprune header ({first_line(error)}); write it again") from error
+    return _from_header(parse_header(metadata[HEADER_KEY], path, FORMAT), weights, path)
 
 
 def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Path) -> Checkpoint:
-    if header.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}: update napari-pathprune"
-        )
     types = header["config"].get("num_types") or 0
     if len(header["type_names"]) != types:
         raise ValueError(f"{path} names {len(header['type_names'])} types, but its network has {types}; write it again")
-    for name, dtype in header["stored_as_half"].items():
-        weights[name] = weights[name].to(getattr(torch, dtype))
+    restore_halved(weights, header["stored_as_half"], path)
     return Checkpoint(
         architecture=header["architecture"],
         config=dict(header["config"]),
-        weights=weights,
+        weights=check_weights(weights, path),
         lineage=tuple(header["lineage"]),
         type_names=tuple(header["type_names"]),
         mpp=header["mpp"],
@@ -212,6 +212,7 @@ def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Pa
 
 
 def _load_foreign(path: Path) -> Checkpoint:
+    _check_archive(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # torch warns of pickles that are refused anyway
             content = torch.load(path, weights_only=True, map_location="cpu")
@@ -222,8 +223,9 @@ def _load_foreign(path: Path) -> Checkpoint:
         ) from error
     except Exception as error:  # a damaged pickle raises anything, from IndexError to struct.error
         raise ValueError(f"{path} is not a readable checkpoint, or is truncated ({first_line(error)})") from error
-    weights = convert_hovernet_weights(content, str(path))
+    weights = check_weights(convert_hovernet_weights(content, str(path)), path)
     config = infer_hovernet_config(weights, str(path))
+    check_names("hovernet", config, weights, str(path))
     return Checkpoint(
         architecture="hovernet",
         config=config,
@@ -232,6 +234,17 @@ def _load_foreign(path: Path) -> Checkpoint:
         type_names=default_type_names(config["num_types"] or 0),
         mpp=0.25,
     )
+
+
+def _check_archive(path: Path) -> None:
+    """Raise if a zip file would unpack to far more than its size; torch stores tensors uncompressed."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            unpacked = sum(one.file_size for one in file.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # an older format; torch finds out
+    if unpacked > 20 * path.stat().st_size:
+        raise ValueError(f"{path} is refused: it would unpack to {unpacked >> 20} MiB; PyTorch writes no such files")
 
 
 def save(checkpoint: Checkpoint, path: str | Path, *, half: bool = False) -> None:

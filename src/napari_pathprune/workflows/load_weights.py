@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
+from napari_pathprune.models import build
 from napari_pathprune.pruning import reshape
+
+LARGEST_DENSE: Final = 200_000_000
+"""Parameters of the largest dense model that is built for weights of any size; the published one has 38 million."""
+
+
+def check_size(architecture: str, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Raise if a model's settings make a dense model far larger than its weights; nothing is allocated.
+
+    Raises
+    ------
+    ValueError
+        If the settings are wrong or too large.
+    """
+    with torch.device("meta"):
+        dense = sum(values.numel() for values in build(architecture, **config).parameters())
+    given = sum(values.numel() for values in weights.values())
+    if dense > max(LARGEST_DENSE, 20 * given):
+        raise ValueError(
+            f"{architecture} with {dict(config)} has {dense / 1e6:,.0f} million parameters, but the file holds "
+            f"{given / 1e6:,.1f} million; the header does not belong to the weights"
+        )
+
+
+def check_names(architecture: str, config: Mapping[str, Any], weights: Mapping[str, Tensor], source: str) -> None:
+    """Raise if weights have other names than those of an architecture; nothing is allocated.
+
+    Raises
+    ------
+    ValueError
+        The message names the file and the keys that are missing or unknown.
+    """
+    check_size(architecture, config, weights)
+    with torch.device("meta"):
+        expected = set(build(architecture, **config).state_dict())
+    _compare_names(expected, set(weights), f"{source} does not hold a {architecture} with {dict(config)}")
 
 
 def load_weights(dense: nn.Module, weights: Mapping[str, Tensor], name: str) -> nn.Module:
@@ -37,13 +75,7 @@ def load_weights(dense: nn.Module, weights: Mapping[str, Tensor], name: str) -> 
     >>> load_weights(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 1, 1)), compact, "net")[0].out_channels
     2
     """
-    expected, given = set(dense.state_dict()), set(weights)
-    if expected != given:
-        missing, extra = sorted(expected - given), sorted(given - expected)
-        raise ValueError(
-            f"the weights are not those of a {name}: "
-            f"{len(missing)} keys are missing{_list_some(missing)}, {len(extra)} are unknown{_list_some(extra)}"
-        )
+    _compare_names(set(dense.state_dict()), set(weights), f"the weights are not those of a {name}")
     shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}
     widest = {key: tuple(tensor.shape) for key, tensor in dense.state_dict().items()}
     misfits = sorted(key for key, shape in shapes.items() if not _is_narrower(shape, widest[key]))
@@ -56,6 +88,15 @@ def load_weights(dense: nn.Module, weights: Mapping[str, Tensor], name: str) -> 
     model = dense if shapes == widest else reshape(dense, shapes)
     model.load_state_dict(dict(weights))
     return model.eval()
+
+
+def _compare_names(expected: set[str], given: set[str], problem: str) -> None:
+    if expected != given:
+        missing, extra = sorted(expected - given), sorted(given - expected)
+        raise ValueError(
+            f"{problem}: "
+            f"{len(missing)} keys are missing{_list_some(missing)}, {len(extra)} are unknown{_list_some(extra)}"
+        )
 
 
 def _is_narrower(shape: tuple[int, ...], dense: tuple[int, ...]) -> bool:

@@ -86,7 +86,6 @@ def test_only_the_prefix_and_the_upsampling_constant_are_removed():
         "text",
         [torch.ones(1)],
         {"desc": {"a": 1}},
-        {"model": {"a": torch.ones(1)}},
         {"desc": [1, 2]},
         {"epoch": 5},
     ],
@@ -138,3 +137,56 @@ def test_unknown_keys_are_named_when_the_model_is_built(tmp_path, tiny_hovernet)
     torch.save(weights, tmp_path / "plus.pth")
     with pytest.raises(ValueError, match=r"1 are unknown \(decoder\.ls\.u0\.conv\.weight\)"):
         load(tmp_path / "plus.pth").model()
+
+
+WRAPPERS = {
+    "no counters": lambda w: {"desc": {n: t for n, t in w.items() if not n.endswith("num_batches_tracked")}},
+    "state_dict": lambda w: {"state_dict": w, "epoch": 3},
+    "model": lambda w: {"model": w, "optimizer": {}},
+    "model_state_dict": lambda w: {"model_state_dict": w},
+    "net": lambda w: {"net": w, "epoch": 1},
+    "lightning": lambda w: {
+        "state_dict": {"loss.weight": torch.ones(2), **{f"model.{n}": t for n, t in w.items()}},
+        "optimizer_states": [{}],
+    },
+    "two prefixes": lambda w: {f"model._orig_mod.{n}": t for n, t in w.items()},
+    "two wrappers": lambda w: {"model": {"state_dict": {f"net.module.{n}": t for n, t in w.items()}}},
+    "half": lambda w: {n: t.half() if t.is_floating_point() else t for n, t in w.items()},
+    "bfloat16": lambda w: {n: t.bfloat16() if t.is_floating_point() else t for n, t in w.items()},
+}
+
+
+@pytest.mark.parametrize("convert", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_wrappers_and_prefixes_of_other_programs_load(tmp_path, convert):
+    torch.manual_seed(6)
+    weights = dict(HoVerNet(num_types=5, width=0.0625).state_dict())
+    torch.save(convert(weights), tmp_path / "net.pth")
+    loaded = load(tmp_path / "net.pth").model().state_dict()
+    assert set(loaded) == set(weights)
+    for name, tensor in weights.items():
+        torch.testing.assert_close(loaded[name], tensor, rtol=0.01, atol=0.001)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"layer.weight": torch.ones(3)}, r"net\.pth is not a HoVer-Net: .*found 1 keys \(layer\.weight\)"),
+        ({}, r"net\.pth is not a HoVer-Net: .*found no keys"),
+        ({"epoch": 3, "args": {}}, r"net\.pth .*found 2 keys \(epoch, args\)"),
+        ([1, 2], r"net\.pth holds no state dict .*found list"),
+    ],
+)
+def test_what_cannot_load_names_the_file_and_its_keys(tmp_path, content, message):
+    torch.save(content, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "net.pth")
+
+
+def test_missing_and_unknown_keys_are_named_with_the_file(tmp_path):
+    weights = dict(HoVerNet(num_types=5, width=0.0625).state_dict())
+    weights["extra.weight"] = weights.pop("conv_bot.weight")
+    torch.save(weights, tmp_path / "net.pth")
+    with pytest.raises(
+        ValueError, match=r"net\.pth does not hold .*1 keys are missing \(conv_bot\.weight\), 1 are unknown"
+    ):
+        load(tmp_path / "net.pth")

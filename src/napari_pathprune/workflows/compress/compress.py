@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.base.output_lock import lock_output
 from napari_pathprune.base.score_names import AGREEMENT, is_agreement, score_name
 from napari_pathprune.datasets.annotated_image import list_names
 from napari_pathprune.pruning import PrunePlan
@@ -68,7 +70,8 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     MemoryError
         If memory runs out.
     """
-    with advise_on_memory(MEMORY_ADVICE):
+    can_lock = out.suffix == ".safetensors" and out.parent.is_dir()
+    with advise_on_memory(MEMORY_ADVICE), lock_output(out) if can_lock else nullcontext():
         compression = prepare_compression(model_name, config, out)
         total, resumed = sum(compression.fit_steps), _count_finished_steps(compression)
         stages, kept = [score_dense(compression)], KeptStage()

@@ -17,6 +17,7 @@ from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.base.output_lock import lock_output
 from napari_pathprune.datasets.annotated_image import find_labelled, list_names
 from napari_pathprune.datasets.read_images import AnnotatedImage
+from napari_pathprune.training.finite_weights import find_not_finite
 from napari_pathprune.training.fit import NotFinite, Validate, check_fit, fit
 from napari_pathprune.training.fit_events import FitDone, FitEvent, StepDone, Validated
 from napari_pathprune.training.fit_settings import FitSettings
@@ -84,7 +85,9 @@ def train(
         yield from _train(config, out, start, images)
 
 
-def _train(config: TrainConfig, out: Path, start: Checkpoint | None, known: ImageSets | None) -> Iterator[FitEvent]:
+def _train(  # noqa: C901 - a loop over phases that reads from top to bottom
+    config: TrainConfig, out: Path, start: Checkpoint | None, known: ImageSets | None
+) -> Iterator[FitEvent]:
     phases = len(config.fit)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
     _check_out(out, states)
@@ -127,6 +130,8 @@ def _train(config: TrainConfig, out: Path, start: Checkpoint | None, known: Imag
                     _finish(before, model, event, config, images, out, log)
                 yield event
         except NotFinite as error:
+            if find_not_finite(model.state_dict()):
+                raise  # there are no good weights to keep
             good = out.with_name(f"{out.stem}.last-good.safetensors")
             if not rank_zero_only.rank:
                 save(_record_training(before, model.state_dict(), config, phase, done, images), good)

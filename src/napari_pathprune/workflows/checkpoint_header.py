@@ -1,0 +1,160 @@
+"""The header of a model file, checked field by field: files come from anywhere."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+MOST_TYPES: Final = 1000
+"""Largest number of nuclear types of a model."""
+SMALLEST_MPP: Final = 0.01
+LARGEST_MPP: Final = 100.0
+"""Pixel sizes in um that a model can expect."""
+MOST_HEADER_BYTES: Final = 16 << 20
+_HALVED: Final[Mapping[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+"""Kinds of numbers that are stored in half precision."""
+
+
+def parse_header(text: str, path: Path, version: str) -> dict[str, Any]:
+    """Return the fields of a header, each of its kind.
+
+    Parameters
+    ----------
+    text
+        The header, JSON.
+    path
+        The file, for messages.
+    version
+        The format that is read.
+
+    Raises
+    ------
+    ValueError
+        If the header has another format, or is damaged; one line names the field, what it is, and what was expected.
+    """
+    damaged = f"{path} has a damaged pathprune header"
+    try:
+        header = json.loads(text) if len(text) <= MOST_HEADER_BYTES else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise ValueError(f"{damaged}: it is not a JSON object; write it again")  # noqa: TRY004
+    if isinstance(header.get("format"), str) and header["format"] != version:
+        found = header["format"][:60]
+        raise ValueError(f"{path} has format {found!r}; this version reads {version!r}: update napari-pathprune")
+    for name, (is_right, expected) in _FIELDS.items():
+        if name not in header:
+            raise ValueError(f"{damaged}: {name} is missing; write it again")
+        if not is_right(header[name]):
+            shown = repr(header[name])
+            raise ValueError(f"{damaged}: {name} is {shown[:60]}; expected {expected}; write it again")
+    return header
+
+
+def restore_halved(weights: dict[str, Tensor], halved: Mapping[str, str], path: Path) -> None:
+    """Convert the weights that are stored in half precision to what they were, in place.
+
+    Raises
+    ------
+    ValueError
+        If a name or a kind of numbers is unknown.
+    """
+    for name, dtype in halved.items():
+        if name not in weights or dtype not in _HALVED:
+            raise ValueError(
+                f"{path} has a damaged pathprune header: stored_as_half has {name[:60]!r} as {dtype[:60]!r}; "
+                f"expected weights of the file, as one of {', '.join(_HALVED)}; write it again"
+            )
+        weights[name] = weights[name].to(_HALVED[dtype])
+
+
+def check_weights(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return weights in single precision, if they can be those of a model.
+
+    Half precision, bfloat16 and double precision become float32, in which models compute.
+
+    Parameters
+    ----------
+    weights
+        Tensors by name.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    ValueError
+        If tensors claim to be larger than what the file holds, are of another kind, or hold values that are not finite.
+    """
+    checked = {}
+    for name, tensor in weights.items():
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
+            raise ValueError(f"{path}: {name} is a {tensor.dtype} tensor of a kind that no model here has")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ValueError(f"{path}: {name} claims to be {tuple(tensor.shape)}, but the file holds less")
+        is_float = tensor.is_floating_point()
+        if not is_float and not name.endswith("num_batches_tracked"):
+            raise ValueError(f"{path}: {name} holds {tensor.dtype}; expected numbers with a fraction, such as float32")
+        checked[name] = tensor.detach().float() if is_float and tensor.dtype != torch.float32 else tensor.detach()
+        if is_float and not bool(checked[name].isfinite().all()):
+            raise ValueError(
+                f"{path}: {name} holds values that are not finite (NaN or infinity); its training has diverged, or the "
+                "file is damaged: take an earlier checkpoint"
+            )
+    return checked
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_config(value: object) -> bool:
+    kinds = isinstance(value, dict) and all(
+        one is None or isinstance(one, str | float) or (isinstance(one, int) and not isinstance(one, bool))
+        for one in value.values()
+    )
+    if not kinds or not isinstance(value, dict):
+        return False
+    types = value.get("num_types")
+    return types is None or (isinstance(types, int) and 2 <= types <= MOST_TYPES)
+
+
+def _is_history(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(step, dict) and _is_text(step.get("step")) for step in value)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= MOST_TYPES and all(map(_is_text, value))
+
+
+def _is_mpp(value: object) -> bool:
+    if value is None:
+        return True
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and SMALLEST_MPP <= value <= LARGEST_MPP  # type: ignore[operator, arg-type]
+
+
+def _is_dtypes(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+_FIELDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "format": (_is_text, "a text"),
+    "architecture": (_is_text, "a text"),
+    "config": (_is_config, f"settings by name; num_types null, or from 2 to {MOST_TYPES}"),
+    "lineage": (_is_history, "a list of steps, each with its name as 'step'"),
+    "type_names": (_is_names, f"a list of at most {MOST_TYPES} texts"),
+    "mpp": (_is_mpp, f"null, or um from {SMALLEST_MPP:g} to {LARGEST_MPP:g}"),
+    "licence": (_is_text, "a text"),
+    "card": (_is_table, "a table"),
+    "stored_as_half": (_is_dtypes, "kinds of numbers by name"),
+}
