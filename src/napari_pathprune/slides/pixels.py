@@ -54,3 +54,9 @@ class PixelSource(Protocol):
 
     def read(self, box: Box, level: int = 0) -> NDArray[np.uint8]:
         """Read a box in the pixels of `level` as (h, w, 3) uint8, mirrored outside the level."""
+
+
+def fits_slide(source: PixelSource, level: int) -> bool:
+    """Return whether a level may be used; sources that cannot compare their levels are trusted."""
+    check = getattr(source, "fits", None)
+    return check is None or bool(check(level))

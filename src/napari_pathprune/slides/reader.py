@@ -121,8 +121,8 @@ def _open_tiff(path: Path, mpp: Mpp | None) -> Slide:
         raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
     try:
         tif.filehandle.set_lock(True)
-        levels = open_tiff_levels(tif, path)
-        return Slide(levels, mpp or read_mpp(tif, levels[0].page), path.name, path, tif)
+        levels, notes = open_tiff_levels(tif, path)
+        return Slide(levels, mpp or read_mpp(tif, levels[0].page), path.name, path, tif, notes)
     except ValueError:
         tif.close()
         raise

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.base.mirror import mirror_indices
+from napari_pathprune.slides.level_fit import ALIKE, compare_levels
 from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.resolution import Mpp
 from napari_pathprune.slides.view import View, view_at
@@ -41,6 +42,8 @@ class Slide:
         Path of the file; None for a slide made from arrays.
     handle
         The open file; None if there is nothing to close.
+    notes
+        What the user should know about the file, in one line each.
     """
 
     levels: tuple[Pixels, ...]
@@ -48,6 +51,8 @@ class Slide:
     name: str
     path: Path | None = None
     handle: Closable | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+    _fits: dict[int, bool] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,6 +92,25 @@ class Slide:
         inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
         mirrored: NDArray[np.uint8] = inside[ys - ys.min()][:, xs - xs.min()]
         return mirrored
+
+    def fits(self, level: int) -> bool:
+        """Return whether a level shows the same image as level 0, as far as a few windows tell.
+
+        The result is kept. A level without texture fits.
+        """
+        if level not in self._fits:
+            last = next((i for i in range(level - 1, 0, -1) if self.fits(i)), 0)
+            coarser = self.levels[level]
+            scores = (
+                compare_levels(self.levels[last], coarser, [(coarser.shape[0], coarser.shape[1])]) if level else [None]
+            )
+            self._fits[level] = scores[0] is None or scores[0] >= ALIKE
+        return self._fits[level]
+
+    def list_notes(self) -> tuple[str, ...]:
+        """Return `notes`, and a line about each level that was found not to fit."""
+        shapes = [self.levels[level].shape for level, fits in sorted(self._fits.items()) if not fits]
+        return (*self.notes, *(f"the level of {w} x {h} px shows another image and is not used" for h, w, _ in shapes))
 
     def at(self, mpp: float) -> View:
         """Return a view of the slide at `mpp` um per pixel.

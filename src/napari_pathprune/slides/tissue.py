@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from napari_pathprune.base.box import Box, check_box
+from napari_pathprune.slides.pixels import fits_slide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +85,8 @@ def find_tissue(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
         raise ValueError(f"got a pixel size of {mpp} um; expected a positive number")
     own = max(slide.mpp) if slide.mpp else ASSUMED_MPP
     target = max(1.0, min(mpp / own, min(slide.shape) / SHORT_SIDE_PX))
-    level = max(i for i, factors in enumerate(slide.downsamples) if i == 0 or max(factors) <= target * 1.01)
+    levels = range(len(slide.levels) - 1, 0, -1)
+    level = next((i for i in levels if max(slide.downsamples[i]) <= target * 1.01 and fits_slide(slide, i)), 0)
     step = max(1, round(target / max(slide.downsamples[level])))
     h, w = slide.levels[level].shape[:2]
     if h * w <= BUDGET_PX:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.slides.padding import choose_side_px, read_on_white
-from napari_pathprune.slides.pixels import PixelSource
+from napari_pathprune.slides.pixels import PixelSource, fits_slide
 from napari_pathprune.slides.resample import compute_taps, resample
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def view_at(slide: PixelSource, mpp: float) -> View:
         )
     scale = (slide.mpp[0] / mpp, slide.mpp[1] / mpp)
     ratios = [(scale[0] * fy, scale[1] * fx) for fy, fx in slide.downsamples]
-    level = max((i for i, r in enumerate(ratios) if max(r) <= 1 + SNAP), default=0)
+    level = next((i for i in range(len(ratios) - 1, 0, -1) if max(ratios[i]) <= 1 + SNAP and fits_slide(slide, i)), 0)
     if all(abs(r - 1) <= SNAP for r in ratios[level]):
         fy, fx = slide.downsamples[level]
         return View(slide, mpp, level, (1 / fy, 1 / fx), (slide.levels[level].shape[0], slide.levels[level].shape[1]))

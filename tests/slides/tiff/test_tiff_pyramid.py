@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
-from slide_files import ALPHA, GREY, ON_WHITE, RGB, halve, read_level, write_ome, write_pyramid, write_svs
+from slide_files import ALPHA, GREY, ON_WHITE, RGB, halve, paint, read_level, write_ome, write_pyramid, write_svs
 
 from napari_pathprune.slides.reader import open_slide
 
@@ -86,3 +86,40 @@ def test_tiff_of_any_layout_becomes_rgb(tmp_path: Path, case):
         assert np.array_equal(read_level(slide), expected)
         assert np.array_equal(slide.read((13, 5, 41, 66)), expected[13:41, 5:66])
         assert slide.mpp is None
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (9, 11), (17, 18), (8, 8)])
+@pytest.mark.parametrize("marked", [True, False])
+def test_levels_padded_to_whole_tiles_are_cut_to_the_image(tmp_path: Path, shape, marked):
+    """Philips pads every level, so that the sides of a level of a quarter may be a third of the first one."""
+    image = paint(shape[0] * 32, shape[1] * 32)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        level, levels = image, []
+        while min(level.shape[:2]) > 16:
+            levels.append(level)
+            h, w = level.shape[:2]
+            padded = np.pad(level, ((0, -h % 32), (0, -w % 32), (0, 0)), constant_values=255)
+            tif.write(
+                padded, tile=(32, 32), photometric="rgb", metadata=None, subfiletype=int(marked and len(levels) > 1)
+            )
+            level = halve(level)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.shape == image.shape[:2]
+        assert {factors[0] for factors in slide.downsamples} <= {1.0, 2.0, 4.0, 8.0, 16.0}
+        for number, factors in enumerate(slide.downsamples):
+            expected = levels[round(np.log2(factors[0]))]
+            assert np.array_equal(read_level(slide, number), expected)
+        if marked:
+            assert len(slide.levels) >= len(levels) - 1  # the last one may be too small to be recognized
+
+
+def test_a_level_that_does_not_fit_is_left_out_and_named(tmp_path: Path):
+    image = paint(288, 288)
+    options = {"tile": (32, 32), "photometric": "rgb", "metadata": None}
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        tif.write(image, **options)
+        tif.write(paint(160, 160, seed=9), subfiletype=1, **options)
+        tif.write(np.pad(halve(halve(image)), ((0, 24), (0, 24), (0, 0))), subfiletype=1, **options)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.downsamples == ((1.0, 1.0), (4.0, 4.0))
+        assert slide.notes == ("the level of 160 x 160 px does not fit the slide and is not used",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -90,6 +91,16 @@ class TiffLevel:
         if self._alpha is None:  # drop extra samples that are not declared as alpha
             raw = raw[..., : 3 if self._channels >= 3 else 1]
         return to_rgb(raw, premultiplied=self._alpha == "premultiplied")
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Height and width of a tile or strip in pixels."""
+        return self._segment_shape
+
+    def crop(self, shape: tuple[int, int]) -> None:
+        """Cut the level to its upper left part, the only one that shows the slide."""
+        self.shape = (*shape, 3)
+        self.size = math.prod(self.shape)
 
     def end_of_data(self) -> int:
         """Return the file position behind the last segment, in bytes."""

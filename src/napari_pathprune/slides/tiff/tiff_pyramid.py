@@ -5,22 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_pathprune.slides.colour import check_pixels
+from napari_pathprune.slides.level_fit import (
+    ALIKE,
+    compare_levels,
+    find_padded_shapes,
+    is_even_factor,
+    is_power_of_two,
+)
 from napari_pathprune.slides.tiff.segment_cache import SegmentCache
 from napari_pathprune.slides.tiff.tiff_level import APERIO_YCBCR, JPEG, TiffLevel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import tifffile
 
 COLOURS = {0, 1, 2, 3, 6}  # photometric: white is zero, black is zero, RGB, palette, YCbCr (if the codec converts it)
 
+UNNAMED = {"generic", "uniform", "shaped"}  # kinds of files in which tifffile finds levels by their proportions
 
-def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[TiffLevel, ...]:
-    """Return the levels of the slide in a TIFF, finest first.
 
-    The slide is the baseline image of Aperio and OME files, and the largest image of others. Label, macro and thumbnail
-    images are ignored.
+def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLevel, ...], tuple[str, ...]]:
+    """Return the levels of the slide in a TIFF, finest first, and a line about each level that is not used.
+
+    The slide is the baseline image of an Aperio file, and the largest image of others. Label, macro and thumbnail
+    images are ignored. Levels whose sides are padded to whole tiles are cut to the image; levels that do not fit the
+    first one are not used.
 
     Parameters
     ----------
@@ -39,15 +50,62 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[TiffLevel, ...
         raise ValueError(f"{path}: this TIFF holds no image, or is truncated; get a fresh copy of it")
     chosen = series[0] if tif.is_svs or tif.is_ome else max(series, key=lambda s: _list_pages(s)[0].keyframe.size)
     cache = SegmentCache()
-    candidates = [_open_level(level, path, cache) for level in chosen.levels]
-    aspect = candidates[0].shape[0] / candidates[0].shape[1]
-    levels = [candidates[0]]
-    for level in candidates[1:]:
-        is_coarser = all(a < b for a, b in zip(level.shape[:2], levels[-1].shape[:2], strict=True))
-        if is_coarser and abs(level.shape[0] - aspect * level.shape[1]) <= 2 + 0.02 * level.shape[0]:
+    finest, *others = (_open_level(level, path, cache) for level in chosen.levels)
+    _check_length(tif, finest, path)
+    if chosen.kind in UNNAMED:
+        others += _open_reduced(tif, finest, others, path, cache)
+        others.sort(key=lambda level: -level.size)
+    levels, notes = [finest], []
+    for level in others:
+        if _fit_level(level, levels[0], levels[-1]):
             levels.append(level)
-    _check_length(tif, levels[0], path)
-    return tuple(levels)
+        elif level.shape[0] > 1 < level.shape[1]:
+            h, w = level.shape[:2]
+            notes.append(f"the level of {w} x {h} px does not fit the slide and is not used")
+    return tuple(levels), tuple(notes)
+
+
+def _open_reduced(
+    tif: tifffile.TiffFile, finest: TiffLevel, others: Sequence[TiffLevel], path: Path, cache: SegmentCache
+) -> list[TiffLevel]:
+    """Return the reduced images that are not among the levels, since padding gives them other proportions."""
+    known = {level.page.index for level in (finest, *others)}
+    found = []
+    for number in range(len(tif.pages)):
+        page = tif.pages[number].aspage()
+        if page.index in known or int(page.subfiletype) != 1 or len(page.shape) not in {2, 3}:
+            continue
+        same = ("samplesperpixel", "dtype", "photometric", "planarconfig")
+        if all(getattr(page, name) == getattr(finest.page, name) for name in same):
+            found.append(TiffLevel((page,), path, cache))
+    return found
+
+
+def _fit_level(level: TiffLevel, finest: TiffLevel, last: TiffLevel) -> bool:
+    """Cut a level to the part that shows the slide, and return whether it can be used.
+
+    Pixels are compared only where the sides of the level leave a doubt, so that most slides open without reading any.
+    """
+    stored, whole = level.shape[:2], finest.shape[:2]
+    padded = find_padded_shapes(whole, stored, level.tile_shape)
+    is_even = is_even_factor(whole, stored)
+    is_close = (
+        abs(stored[0] - stored[1] * whole[0] / whole[1]) <= 2 + 0.02 * stored[0]
+    )  # some scanners cut a few pixels
+    shapes = [shape for shape in ([stored] if is_even or is_close else []) + padded if _is_coarser(shape, last)]
+    if not shapes:
+        return False
+    if not is_even or not (shapes == [stored] or (shapes[0] == stored and is_power_of_two(last.shape[:2], stored))):
+        scores = [score or 0.0 for score in compare_levels(last, level, shapes)]
+        best = max(range(len(shapes)), key=scores.__getitem__)
+        if scores[best] < ALIKE:
+            return False
+        level.crop(shapes[best])
+    return True
+
+
+def _is_coarser(shape: tuple[int, int], last: TiffLevel) -> bool:
+    return all(side < before for side, before in zip(shape, last.shape[:2], strict=True))
 
 
 def _open_level(series: tifffile.TiffPageSeries, path: Path, cache: SegmentCache) -> TiffLevel:

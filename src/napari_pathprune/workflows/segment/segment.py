@@ -222,7 +222,8 @@ def segment(
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
     tissue = TissueGrid.from_mask(find_tissue(slide), view) if mask_pays else None
     chosen = tiles if tissue is None else tuple(tile for tile in tiles if tissue.overlaps(tile.write))
-    yield SegmentStarted(len(chosen), (y0, x0, y1, x1), view.note)
+    notes = [*([view.note] if view.note else []), *slide.list_notes()]
+    yield SegmentStarted(len(chosen), (y0, x0, y1, x1), "; ".join(notes) or None)
     largest_px = LARGEST_UM2 / _measure_pixel(view)
     stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains, largest_px)
     mosaic = Mosaic(view, predictor, maps_px)
