@@ -58,7 +58,9 @@ def test_a_compression_that_keeps_nothing_ends_with_code_1(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--params", 0.1, "--macs", 0.1), "give one of --params, --macs and --ratio"),
+        (("--params", 0.1, "--macs", 0.1), "give one of --params, --macs, --ratio and --faster"),
+        (("--faster", 2, "--plan", "plan.json"), "give one of --params, --macs, --ratio, --faster and --plan"),
+        (("--plan", "plan.json"), "plan.json is not readable"),
         (("--params", 1.5), "got a target of 1.5 of the params; give the share to keep"),
         (("--ratio", 1.0), "got a pruning ratio of 1.0"),
         (("--ratio", 0.5, "--steps", 2, "--step-ratio", 0.05), "give one of --steps and --step-ratio"),

@@ -8,7 +8,18 @@ from typing import Final
 
 import typer
 
-from napari_pathprune.cli.options.cut_options import METAVARS, NOTES, Macs, Params, Ratio, find_target, parse_caps
+from napari_pathprune.cli.options.cut_options import (
+    METAVARS,
+    NOTES,
+    Faster,
+    Macs,
+    Params,
+    Plan,
+    Ratio,
+    find_target,
+    list_names,
+    parse_caps,
+)
 from napari_pathprune.cli.options.field_options import FieldOptions, Given, take_options
 from napari_pathprune.cli.options.training_options import (
     Mpp,
@@ -52,6 +63,8 @@ def compress(
     params: Params = None,
     macs: Macs = None,
     ratio: Ratio = None,
+    faster: Faster = None,
+    plan: Plan = None,
     cuts: Given,
     limits: Given,
     fit: Given,
@@ -72,9 +85,15 @@ def compress(
     from napari_pathprune.workflows.compress.compress_events import CompressDone
 
     config = read_settings(source, fit, losses, unlabelled, mpp)
-    target = find_target(params=params, macs=macs, ratio=ratio) or config.compress.target
+    given = find_target(params=params, macs=macs, ratio=ratio, faster=faster)
+    if given is not None and plan is not None:
+        raise ValueError(f"give one of {list_names(['params', 'macs', 'ratio', 'faster', 'plan'])}")
+    target = given or config.compress.target
+    file = config.compress.plan if given is None else ""
+    if plan is not None:
+        file = str(plan.resolve())
     limited = dataclasses.replace(config.compress.limits, **limits)
-    settings = dataclasses.replace(config.compress, target=target, limits=limited, **_settle_steps(cuts))
+    settings = dataclasses.replace(config.compress, target=target, plan=file, limits=limited, **_settle_steps(cuts))
     report = None
     for event in show_progress(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
         if isinstance(event, CompressDone):

@@ -95,7 +95,7 @@ def test_a_folder_is_a_config_with_its_own_types(annotated_folder: Path) -> None
             "[compress]\nmeasure = 'size'\n[[data]]\nfolder = '.'",
             'measure = \'size\'; expected one of "params", "macs"',
         ),
-        ("[compress]\nmeasure = 'latency'\n[[data]]\nfolder = '.'", "measure = 'latency'; expected one of channels"),
+        ("[compress]\nmeasure = 'speed'\n[[data]]\nfolder = '.'", 'measure = .speed.; expected one of "params"'),
         ("[compress]\nkeep = 0.5\nleft = 0.5\n[[data]]\nfolder = '.'", "both 'keep' and its old name"),
         ("[compress]\ncaps = ['decoder']\n[[data]]\nfolder = '.'", "got the cap 'decoder'; give GLOB=R"),
         ("[compress]\nsteps = 2\nstep_ratio = 0.1\n[[data]]\nfolder = '.'", "both steps and step_ratio"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 Params = Annotated[float | None, typer.Option(help="Share of the parameters to keep.")]
 Macs = Annotated[float | None, typer.Option(help="Share of the multiply-accumulates to keep.")]
 Ratio = Annotated[float | None, typer.Option(help="Share of the channels to remove, from 0 to below 1.")]
+Plan = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Channels to keep, as JSON; without a criterion in it, only the widths count.",
+        show_default=False,
+    ),
+]
 Faster = Annotated[float | None, typer.Option(help="How many times faster to run, measured on this machine.")]
 
 METAVARS: Final[Mapping[str, str]] = MappingProxyType({"caps": "GLOB=R", "keep": "GLOB"})

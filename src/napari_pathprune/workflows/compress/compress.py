@@ -150,8 +150,11 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
 
 def _list_settings(config: TrainConfig) -> dict[str, Any]:
     """Return the settings that the report shows, by name."""
+    table = make_table(config.compress)
+    for name in ("measure", "keep") if config.compress.plan else ("plan",):
+        del table[name]
     return {
-        **make_table(config.compress),
+        **table,
         "fine-tuning steps": config.fit[0].steps,
         "learning rate": config.fit[0].learning_rate,
         "teacher": Path(config.losses.teacher).name or "none",

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +14,14 @@ import torch
 from torch import nn
 
 from napari_pathprune.datasets.read_images import AnnotatedImage
-from napari_pathprune.pruning import ChannelGraph, gradual, trace
+from napari_pathprune.pruning import ChannelGraph, PrunePlan, gradual, trace
 from napari_pathprune.pruning.schedule import Scorer, Step
 from napari_pathprune.training.fit import check_fit
 from napari_pathprune.training.fit_state import MAY_CHANGE
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load
 from napari_pathprune.workflows.compress.calibration import make_scorer
-from napari_pathprune.workflows.compress.stage_folder import StageFolder
+from napari_pathprune.workflows.compress.planned_cuts import cut_to_plan, measure_plan, read_plan
+from napari_pathprune.workflows.compress.stage_folder import PLAN, StageFolder
 from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
@@ -49,6 +51,8 @@ class Compression:
         Images. Validation images without annotation have the nuclei that the teacher finds.
     folder
         Folder of the stages.
+    plan
+        The widths to reach, of a plan in a file or of a latency target; None for other targets.
     """
 
     model_name: str
@@ -60,6 +64,7 @@ class Compression:
     training: Sequence[AnnotatedImage]
     validation: Sequence[AnnotatedImage]
     folder: StageFolder
+    plan: PrunePlan | None = None
 
     @property
     def fit_steps(self) -> tuple[int, ...]:
@@ -69,7 +74,7 @@ class Compression:
     def cuts(self) -> Iterator[Step]:
         """Cut the dense model stage by stage; each cut starts from the weights that its predecessor was left with."""
         scorer = make_scorer(self.config, self.dense, self.training, self.folder)
-        return _cut(self.config, self.model, self.graph, scorer)
+        return _cut(self.config, self.model, self.graph, scorer, self.plan)
 
 
 def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Compression:
@@ -90,18 +95,21 @@ def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Comp
     dense = name_types(load(model_name), config.new_type_names)
     model = dense.model()
     graph = trace(model, make_example(model))
-    _check_reach(config, model, graph)
+    plan = _find_plan(config, model, graph, find_stages(out))
+    _check_reach(config, model, graph, plan)
     config = _assume_parent(config)
     mpp = dense.mpp or DEFAULT_MPP
     training, validation = read_image_sets(config, dense.type_names, mpp)
     if not validation and math.isfinite(config.compress.allowed_drop):
         raise ValueError("got allowed_drop, but no validation images to measure it on; name some in [[validation]]")
-    facts = _collect_facts(dense, config, training, validation)
+    facts = _collect_facts(dense, config, training, validation, plan)
     config = _resolve_parent(config, model_name)
     make_losses(config, dense, training)  # refuses an unsuitable teacher before anything is written
     folder = StageFolder(find_stages(out), facts)
+    if plan is not None:
+        folder.write_plan(plan)
     validation = label_by_parent(validation, load_teacher(config), config.device)
-    return Compression(model_name, out, config, dense, model, graph, training, validation, folder)
+    return Compression(model_name, out, config, dense, model, graph, training, validation, folder, plan)
 
 
 def find_stages(out: Path) -> Path:
@@ -127,20 +135,41 @@ def _check_request(model_name: str, config: TrainConfig, out: Path) -> None:
         )
 
 
-def _check_reach(config: TrainConfig, model: nn.Module, graph: ChannelGraph) -> None:
+def _find_plan(config: TrainConfig, model: nn.Module, graph: ChannelGraph, stages: Path) -> PrunePlan | None:
+    """Return the plan of a file, or measure the one of a latency target; a stopped compression goes on with its own."""
+    settings = config.compress
+    if settings.plan:
+        return read_plan(config.base / settings.plan, graph)
+    if settings.target.measure != "latency":
+        return None
+    kept = stages / PLAN
+    return read_plan(kept, graph) if kept.exists() else measure_plan(model, graph, settings, config.device)
+
+
+def _check_reach(config: TrainConfig, model: nn.Module, graph: ChannelGraph, plan: PrunePlan | None) -> None:
     """Raise at once for what would otherwise fail after minutes of scoring, or hours later at the last cut."""
     size_px = config.patches.patch_px
     check_fit(model, *config.fit)
     model.output_shape(size_px, size_px)  # type: ignore[operator]
+    if plan is not None:
+        return
     even = {group.name: torch.ones(group.width) for group in graph.groups}  # what can go does not depend on scores
     one_cut = dataclasses.replace(config.compress, steps=1, step_ratio=0.0)
     next(_cut(dataclasses.replace(config, compress=one_cut), model, graph, lambda *_: even, verify=False))
 
 
 def _cut(
-    config: TrainConfig, model: nn.Module, graph: ChannelGraph, scorer: Scorer, *, verify: bool = True
+    config: TrainConfig,
+    model: nn.Module,
+    graph: ChannelGraph,
+    scorer: Scorer,
+    plan: PrunePlan | None = None,
+    *,
+    verify: bool = True,
 ) -> Iterator[Step]:
     settings = config.compress
+    if plan is not None:
+        return cut_to_plan(plan, model, graph, settings, scorer, verify=verify)
     return gradual(model, graph, settings.targets(), settings.scope, settings.limits, criterion=scorer, verify=verify)
 
 
@@ -164,10 +193,14 @@ def _collect_facts(
     config: TrainConfig,
     training: Sequence[AnnotatedImage],
     validation: Sequence[AnnotatedImage],
+    plan: PrunePlan | None,
 ) -> dict[str, Any]:
     """Return what the stages depend on."""
     settings = make_table(config.compress)
     del settings["allowed_drop"]  # the stages are the same with any other
+    del settings["plan"]  # it counts by its content; compressions of earlier versions do not name any
+    if plan is not None and config.compress.plan:
+        settings["plan"] = blake2b(plan.to_json().encode(), digest_size=8).hexdigest()
     teacher = None if config.losses.teacher == PARENT else load_teacher(config)  # the parent is known by its name
     return {
         "model": identify(dense),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import Ledger
+from napari_pathprune.pruning import PrunePlan
 from napari_pathprune.workflows.compress.compress_report import Stage
 from napari_pathprune.workflows.config.compress_settings import CompressSettings
 from napari_pathprune.workflows.config.toml_settings import make_settings, make_table
@@ -17,6 +18,8 @@ from napari_pathprune.workflows.config.toml_settings import make_settings, make_
 LEDGER: Final = "ledger.json"
 OLD_LEDGER: Final = "run.json"
 """Name that the ledger had before."""
+PLAN: Final = "plan.json"
+"""The plan of a compression that has one from its start."""
 
 
 class StageFolder:
@@ -72,6 +75,11 @@ class StageFolder:
         """Record that a stage has finished; its model must have been written."""
         with write_atomically(self._stage_path(stage.number)) as part:
             part.write_text(json.dumps(dataclasses.asdict(stage), indent=1), encoding="utf-8")
+
+    def write_plan(self, plan: PrunePlan) -> None:
+        """Keep the plan that the cuts lead to, so that a stopped compression goes on with it."""
+        with write_atomically(self._folder / PLAN) as part:
+            part.write_text(plan.to_json(), encoding="utf-8")
 
     def remove_leftovers(self, number: int) -> None:
         """Remove the start of a finished stage, and a training state that a stop may have left."""

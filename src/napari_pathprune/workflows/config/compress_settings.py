@@ -16,8 +16,6 @@ from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.workflows.config.toml_settings import OMIT
 
 Schedule = Literal["linear", "cubic"]
-MEASURES: Final = ("channels", "params", "macs")
-"""What the target of a compression can be measured in."""
 DEFAULT_TARGET: Final = Target("params", keep=0.1)
 
 
@@ -31,7 +29,8 @@ class CompressSettings:
     Attributes
     ----------
     target
-        Share of the dense model to keep in the end, below 1, of its ``"params"``, ``"macs"`` or ``"channels"``.
+        Share of the dense model to keep in the end, below 1, of its ``"params"``, ``"macs"`` or ``"channels"``, or of
+        its ``"latency"``, which is measured on this machine before the first cut.
     limits
         Limits of every cut.
     scope
@@ -60,6 +59,9 @@ class CompressSettings:
         Also score each model between its cut and its fine-tuning. Takes time and does not change the result.
     seed
         Seed of the criterion ``"random"``.
+    plan
+        File with the channels to keep, relative to the config, instead of a target; empty for none. A plan without a
+        criterion sets the widths only.
 
     Raises
     ------
@@ -88,10 +90,9 @@ class CompressSettings:
     allowed_drop: float = math.inf
     score_cuts: bool = False
     seed: int = 0
+    plan: str = ""
 
     def __post_init__(self) -> None:
-        if self.target.measure not in MEASURES:
-            raise ValueError(f"got measure = {self.target.measure!r}; expected one of {', '.join(MEASURES)}")
         if self.target.keep == 1.0:
             raise ValueError(f"got keep = 1; expected a share of the {self.target.measure} below 1, or nothing is cut")
         for name, value, choices in (
