@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -98,6 +99,8 @@ def test_there_is_no_warning_if_the_sets_are_disjoint(
         data=(DataSettings(str(annotated_folder), leave_out=("two",)),),
         validation=(DataSettings(str(annotated_folder), only=("two",)),),
     )
+    picture = cv2.imread(str(annotated_folder / "images" / "two.png"))
+    cv2.imwrite(str(annotated_folder / "images" / "two.png"), picture[::-1])
     read_image_sets(apart, NAMES)
     assert not caplog.records
 

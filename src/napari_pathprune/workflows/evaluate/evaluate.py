@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
+from napari_pathprune.datasets.data_mistakes import warn_of_empty_images
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import find_type, number_types
 from napari_pathprune.instances.image_scores import ImageScores, score_image
@@ -77,6 +78,8 @@ def evaluate(
         types = tuple(checkpoint.type_names)
         if types not in read:
             read[types] = read_images(data, types, zoom=zoom, only=only, part="test")
+            if len(read) == 1:
+                warn_of_empty_images(read[types])
         nameable = frozenset(find_type(names, number_types(types)) for names in read_class_names(data))
         model = checkpoint.model()
         yield from score_images(model, checkpoint, read[types], name=name, device=device, nameable=nameable)

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_pathprune.datasets.annotated_image import join, list_names, list_weights, pick
+from napari_pathprune.datasets.data_mistakes import (
+    warn_of_empty_images,
+    warn_of_missing_types,
+    warn_of_same_pixels,
+)
 from napari_pathprune.datasets.layouts.project_regions import Part
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import UNKNOWN_TYPE, find_type, number_types
@@ -59,6 +64,9 @@ def read_image_sets(config: TrainConfig, type_names: Sequence[str], mpp: float =
         held = range(every - 1, len(training), every)
         rest = (index for index in range(len(training)) if index not in held)
         training, validation = pick(training, rest), pick(training, held)
+    warn_of_same_pixels(training, validation)
+    warn_of_empty_images(validation)
+    warn_of_missing_types(training, type_names)
     if config.unlabelled:
         sources, slides = list_slides(config.base, config.unlabelled), OpenSlides()
         size_px = config.patches.patch_px
