@@ -166,7 +166,7 @@ class WidthDependent(nn.Module):
         self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
 
     def forward(self, x):
-        return self.last(self.first(x) * self.first.out_channels)
+        return self.last(torch.nn.functional.layer_norm(self.first(x), x.shape[-1:], eps=self.first.out_channels))
 
 
 def test_a_model_that_breaks_the_law_is_not_returned():

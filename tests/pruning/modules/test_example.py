@@ -6,7 +6,7 @@ import torch
 from napari_pathprune.pruning.modules.example import (
     TensorSpec,
     describe_arguments,
-    make_random_example,
+    make_example,
     map_tensors,
     read_arguments,
 )
@@ -39,12 +39,12 @@ def test_tensors_are_mapped_in_nested_containers():
 def test_a_random_example_has_the_recorded_shapes_and_the_type_of_the_model():
     example = describe_arguments(((X, torch.zeros(2, dtype=torch.int64)), {"flag": True}))
     assert example == ((TensorSpec((1, 3), torch.float32), TensorSpec((2,), torch.int64)), {"flag": True})
-    (first, numbers), kwargs = make_random_example(example, torch.zeros(1, dtype=torch.float64))
+    (first, numbers), kwargs = make_example(example, torch.zeros(1, dtype=torch.float64))
     assert (first.shape, first.dtype) == ((1, 3), torch.float64)
     assert numbers.dtype == torch.int64
     assert set(numbers.tolist()) <= {0, 1}
     assert kwargs == {"flag": True}
-    again, _ = make_random_example(example, torch.zeros(1, dtype=torch.float64))
+    again, _ = make_example(example, torch.zeros(1, dtype=torch.float64))
     assert torch.equal(first, again[0])
-    other, _ = make_random_example(example, torch.zeros(1, dtype=torch.float64), seed=1)
+    other, _ = make_example(example, torch.zeros(1, dtype=torch.float64), seed=1)
     assert not torch.equal(first, other[0])

@@ -5,7 +5,7 @@ import torch
 from pruning_nets import Attention, Grouped, UNet
 from torch import nn
 
-from napari_pathprune.pruning import CRITERIA, choose, compact, importance, trace
+from napari_pathprune.pruning import CRITERIA, choose, compact, importance, taylor, trace
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -142,3 +142,38 @@ def test_groups_with_weights_that_are_not_finite_are_named():
     graph = trace(model, IMAGE)
     with pytest.raises(ValueError, match=r"scores for channel group 'first\.0' that are not finite; check its weights"):
         choose(graph, importance(model, graph))
+
+
+class LearnedTokens(nn.Module):
+    """Learned queries, which only a linear layer reads, and a low-rank correction of a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.p, self.q, self.k, self.v, self.o = (
+            nn.Linear(a, b) for a, b in ((3, 16), (14, 16), (16, 16), (16, 8), (8, 3))
+        )
+        self.tokens = nn.Parameter(torch.randn(1, 5, 14))
+        self.down, self.up = nn.Parameter(torch.randn(4, 16)), nn.Parameter(torch.randn(16, 4))
+
+    def forward(self, x):
+        m = nn.functional.linear(torch.relu(self.p(x)), self.k.weight + self.up @ self.down, self.k.bias)
+        return self.o((self.q(self.tokens) @ m.transpose(1, 2) * 0.25).softmax(-1) @ self.v(m))
+
+
+@pytest.mark.parametrize("decider", ["producers", "mean", "max"])
+@pytest.mark.parametrize("criterion", ["l1", "l2", "fpgm", "random"])
+def test_channels_that_no_filter_makes_are_scored_by_all_that_hold_them(criterion, decider):
+    model, x = LearnedTokens(), torch.rand(2, 6, 3)
+    graph = trace(model, x)
+    orphans = [group.name for group in graph.prunable if not group.producers]
+    assert len(orphans) == 2
+    scores = importance(model, graph, criterion, decider=decider)
+    compact(model, graph, choose(graph, scores, 0.5))
+    assert all(scores[name].shape == (graph.group(name).width,) for name in orphans)
+
+
+def test_gradients_score_channels_that_no_filter_makes():
+    model, x = LearnedTokens(), torch.rand(2, 6, 3)
+    graph = trace(model, x)
+    scores = taylor(model, graph, [x], lambda model, x: model(x).square().mean())
+    assert all(bool((own > 0).any()) for own in scores.values())

@@ -14,7 +14,7 @@ from napari_pathprune.pruning.choosing.target import Target
 from napari_pathprune.pruning.costing.cost import seconds_of
 from napari_pathprune.pruning.cutting.surgery import compact
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.example import make_random_example, read_arguments
+from napari_pathprune.pruning.modules.example import make_example, read_arguments
 from napari_pathprune.pruning.plan import PrunePlan
 
 
@@ -57,7 +57,7 @@ def choose_for_latency(
         raise ValueError(f"got {target}; give a target for the latency, below 1")
     check_scores(graph, scores)
     like = next(model.parameters(), None)
-    given = make_random_example(graph.example, like) if example_input is None else read_arguments(example_input)
+    given = make_example(graph.example, like) if example_input is None else read_arguments(example_input)
 
     def plan_at(ratio: float) -> PrunePlan:
         counts = count_channels(graph, scores, ratio, scope, limits)

@@ -111,8 +111,8 @@ def compact(
     factors = _find_factors(graph, plan)
     small = replicate(model, narrow)
     follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
-    if verify:
-        verify_equal(mask(model, graph, plan), small, graph, example_input)
+    if verify and cuts:
+        verify_equal(mask(model, graph, plan), small, graph, example_input, model)
     return small
 
 

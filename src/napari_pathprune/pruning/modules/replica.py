@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Set as AbstractSet
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+_NO_HOLDERS = (*_PLAIN, type, nn.Module, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
@@ -87,29 +92,63 @@ def _copy_value(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attri
     if isinstance(value, _PLAIN):
         return value
     kind = type(value)
-    if kind is tuple and all(isinstance(item, _PLAIN) for item in value):
-        return value
-    if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
-        return kind()
-    if kind is dict:
-        return {key: _copy_value(item, memo) for key, item in value.items()}
     if isinstance(value, Tensor) and id(value) not in memo:
         # tensors that are not leaves, such as a weight computed by weight norm, cannot be deep-copied
         return memo.setdefault(id(value), value.detach().clone())
-    return copy.deepcopy(value, memo)
+    if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
+        return kind()
+    if id(value) not in memo and kind in {dict, list, tuple}:
+        return _copy_container(value, memo)
+    try:
+        return copy.deepcopy(value, memo)
+    except (TypeError, AttributeError, NotImplementedError, RuntimeError):
+        return value  # locks, open files, handles: what cannot be copied is shared
+
+
+def _copy_container(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (as above)
+    """Copy a plain dictionary, list or tuple, whose items may be anything."""
+    if isinstance(value, dict):
+        filled: dict[Any, Any] = {}
+        memo[id(value)] = filled  # before its items, which may hold it
+        filled.update({key: _copy_value(item, memo) for key, item in value.items()})
+        return filled
+    if isinstance(value, tuple):
+        return tuple(_copy_value(item, memo) for item in value)
+    items: list[Any] = []
+    memo[id(value)] = items
+    items.extend(_copy_value(item, memo) for item in value)
+    return items
 
 
 def find_tensors(value: object) -> Iterator[Tensor]:
-    """Yield the tensors in a model's output: in mappings, sequences, dataclasses and objects with attributes."""
+    """Yield the tensors in a model's output, whatever holds them.
+
+    Mappings, sequences, sets, iterators (which are used up), numpy arrays, and objects with attributes or slots, their
+    own and inherited ones, are searched. An object that holds itself is visited once.
+    """
+    yield from _find_below(value, ())
+
+
+def _find_below(value: object, above: tuple[int, ...]) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from find_tensors(item)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from find_tensors(item)
-    elif hasattr(value, "__dict__") and not isinstance(value, (type, nn.Module)):
-        yield from find_tensors(vars(value))
-    elif hasattr(type(value), "__slots__"):
-        yield from find_tensors([getattr(value, name, None) for name in getattr(type(value), "__slots__", ())])
+    elif isinstance(value, np.ndarray):
+        if value.dtype.kind in "biuf":
+            yield torch.tensor(value)
+    elif not isinstance(value, _NO_HOLDERS) and id(value) not in above:
+        for item in _list_items(value):
+            yield from _find_below(item, (*above, id(value)))
+
+
+def _list_items(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple, AbstractSet, deque, ValuesView, Iterator)):
+        return value
+    slots = [name for kind in type(value).__mro__ for name in _slots_of(kind)]
+    return [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]
+
+
+def _slots_of(kind: type) -> tuple[str, ...]:
+    slots = kind.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)

@@ -41,14 +41,22 @@ def select_filters(graph: ChannelGraph, decider: Decider = "producers") -> dict[
     """
     check_decider(decider)
     if decider in {"mean", "sum", "max"}:
-        return {g.name: tuple(member for member in g.members if member.role != "scale") for g in graph.prunable}
-    chosen = {group.name: group.producers for group in graph.prunable}
+        return {
+            group.name: tuple(m for m in group.members if m.role != "scale") or group.members
+            for group in graph.prunable
+        }
+    chosen = {group.name: _default_filters(group) for group in graph.prunable}
     if decider in SIDES:
         wiring = Wiring(graph)
         for group in graph.prunable:
             if group.kind == "skip":
                 chosen[group.name] = getattr(wiring.split_producers(group), decider)
     return chosen
+
+
+def _default_filters(group: ChannelGroup) -> tuple[Member, ...]:
+    """Return the filters that make the channels; for learned tokens and factors, which none makes, all members."""
+    return group.producers or group.members
 
 
 def norms_of(model: nn.Module, group: ChannelGroup) -> tuple[Member, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,6 +25,11 @@ class Facts:
         The channels that it carries; None if the tensor has not been seen yet.
     rows
         The rows of weights that it was made by; None if unknown. See `origins`.
+    width
+        Where the rows are summed over, as in the scores of attention: the channels on the axis of that sum. ``rows``
+        then lists all of them, without a place in the tensor.
+    passed
+        Numbers of the steps that multiplied it by a number since the rows made it.
     is_loud
         Whether it may hold values other than zero in channels that were removed. See `silence`.
     shape_before
@@ -33,6 +38,8 @@ class Facts:
 
     factors: Factors | None = None
     rows: Rows | None = None
+    width: Ids | None = None
+    passed: tuple[int, ...] = ()
     is_loud: bool = False
     shape_before: tuple[int, ...] | None = None
 
@@ -48,6 +55,7 @@ class FactsTable:
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         self._names = {id(tensor): name for name, tensor in state.items()}
+        self.state = state
         self._facts: dict[int, tuple[weakref.ref[Tensor], Facts]] = {}
 
     def of(self, tensor: Tensor) -> Facts:
@@ -58,6 +66,20 @@ class FactsTable:
     def note(self, tensor: Tensor, **changes: Any) -> None:  # noqa: ANN401 (fields of Facts)
         """Change some facts of a tensor."""
         self._facts[id(tensor)] = (weakref.ref(tensor), replace(self.of(tensor), **changes))
+
+    def find_alive(self) -> Iterator[tuple[Tensor, Facts]]:
+        """Yield the tensors that still exist, other than parameters and buffers."""
+        for reference, known in list(self._facts.values()):
+            tensor = reference()
+            if tensor is not None and id(tensor) not in self._names:
+                yield tensor, known
+
+    def find_sharing(self, tensor: Tensor) -> Iterator[Tensor]:
+        """Yield the tensors that share memory with another, such as the one that it is a view of."""
+        memory = tensor.untyped_storage()._cdata  # noqa: SLF001 (there is no public way)
+        for other, _ in self.find_alive():
+            if other is not tensor and other.untyped_storage()._cdata == memory:  # noqa: SLF001
+                yield other
 
     def name_of(self, tensor: Tensor) -> str | None:
         """Return the name of a parameter or buffer; None for any other tensor."""

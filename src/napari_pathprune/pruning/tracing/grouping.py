@@ -55,9 +55,8 @@ def group_channels(ids: Identities) -> Grouping:
     labels = ids.classes()
     reasons = _frozen_classes(ids, labels)
     signature, first_made = _signatures(ids, labels)
-    made = np.zeros(ids.count, bool)
-    made[labels[first_made >= 0]] = True
-    classes = np.flatnonzero((labels == np.arange(ids.count)) & (first_made >= 0))
+    placed = signature != 0  # a class may lie on no axis: positions of an activation
+    classes = np.flatnonzero((labels == np.arange(ids.count)) & (first_made >= 0) & placed)
     reason_names = ["", *dict.fromkeys(reason for _, reason in ids.frozen)]
     number_of = {name: number for number, name in enumerate(reason_names)}
     reason_of = np.array([number_of[reasons.get(int(c), "")] for c in classes], np.int64)

@@ -66,7 +66,8 @@ class Identities:
     norms
         Names of the weights of norms that run over channels.
     rescaled
-        Rows of weights, identities of an axis, and the power of its length that the rows compensate for.
+        Rows of weights, identities of an axis, the power of its length that the rows compensate for, and the number of
+        the step that multiplies by that power.
     """
 
     count: int = 0
@@ -78,7 +79,7 @@ class Identities:
     even: list[EvenSplits] = field(default_factory=list)
     macs: list[tuple[float, tuple[Ids, ...]]] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
-    rescaled: list[tuple[tuple[tuple[str, Ids], ...], Ids, float]] = field(default_factory=list)
+    rescaled: list[tuple[tuple[tuple[str, Ids], ...], Ids, float, int]] = field(default_factory=list)
 
     def number_axis(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:
         """Make identities for the positions of an axis of a parameter or buffer."""

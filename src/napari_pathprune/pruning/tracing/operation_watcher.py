@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_pathprune.pruning.modules.replica import find_tensors
@@ -23,6 +24,8 @@ from napari_pathprune.pruning.tracing.shapes import make_empty_result
 
 _Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 _FUSED_LAYERS = threading.RLock()
+_CONVERTS = frozenset({"to", "_to_copy"})
+_MAKES_CONSTANTS = frozenset({torch.tensor, torch.as_tensor})
 
 
 class OperationWatcher(TorchDispatchMode):
@@ -69,14 +72,16 @@ class OperationWatcher(TorchDispatchMode):
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        if self.empty and len(inputs) > 1 and len({tensor.device for tensor in inputs}) > 1:
-            args, kwargs = _move_to_meta(args), {key: _move_to_meta(value) for key, value in kwargs.items()}
-            inputs = _find_all_inputs((args, kwargs))
-        result = make_empty_result(name, args, kwargs, inputs, in_place=in_place) if self.empty else None
+        result = _skip_computation(name, args, kwargs, inputs, in_place=in_place) if self.empty else None
         if result is None:
-            result = func(*args, **kwargs)
+            if self.empty and len(inputs) > 1 and len({tensor.device for tensor in inputs}) > 1:
+                result = func(*_move_to_meta(args), **{key: _move_to_meta(value) for key, value in kwargs.items()})
+            else:
+                result = func(*args, **kwargs)
+            if self.empty and name in _CONVERTS and not inputs[0].is_meta and inputs[0].numel() == 1:
+                result = inputs[0].to(result.dtype)  # a constant of the code keeps its value
         outputs = (result,) if isinstance(result, Tensor) else tuple(find_tensors(result))
-        self.on_operation(Call(name, in_place, func, args, kwargs, inputs, outputs))
+        self.on_operation(Call(name, in_place, func, args, kwargs, inputs, outputs, not self.empty))
         return result
 
     def _make_enter_hook(self, path: str, kind: type) -> Callable[..., None]:
@@ -88,6 +93,32 @@ class OperationWatcher(TorchDispatchMode):
 
     def _leave(self, *_: object) -> None:
         self.stack.pop()
+
+
+def _skip_computation(
+    name: str, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Sequence[Tensor], *, in_place: bool
+) -> Tensor | None:
+    """Return the result of a common operation without asking torch, as `make_empty_result` does."""
+    try:
+        return make_empty_result(name, args, kwargs, inputs, in_place=in_place)
+    except Exception:  # noqa: BLE001 (arguments of an unforeseen kind: torch knows what to do with them)
+        return None
+
+
+class KeepConstants(TorchFunctionMode):
+    """Lets single numbers that a model's code turns into tensors keep their values in a run without values."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 (functions return anything)
+        kwargs = kwargs or {}
+        if func in _MAKES_CONSTANTS and len(args) == 1 and isinstance(args[0], (int, float)):
+            kwargs = {name: value for name, value in kwargs.items() if name != "device"}
+        return func(*args, **kwargs)
 
 
 def _find_all_inputs(given: _Arguments) -> tuple[Tensor, ...]:

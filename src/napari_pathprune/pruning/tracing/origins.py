@@ -6,7 +6,8 @@ keeps its own number, so that a factor can be put into the rows of the queries a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -28,17 +29,76 @@ def rows_of(facts: FactsTable, tensor: Tensor) -> Rows:
     return ((name, place_on_axis(np.arange(len(tensor)), 0, tensor.ndim)),) if name and tensor.ndim else ()
 
 
-def carry_rows(facts: FactsTable, call: Call) -> None:
-    """Note the rows that the results of an operation were made by."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """A step that takes in an activation and does not carry its rows on.
+
+    Attributes
+    ----------
+    rows
+        The rows that the activation was made by.
+    passed
+        Numbers of the steps that multiplied it by a number.
+    """
+
+    rows: Rows
+    passed: tuple[int, ...]
+
+
+def carry_rows(facts: FactsTable, call: Call, number: int, uses: list[Use]) -> None:
+    """Note the rows that the results of a step were made by; append to ``uses`` where they end."""
+    carried = _carry(facts, call, number)
+    for tensor in call.inputs[:1] if call.name in _MAKING_AXIS else call.inputs:  # rows of weights go on
+        known = facts.of(tensor)
+        if known.rows and tensor is not carried:
+            own = (number,) if call.name in _SCALED_INSIDE and tensor is call.inputs[0] else ()
+            uses.append(Use(known.rows, known.passed + own))
+
+
+def _carry(facts: FactsTable, call: Call, number: int) -> Tensor | None:
+    """Note the rows of the results, and return the input whose rows went on."""
     if call.name in _MAKING_AXIS:
         facts.note(call.outputs[0], rows=_make_rows(facts, call))
-        return
+        return None
+    x = call.inputs[0]
+    known, rows = facts.of(x), rows_of(facts, x)
+    if call.name in _PRODUCTS:
+        return _carry_product(facts, call)
     move = _MOVES.get(call.name)
-    if move is None or (call.name in _SCALES and len(call.inputs) > 1):
-        return
-    moved = [(name, move(call, positions)) for name, positions in rows_of(facts, call.inputs[0])]
-    for number, output in enumerate(call.outputs):
-        facts.note(output, rows=tuple((name, parts[number]) for name, parts in moved))
+    scales = call.name in _SCALES
+    partial = known.width is not None and move not in _WHOLE
+    if move is None or not rows or partial or (scales and call.multiplier is None):
+        return None
+    passed = (*known.passed, number) if scales else known.passed
+    if known.width is not None:
+        facts.note(call.outputs[0], rows=rows, width=known.width, passed=passed)
+        return x
+    moved = [(name, move(call, positions)) for name, positions in rows]
+    for place, output in enumerate(call.outputs):
+        facts.note(output, rows=tuple((name, parts[place]) for name, parts in moved), passed=passed)
+    return x
+
+
+def _carry_product(facts: FactsTable, call: Call) -> Tensor | None:
+    """Note that a product is linear in the rows of its first factor."""
+    x = call.inputs[0]
+    known, rows = facts.of(x), rows_of(facts, x)
+    last = [factor for factor in known.factors or () if factor.size == factor.shape[-1] > 1]
+    if not rows or not last or known.width is not None or facts.name_of(x) is not None:
+        return None
+    every = tuple((name, np.unique(positions)) for name, positions in rows)
+    facts.note(call.outputs[0], rows=every, width=last[0].ravel(), passed=known.passed)
+    return x
+
+
+def are_compensated(rows: Rows, steps: Collection[int], uses: Sequence[Use]) -> bool:
+    """Return whether every use of an activation made by some rows comes after exactly one of some steps."""
+    own = dict(rows)
+    return all(
+        sum(step in steps for step in use.passed) == 1
+        for use in uses
+        if any(name in own and np.isin(own[name], positions).any() for name, positions in use.rows)
+    )
 
 
 def _make_rows(facts: FactsTable, call: Call) -> Rows:
@@ -92,7 +152,9 @@ def _split_rows(call: Call, rows: Ids) -> Sequence[Ids]:
 
 
 _MAKING_AXIS: Final[dict[str, int]] = {"linear": -1, "conv1d": 1, "conv2d": 1, "conv3d": 1}
-_SCALES: Final = frozenset({"mul", "div"})
+_PRODUCTS: Final = frozenset({"mm", "bmm", "matmul"})
+_SCALED_INSIDE: Final = frozenset({"scaled_dot_product_attention"})
+_SCALES: Final = frozenset({"mul", "div", "true_divide"})
 _MOVES: Final[dict[str, Callable[[Call, Ids], Sequence[Ids]]]] = {
     **dict.fromkeys(("contiguous", "clone", "dropout", "to", "_to_copy", "alias", "detach", *_SCALES), _keep_rows),
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten", "flatten", "squeeze", "unsqueeze"), _view_rows),
@@ -101,3 +163,5 @@ _MOVES: Final[dict[str, Callable[[Call, Ids], Sequence[Ids]]]] = {
     **dict.fromkeys(("select", "unbind"), _select_rows),
     **dict.fromkeys(("slice", "split", "split_with_sizes", "chunk"), _split_rows),
 }
+_WHOLE: Final = frozenset({_keep_rows, _view_rows, _permute_rows, _expand_rows})
+"""Moves that leave no entry out."""

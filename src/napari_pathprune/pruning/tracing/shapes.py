@@ -31,7 +31,12 @@ def make_empty_result(
     args, kwargs, inputs
         Its arguments, and the tensors among them.
     """
-    if not inputs or not inputs[0].is_floating_point() or (kwargs and set(kwargs) - {"approximate"}):
+    if (
+        not inputs
+        or not inputs[0].is_meta
+        or not inputs[0].is_floating_point()
+        or (kwargs and set(kwargs) - {"approximate"})
+    ):
         return None
     x = inputs[0]
     known = _KNOWN.get(name)

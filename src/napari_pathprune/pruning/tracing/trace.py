@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from torch import nn
 
 from napari_pathprune.pruning.graph import ChannelGraph, Rescale
-from napari_pathprune.pruning.modules.example import Arguments, describe_arguments, map_tensors, read_arguments
+from napari_pathprune.pruning.modules.example import Arguments, describe_arguments, read_arguments
 from napari_pathprune.pruning.modules.kinds import check_kind
-from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
+from napari_pathprune.pruning.modules.replica import state_of
 from napari_pathprune.pruning.sizes import Sizes, build_polynomial
 from napari_pathprune.pruning.tracing.grouping import Grouping, group_channels
-from napari_pathprune.pruning.tracing.operation_watcher import disable_fused_layers
-from napari_pathprune.pruning.tracing.probe import Probe
-from napari_pathprune.pruning.tracing.rules.rule_table import RULES
+from napari_pathprune.pruning.tracing.origins import are_compensated
+from napari_pathprune.pruning.tracing.probing.probe import Probe
+from napari_pathprune.pruning.tracing.traced_run import run_traced
 from napari_pathprune.pruning.tracing.tracer import Tracer
 
 
@@ -69,8 +67,10 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     """
     check_kind(model)
     given = read_arguments(example_input)
-    tracer = _run_model(model, given)
-    probe = Probe(model, tracer)
+    traced = run_traced(model, given)
+    tracer = traced.tracer
+    _drop_shared_rescales(tracer)
+    probe = Probe(traced)
     grouping = group_channels(tracer.ids)
     graph = _build_graph(model, given, tracer, grouping)
     while tracer.doubt and probe.correct(graph, grouping):
@@ -79,34 +79,14 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
     return graph
 
 
-def _run_model(model: nn.Module, given: Arguments) -> Tracer:
-    # an error of a run without values may be due to their absence; only a real run can show
-    with contextlib.suppress(Exception):
-        return _run_copy(model, given, empty=True)
-    try:
-        return _run_copy(model, given, empty=False)
-    except Exception as error:
-        shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(given)) or "no tensor"
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(
-            f"the model does not run on the example input ({shapes}): {first}; give an input that it takes"
-        ) from error
-
-
-def _run_copy(model: nn.Module, given: Arguments, *, empty: bool) -> Tracer:
-    with torch.inference_mode(), disable_fused_layers():
-        copy = copy_empty(model) if empty else copy_model(model)
-        copy.eval()
-        args, kwargs = map_tensors(empty_like if empty else torch.clone, given)
-        tracer = Tracer(copy, state_of(copy), RULES, empty=empty)
-        for tensor in find_tensors((args, kwargs)):
-            tracer.facts.note(tensor, factors=())
-        with tracer:
-            outputs = copy(*args, **kwargs)
-    for tensor in find_tensors(outputs):
-        for factor in tracer.of(tensor):
-            tracer.ids.freeze(factor, "output of the model")
-    return tracer
+def _drop_shared_rescales(tracer: Tracer) -> None:
+    """Freeze channels whose count scales attention, if the weights that would compensate are used elsewhere too."""
+    steps = {number for *_, number in tracer.ids.rescaled}
+    shared = [not are_compensated(rows, steps, tracer.uses) for rows, *_ in tracer.ids.rescaled]
+    for (_, ids, _, _), is_shared in zip(tracer.ids.rescaled, shared, strict=True):
+        if is_shared:
+            tracer.ids.freeze(ids, "their number scales attention, and what makes them is used elsewhere too")
+    tracer.ids.rescaled = [own for own, is_shared in zip(tracer.ids.rescaled, shared, strict=True) if not is_shared]
 
 
 def _build_graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: Grouping) -> ChannelGraph:
@@ -139,7 +119,7 @@ def _build_graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: G
 
 
 def _list_rescales(tracer: Tracer, grouping: Grouping) -> Iterator[Rescale]:
-    for rows, ids, power in tracer.ids.rescaled:
+    for rows, ids, power, _ in tracer.ids.rescaled:
         fixed, parts = grouping.length(ids)
         length = tuple((grouping.groups[number].name, block) for number, block in parts)
         for name, positions in rows:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
 from napari_pathprune.pruning.tracing.axes import place_on_axis
-from napari_pathprune.pruning.tracing.call import Call, find_inputs
+from napari_pathprune.pruning.tracing.call import Call, TracedStep, find_inputs, last_axis
+from napari_pathprune.pruning.tracing.ends import Ends
 from napari_pathprune.pruning.tracing.facts import FactsTable, Rows
-from napari_pathprune.pruning.tracing.identities import MADE, Factors, Identities, Ids
+from napari_pathprune.pruning.tracing.identities import MADE, READ, Factors, Identities, Ids
 from napari_pathprune.pruning.tracing.macs import macs_of_call
-from napari_pathprune.pruning.tracing.operation_watcher import OperationWatcher
-from napari_pathprune.pruning.tracing.origins import carry_rows, rows_of
+from napari_pathprune.pruning.tracing.operation_watcher import KeepConstants, OperationWatcher
+from napari_pathprune.pruning.tracing.origins import Use, carry_rows, rows_of
 from napari_pathprune.pruning.tracing.silence import carry_loudness
 
 Rule = Callable[["Tracer", Call], "Factors | list[Factors] | None"]
@@ -25,34 +26,6 @@ Rule = Callable[["Tracer", Call], "Factors | list[Factors] | None"]
 
 None freezes the channels of the inputs, as for an operation without a rule.
 """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TracedStep:
-    """An executed operation, as it is compared with the same operation of a narrower model.
-
-    Attributes
-    ----------
-    name, module, module_type
-        Of the operation, and of the module that executed it.
-    given
-        Factors of all inputs.
-    shapes
-        Shape and factors of each result. The shape is None for expanded tensors: their number of repetitions shows
-        where they meet another tensor.
-    number
-        See `Call.multiplier`.
-    rows
-        Where there is a number, the rows of weights that the input was made by.
-    """
-
-    name: str
-    module_type: type
-    module: str
-    given: tuple[Ids, ...]
-    shapes: tuple[tuple[tuple[int, ...] | None, Factors], ...]
-    number: float | None
-    rows: Rows
 
 
 class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
@@ -72,6 +45,8 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         Whether sizes in the model's code may have to be checked by a run of a narrower model.
     entries
         Module to the channels that it reads.
+    uses
+        Where the rows of weights that made an activation end.
     """
 
     def __init__(self, model: nn.Module, state: Mapping[str, Tensor], rules: dict[str, Rule], *, empty: bool) -> None:
@@ -82,7 +57,10 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         self.met: set[str] = set()
         self.doubt = False
         self.entries: dict[str, list[Ids]] = {}
+        self.uses: list[Use] = []
         self.rules = rules
+        self._made = False
+        self.ends = Ends(self.facts)
 
     def of(self, tensor: Tensor) -> Factors:
         """Return the factors of a tensor; those of a parameter are made when it is first used."""
@@ -138,7 +116,7 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         """
         rows = rows_of(self.facts, tensor)
         if rows:
-            self.ids.rescaled.append((rows, ids, power))
+            self.ids.rescaled.append((rows, ids, power, len(self.steps)))
         return bool(rows)
 
     def count_macs(self, call: Call, *lengths: Ids) -> None:
@@ -150,7 +128,7 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
     def on_module(self, path: str, given: tuple[Any, ...]) -> None:
         """Remember the channels that a module reads."""
         first = next(find_inputs(given), None)
-        if first is not None and path not in self.entries:
+        if first is not None and first.ndim and path not in self.entries:
             lines = [f for f in self.of(first) if f.size in {f.shape[-1], f.shape[min(1, f.ndim - 1)]}]
             self.entries[path] = [factor.ravel() for factor in lines]
 
@@ -161,36 +139,106 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
     def on_operation(self, call: Call) -> None:
         """Carry the channels of the inputs to the results, and remember the operation."""
         given = [self.of(tensor) for tensor in call.inputs]
+        carries = any(given)
         counted = len(self.ids.macs)
-        self._note_factors(call, self._apply_rule(call) if any(given) else ())
+        self._note_factors(call, self._apply_rule(call) if carries else ())
         if len(self.ids.macs) == counted:
             self.count_macs(call)
         self._note_expansion(call)
-        if any(given):
-            carry_rows(self.facts, call)
-            carry_loudness(self.facts, call)
+        if carries or any(self.facts.of(tensor).width is not None for tensor in call.inputs):
+            self._made = True
+            self._carry_facts(call)
+        self.ends.note(call, len(self.steps), carries=carries)
         self._remember(call, given)
 
     def _apply_rule(self, call: Call) -> Factors | list[Factors]:
         rule = self.rules.get(call.name) or (self.rules["pointwise"] if call.is_pointwise else None)
-        result = rule(self, call) if rule else None
+        why = "for which there is no rule"
+        try:
+            result = rule(self, call) if rule else None
+        except Exception:  # noqa: BLE001 (a form of the operation that nobody thought of; its channels stay)
+            result, why = None, "in a form that its rule does not know"
+        if isinstance(result, list) and not all(
+            _broadcasts_to(factor, output) for output, own in zip(call.outputs, result, strict=False) for factor in own
+        ):
+            result, why = None, "in a form that its rule does not know"
         if result is None:
-            self._freeze_unknown(call)
+            self._freeze_unknown(call, why)
             return ()
         return result
 
-    def _freeze_unknown(self, call: Call) -> None:
+    def _carry_facts(self, call: Call) -> None:
+        try:
+            carry_rows(self.facts, call, len(self.steps), self.uses)
+        except Exception:  # noqa: BLE001 (as above)
+            for output in call.outputs:
+                self.facts.note(output, rows=(), width=None)
+            self.uses.extend(Use(known.rows, ()) for t in call.inputs if (known := self.facts.of(t)).rows)
+        try:
+            carry_loudness(self.facts, call)
+        except Exception:  # noqa: BLE001 (as above)
+            for output in call.outputs:
+                self.facts.note(output, is_loud=True)
+
+    def freeze_outputs(self, outputs: Sequence[Tensor]) -> None:
+        """Freeze the channels that leave the model: in what it returns, what it holds, and what nothing reads."""
+        for tensor in outputs:
+            for factor in self.of(tensor):
+                self.ids.freeze(factor, "output of the model")
+        known = {id(tensor) for tensor in outputs}
+        for factors, why in (*self.ends.list_held(known), *self.ends.list_unread()):
+            for factor in factors:
+                self.ids.freeze(factor, why)
+        self.ends.clear()
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Watch all operations in a ``with`` block."""
+        depth = len(self.stack)
+        try:
+            with KeepConstants() if self.empty else contextlib.nullcontext(), self:
+                yield
+        finally:
+            del self.stack[depth:]
+
+    def note_input(self, tensor: Tensor) -> None:
+        """Remember that a tensor is an input of the model, which carries no channels."""
+        self.facts.note(tensor, factors=())
+
+    def list_unmet(self) -> list[str]:
+        """Return the names of the parameters that no operation has used."""
+        state = self.facts.state.items()
+        return [name for name, tensor in state if isinstance(tensor, nn.Parameter) and name not in self.met]
+
+    def freeze_unmet(self) -> None:
+        """Freeze channels that a layer that did not run may read: those of as many channels as it reads."""
+        for name in self.list_unmet():
+            shape = self.facts.state[name].shape
+            reads = shape[1] if len(shape) > 1 else 0
+            for axis in self.ids.axes:
+                if axis.axis == 0 and len(axis.ids) == reads > 1:
+                    self.ids.freeze(axis.ids, f"may be read by '{name.rpartition('.')[0]}', which did not run")
+
+    def freeze_all(self, why: str) -> None:
+        """Freeze every channel of every layer."""
+        for tensor in self.facts.state.values():
+            if tensor.ndim > 1:
+                self.of(tensor)
+        for axis in self.ids.axes:
+            self.ids.mark(axis.ids, READ if axis.axis else MADE)
+            self.ids.freeze(axis.ids, why)
+
+    def _freeze_unknown(self, call: Call, why: str) -> None:
         for tensor in call.inputs:
             if self.name_of(tensor) is not None:  # so that weights that are computed from parameters are named
                 for factor in self.of(tensor)[:1]:
                     self.ids.mark(factor, MADE)
-            self.freeze(self.of(tensor), f"reaches {call.func}, for which there is no rule,")
+            self.freeze(self.of(tensor), f"reaches {call.func}, {why},")
 
     def _note_factors(self, call: Call, result: Factors | list[Factors]) -> None:
         for number, output in enumerate(call.outputs):
             factors = result[number] if isinstance(result, list) else result
             fits = all(_broadcasts_to(factor, output) for factor in factors)
-            assert fits or not isinstance(result, list), f"a rule for {call.func} returned factors of a wrong shape"
             self.facts.note(output, factors=factors if fits else ())
 
     def _note_expansion(self, call: Call) -> None:
@@ -206,10 +254,24 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
             (tuple(output.shape) if self.facts.of(output).shape_before is None else None, self.of(output))
             for output in call.outputs
         )
-        number = call.multiplier
-        rows = rows_of(self.facts, call.inputs[0]) if number is not None else ()
+        number, others = call.multiplier, call.read_numbers()
+        rows: Rows = ()
+        width: Ids | None = None
+        if number is not None or others:
+            known = self.facts.of(call.outputs[0])
+            rows = known.rows or ()
+            width = known.width if known.width is not None else last_axis(known.factors or ())
+            if self._made and not self._is_from_torch(kind) and {*others, number} - _TRIVIAL:
+                self.doubt = True
         factors = tuple(factor for own in given for factor in own)
-        self.steps.append(TracedStep(call.name, kind, module, factors, shapes, number, rows))
+        self.steps.append(TracedStep(call.name, kind, module, factors, shapes, number, others, rows, width))
+
+    @staticmethod
+    def _is_from_torch(kind: type) -> bool:
+        return kind.__module__.startswith("torch.nn.modules.")
+
+
+_TRIVIAL: Final = frozenset({None, 0.0, 1.0, -1.0})
 
 
 def _broadcasts_to(factor: Ids, tensor: Tensor) -> bool:

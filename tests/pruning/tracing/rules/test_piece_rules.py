@@ -3,7 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from pruning_nets import random_plan, randomize
 from rule_law import check_rule
+from torch import nn
+
+from napari_pathprune.pruning import compact, trace
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,24 @@ def test_channels_are_followed_into_pieces(operation, reads):
 )
 def test_channels_picked_by_number_freeze(operation, reads, why):
     check_rule(operation, reads, why)
+
+
+class ClassToken(nn.Module):
+    """A class token is put before the others, and explicit attention follows."""
+
+    def __init__(self, tokens=1):
+        super().__init__()
+        self.p, self.token = nn.Linear(6, 16), nn.Parameter(torch.randn(1, tokens, 16))
+        self.q, self.k, self.v, self.o = (nn.Linear(16, width) for width in (16, 16, 16, 3))
+
+    def forward(self, x):
+        x = torch.cat([self.token.expand(len(x), -1, -1), self.p(x)], dim=1)
+        return self.o((self.q(x) @ self.k(x).transpose(1, 2) * 0.25).softmax(-1) @ self.v(x))
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_tokens_are_put_before_others(tokens):
+    model, x = randomize(ClassToken(tokens)), torch.randn(2, 5, 6)
+    graph = trace(model, x)
+    assert {"p", "q", "v"} <= {group.name for group in graph.prunable}
+    compact(model, graph, random_plan(graph, 0))

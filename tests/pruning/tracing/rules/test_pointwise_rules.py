@@ -44,3 +44,16 @@ def test_only_an_addition_of_two_producers_makes_a_skip_group(join, kind):
     assert group.kind == kind
     assert {member.module for member in group.producers} == {"first", "operation.second"}
     check_rule(Twice(join))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda y: y + torch.arange(8.0).type_as(y),
+        lambda y: y + torch.arange(8).to(y),
+        lambda y: y * torch.ones(5, 5, 5, 5).type_as(y).mean(),
+    ],
+    ids=["type_as", "to", "type_as of another shape"],
+)
+def test_a_tensor_that_only_lends_its_type_has_no_channels(operation):
+    check_rule(operation)

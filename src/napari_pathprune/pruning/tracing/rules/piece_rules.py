@@ -91,9 +91,11 @@ def trace_cat(tracer: Tracer, call: Call) -> Factors:
     ndim = call.outputs[0].ndim
     axis = int(call.get("dim", 0)) % ndim
     lines: list[Ids] = []
+    found = False
     stubs: list[tuple[list[int], Factors]] = []
     for tensor in tensors:
         ids = tracer.line(tensor, axis, "a concatenation of axes that share channels")
+        found = found or ids is not None
         if ids is None:
             ids = tracer.ids.number_positions(tensor.shape[axis])
             tracer.ids.freeze(ids, f"stands beside channels in {tracer.where}")
@@ -102,7 +104,7 @@ def trace_cat(tracer: Tracer, call: Call) -> Factors:
         stub = [1 if n == axis else length for n, length in enumerate(tensor.shape)]
         stubs.append((stub, tuple(factor for factor in tracer.of(tensor) if factor.shape[axis] == 1)))
     out = unite_operands(tracer, stubs, [1 if n == axis else s for n, s in enumerate(call.outputs[0].shape)])
-    if all(tracer.of(tensor) == () for tensor in tensors):
+    if not found:  # positions, such as those of tokens
         return out
     return (*out, place_on_axis(np.concatenate(lines), axis, ndim))
 

@@ -100,6 +100,11 @@ def _is_repeated(shape: Shape, ndim: int, axes: frozenset[int]) -> bool:
     return all(axis < missing or shape[axis - missing] == 1 for axis in axes)
 
 
+def trace_like_first(tracer: Tracer, call: Call) -> Factors:
+    """Return the channels of the first tensor: the others only lend their type or device."""
+    return tracer.of(call.inputs[0])
+
+
 def trace_new(tracer: Tracer, call: Call) -> Factors:
     """Return no channels: a new tensor takes only its type from another."""
     del tracer, call
@@ -109,15 +114,19 @@ def trace_new(tracer: Tracer, call: Call) -> Factors:
 _POINTWISE: Final = """
     relu relu6 hardswish hardsigmoid hardtanh silu gelu elu selu celu mish sigmoid tanh leaky_relu softplus
     log_sigmoid _prelu_kernel rrelu hardshrink softshrink threshold clone contiguous detach alias lift lift_fresh
-    lift_fresh_copy to _to_copy dropout feature_dropout alpha_dropout native_dropout type_as zeros_like ones_like
-    full_like empty_like rand_like randn_like copy where masked_fill fill zero clamp clamp_min clamp_max add sub rsub
-    mul div true_divide floor_divide remainder maximum minimum pow square sqrt rsqrt exp log neg abs sign reciprocal
+    lift_fresh_copy dropout feature_dropout alpha_dropout native_dropout copy where masked_fill fill zero clamp
+    clamp_min clamp_max add sub rsub mul div true_divide floor_divide
+    remainder maximum minimum pow square sqrt rsqrt exp log neg abs sign reciprocal
     addcmul addcdiv lerp isnan isinf nan_to_num bernoulli conj resolve_conj positive
+"""
+_LIKE: Final = """
+    to _to_copy type_as zeros_like ones_like full_like empty_like rand_like randn_like randint_like
 """
 _NEW: Final = "new_zeros new_ones new_full new_empty scalar_tensor"
 
 POINTWISE_RULES: Final[dict[str, Rule]] = {
     "pointwise": trace_pointwise,
     **dict.fromkeys(_POINTWISE.split(), trace_pointwise),
+    **dict.fromkeys(_LIKE.split(), trace_like_first),
     **dict.fromkeys(_NEW.split(), trace_new),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
-from napari_pathprune.pruning.cutting.surgery import reshape
+from napari_pathprune.pruning.cutting.surgery import compact, mask, reshape
+from napari_pathprune.pruning.cutting.verify import fix_randomness, verify_equal
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.example import TensorSpec, map_tensors
 from napari_pathprune.pruning.modules.replica import copy_empty
-from napari_pathprune.pruning.tracing.call import Call
+from napari_pathprune.pruning.plan import PrunePlan
+from napari_pathprune.pruning.tracing.call import Call, TracedStep
 from napari_pathprune.pruning.tracing.grouping import Grouping, group_channels
-from napari_pathprune.pruning.tracing.identities import Factors, Ids
-from napari_pathprune.pruning.tracing.operation_watcher import OperationWatcher, disable_fused_layers
-from napari_pathprune.pruning.tracing.tracer import TracedStep, Tracer
+from napari_pathprune.pruning.tracing.identities import Factors
+from napari_pathprune.pruning.tracing.operation_watcher import KeepConstants, OperationWatcher, disable_fused_layers
+from napari_pathprune.pruning.tracing.traced_run import Traced, run_copy
+from napari_pathprune.pruning.tracing.tracer import Tracer
 
 Powers = Mapping[int, float]
 """Number of a step to the power of a width that its number in the code is proportional to."""
@@ -41,9 +43,22 @@ class NarrowRun:
         The number in the code at which the run differed, or None.
     """
 
-    def __init__(self, graph: ChannelGraph, tracer: Tracer, grouping: Grouping, powers: Powers, level: int) -> None:
-        self.graph, self.tracer, self.powers, self.level = graph, tracer, powers, level
-        self.keep = {g.name: _keep_fewer(g.width, g.splits, n, level) for n, g in enumerate(graph.prunable)}
+    def __init__(
+        self,
+        traced: Traced,
+        graph: ChannelGraph,
+        grouping: Grouping,
+        powers: Powers,
+        level: int,
+        only: Collection[str] | None = None,
+    ) -> None:
+        self.traced, self.tracer = traced, traced.tracer
+        self.graph, self.grouping, self.powers, self.level = graph, grouping, powers, level
+        self.keep = {
+            group.name: _keep_fewer(group.width, group.splits, number, level)
+            for number, group in enumerate(graph.prunable)
+            if only is None or group.name in only
+        }
         self.number: float | None = None
         numbers = {group.name: number for number, group in enumerate(graph.groups)}
         most = max((group.width for group in graph.groups), default=0)
@@ -58,44 +73,72 @@ class NarrowRun:
     def regroup(self) -> NarrowRun:
         """Return the run for the groups that follow from what the tracer knows by now."""
         grouping = group_channels(self.tracer.ids)
-        graph = replace(self.graph, groups=grouping.groups)
-        return NarrowRun(graph, self.tracer, grouping, self.powers, self.level)
+        return NarrowRun(self.traced, replace(self.graph, groups=grouping.groups), grouping, self.powers, self.level)
+
+    def restrict(self, names: Collection[str]) -> NarrowRun:
+        """Return the run in which only some groups get narrower."""
+        return NarrowRun(self.traced, self.graph, self.grouping, self.powers, self.level, names)
 
     def freeze(self, steps: Sequence[TracedStep], what: str = "sizes") -> bool:
         """Freeze the channels that some steps work on, as far as they may go; return whether there were any."""
         found = False
         for step in steps:
-            where = f"'{step.module}'" if step.module else "the model's own forward"
-            does = "sizes in the code ({}) do not follow"
-            does = does if what == "sizes" else "a number in the code ({}) depends on their count"
-            for factor in all_factors(step):
+            for factor in step.list_factors():
                 if self.may_go[factor].any():
-                    self.tracer.ids.freeze(factor, f"{does.format(step.name)} in {where}")
+                    self.tracer.ids.freeze(factor, word_reason(step, what))
                     found = True
         return found
 
-    def find_failure(self, model: nn.Module) -> int | None:
+    def find_failure(self) -> int | None:
         """Run the model; return the number of the first step that fails or differs, or None."""
         if not self.keep:
             return None
-        tracer = self.tracer
-        with torch.inference_mode(), disable_fused_layers():
-            skeleton = copy_empty(model) if tracer.empty else model
-            narrow = reshape(skeleton, self.graph.after(self.keep).shapes).eval()
-            device = "meta" if tracer.empty else "cpu"
+        position = self._compare_steps()
+        if self.tracer.empty:
+            return position
+        # with values, another way through the code is right as long as both models take it and agree
+        return None if self._law_holds() else (len(self.tracer.steps) - 1 if position is None else position)
 
-            def make(spec: TensorSpec) -> Tensor:
-                return torch.zeros(spec.shape, dtype=spec.dtype, device=device)
-
-            args, kwargs = map_tensors(make, self.graph.example)
+    def _compare_steps(self) -> int | None:
+        tracer, traced = self.tracer, self.traced
+        with torch.inference_mode(), disable_fused_layers(), fix_randomness():
+            if tracer.empty:
+                narrow = reshape(copy_empty(traced.model), self.graph.after(self.keep).shapes)
+            else:
+                narrow = compact(traced.model, self.graph, self._plan(), verify=False)
             comparison = _Comparison(narrow, tracer, self.powers, self.stays)
             try:
-                with comparison:
-                    narrow(*args, **kwargs)
+                with KeepConstants(), comparison:
+                    for training in traced.passes:
+                        run_copy(narrow, traced.given, empty=tracer.empty, training=training)
             except Exception:  # noqa: BLE001 (whatever it is, this model does not run with fewer channels)
                 self.number = comparison.number
+                if traced.fails and comparison.position == len(tracer.steps) and not comparison.differs:
+                    return None  # the traced run fails there too
                 return min(comparison.position, len(tracer.steps) - 1)
         return None
+
+    def _plan(self) -> PrunePlan:
+        return PrunePlan(self.keep, self.graph.fingerprint())
+
+    def _law_holds(self) -> bool:
+        model, graph, plan = self.traced.model, self.graph, self._plan()
+        try:
+            verify_equal(mask(model, graph, plan), compact(model, graph, plan, verify=False), graph, dense=model)
+        except Exception:  # noqa: BLE001 (as above)
+            return False
+        return True
+
+
+def word_reason(step: TracedStep, what: str = "sizes") -> str:
+    """Return why the channels at a step are frozen: ``what`` is sizes or a number."""
+    where = f"'{step.module}'" if step.module else "the model's own forward"
+    does = (
+        "sizes in the code ({}) do not follow"
+        if what == "sizes"
+        else "a number in the code ({}) depends on their count"
+    )
+    return f"{does.format(step.name)} in {where}"
 
 
 def _keep_fewer(width: int, splits: int, number: int, level: int) -> tuple[int, ...]:
@@ -113,6 +156,7 @@ class _Comparison(OperationWatcher):  # type: ignore[no-untyped-call]
         super().__init__(model, empty=tracer.empty)
         self.steps, self.powers, self.stays = tracer.steps, powers, stays
         self.position = 0
+        self.differs = False
         self.number: float | None = None
 
     def takes_whole(self, name: str, func: OpOverload, inputs: Sequence[Tensor]) -> bool:
@@ -120,13 +164,17 @@ class _Comparison(OperationWatcher):  # type: ignore[no-untyped-call]
         return self.position < len(self.steps) and self.steps[self.position].name == name
 
     def on_operation(self, call: Call) -> None:
+        if self.position == len(self.steps):
+            self.differs = True
+            raise ValueError("more operations than before")
         step = self.steps[self.position]
         found = [tuple(output.shape) for output in call.outputs]
         expected = [
             shape_after(shape, factors, self.stays) if shape is not None else own
-            for own, (shape, factors) in zip(found, step.shapes, strict=True)
+            for own, (shape, factors) in zip(found, step.shapes, strict=False)
         ]
         if step.name != call.name or found != expected:
+            self.differs = True
             raise ValueError(f"{call.name} returned shapes {found}")
         self._compare_numbers(call, step)
         self.position += 1
@@ -135,26 +183,23 @@ class _Comparison(OperationWatcher):  # type: ignore[no-untyped-call]
         number, expected = call.multiplier, step.number
         if expected is not None and self.position in self.powers:
             expected *= share_that_stays(step, self.stays) ** self.powers[self.position]
-        if (number is None) != (expected is None) or not math.isclose(number or 0.0, expected or 0.0, rel_tol=1e-6):
-            self.number = number
-            raise ValueError(f"{call.name} multiplied by {number}")
+        found, before = [number, *call.read_numbers()], [expected, *step.others]
+        alike = len(found) == len(before) and all(map(_is_close, found, before))
+        if not alike:
+            self.number = math.nan if number is None else number
+            self.differs = True
+            raise ValueError(f"{call.name} with the numbers {found}")
 
 
-def all_factors(step: TracedStep) -> Factors:
-    """Return the factors of the inputs and the results of a step."""
-    return (*step.given, *(factor for _, factors in step.shapes for factor in factors))
-
-
-def last_axis(step: TracedStep) -> Ids | None:
-    """Return the channels on the last axis of the first result of a step."""
-    own = [factor for factor in step.shapes[0][1] if factor.size == factor.shape[-1] > 1]
-    return own[0].ravel() if own else None
+def _is_close(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second, rel_tol=1e-6) or (math.isnan(first) and math.isnan(second))
 
 
 def share_that_stays(step: TracedStep, stays: NDArray[np.bool_]) -> float:
-    """Return the share of the channels on the last axis of the first result that stays."""
-    ids = last_axis(step)
-    return float(stays[ids].mean()) if ids is not None else 1.0
+    """Return the share of the channels that stays, of those whose count the number of a step may depend on."""
+    return float(stays[step.width].mean()) if step.width is not None else 1.0
 
 
 def shape_after(shape: tuple[int, ...], factors: Factors, stays: NDArray[np.bool_]) -> tuple[int, ...] | None:

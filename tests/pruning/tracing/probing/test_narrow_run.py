@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_pathprune.pruning.tracing.narrow_run import _keep_fewer, shape_after
+from napari_pathprune.pruning.tracing.probing.narrow_run import _keep_fewer, shape_after
 
 STAYS = np.array([True, True, False, True, False, True])
 

@@ -1,0 +1,1 @@
+"""Runs of narrower models, which show where the code of a model relies on widths."""
