@@ -143,7 +143,7 @@ def test_a_result_folder_becomes_result_b(dock, qtbot, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
     dock.open_folder(tmp_path)
     wait(dock, qtbot)
-    assert dock.form.b.currentText() == "nuclei (tiny)"
+    assert dock.form.b.currentText() == "discs, 0,0 160\u00d760: tiny"
     dock.run.click()
     wait(dock, qtbot)
     assert dock.comparison.region == (0, 0, 60, 160)

@@ -1,11 +1,14 @@
 """The dock in a real viewer, on a (virtual) display."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QScrollArea, QScrollBar
 
 from napari_pathprune.plugin.layers.region_kind import RegionKind
 from napari_pathprune.plugin.shelf.shelf import shelf_of
@@ -28,7 +31,7 @@ def dock(viewer, dark_discs, tmp_path, qtbot):
     """A dock in the window, with a model chosen and a workflow that waits for its gate."""
     from napari_pathprune.plugin.docks.segment_dock import SegmentDock
 
-    dock = SegmentDock(viewer, dark_discs)
+    dock = SegmentDock(viewer, dark_discs, tmp_path / "jobs")
     viewer.window.add_dock_widget(dock, name="Segment nuclei")
     dock.form.model.add_file(tmp_path / "tiny.safetensors")
     choose(dock, RegionKind.SLIDE)
@@ -48,9 +51,11 @@ def wait_for_end(dock, qtbot):
 
 
 def start(dock, viewer, qtbot):
+    before = set(viewer.layers)
     dock.run.click()
-    qtbot.waitUntil(lambda: "nuclei (tiny)" in viewer.layers, timeout=20_000)
-    return viewer.layers["nuclei (tiny)"]
+    qtbot.waitUntil(lambda: any(isinstance(layer, Labels) for layer in set(viewer.layers) - before), timeout=20_000)
+    (layer,) = set(viewer.layers) - before
+    return layer
 
 
 def test_a_run_adds_one_labels_layer_aligned_with_the_slide(dock, viewer, dark_discs, qtbot):
@@ -63,21 +68,21 @@ def test_a_run_adds_one_labels_layer_aligned_with_the_slide(dock, viewer, dark_d
     np.testing.assert_array_equal(layer.translate, slide.translate)
     assert layer.units == slide.units
     np.testing.assert_array_equal(layer.data > 0, slide.data[..., 0] < 128)
-    assert list(layer.features["type"]) == ["neoplastic", "inflammatory"]
-    assert list(layer.features["index"]) == [1, 2]
-    assert layer.features["area_um2"][0] == pytest.approx(np.pi * 25, rel=0.02)
+    assert list(layer.features["type"][1:]) == ["neoplastic", "inflammatory"]
+    assert list(layer.features["index"]) == [-1, 1, 2]
+    assert layer.features["area_um2"][1] == pytest.approx(np.pi * 25, rel=0.02)
     np.testing.assert_allclose(layer.get_color(1)[:3], np.divide((237, 28, 36), 255), atol=1e-6)
     assert layer.metadata["model"].endswith("tiny.safetensors")
     assert (layer.contour, layer.opacity) == (1, 1.0)
     assert layer.metadata["region"] == (0, 0, 120, 160)
     [result] = shelf_of(viewer).results
-    assert (result.name, result.layer, result.slide) == ("tiny on discs", layer, slide)
+    assert (result.name, result.layer, result.slide) == ("discs, whole: tiny", layer, slide)
     assert (result.region, result.type_names) == ((0, 0, 120, 160), ("background", "neoplastic", "inflammatory"))
-    assert dock.progress.line.text() == "2 nuclei in 2 s (417 s per mm²)."  # 120 x 160 px of 0.5 um
+    assert dock.progress.line.text() == "2 nuclei in 2 s."
     assert dock.legend.rows == [("neoplastic", "1"), ("inflammatory", "1")]
     assert dock.run.isEnabled()
     assert not dock.progress.cancel.isEnabled()
-    qtbot.waitUntil(lambda: "at the pace of the last run" in dock.form.extent.text())
+    assert viewer.canvas.overlays.scale_bar.visible
 
 
 def test_the_window_responds_during_a_tile_and_nuclei_appear_one_by_one(dock, viewer, dark_discs, qtbot):
@@ -169,7 +174,7 @@ def running(viewer, dark_discs, tmp_path, qtbot):
     """A dock whose job waits for the gate, and its panel in the window."""
     from napari_pathprune.plugin.docks.segment_dock import SegmentDock
 
-    dock = SegmentDock(viewer, dark_discs)
+    dock = SegmentDock(viewer, dark_discs, tmp_path / "jobs")
     panel = viewer.window.add_dock_widget(dock, name="Segment nuclei")
     dock.form.model.add_file(tmp_path / "tiny.safetensors")
     choose(dock, RegionKind.SLIDE)
@@ -195,12 +200,53 @@ def test_closing_the_viewer_stops_the_run(viewer, dark_discs, qtbot):
     WorkerBase.await_workers(msecs=20_000)
 
 
-def test_a_second_run_hides_the_older_result_for_the_same_region(dock, viewer, dark_discs, qtbot):
+def test_a_second_run_hides_the_older_results_of_the_same_place_and_lies_above_them(dock, viewer, dark_discs, qtbot):
     dark_discs.gate.set()
     first = start(dock, viewer, qtbot)
     wait_for_end(dock, qtbot)
-    dock.run.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=20_000)
+    other = viewer.add_image(np.zeros((9, 9, 3), np.uint8), rgb=True, name="other slide")
+    choose(dock, RegionKind.VIEWPORT)  # overlaps, but is not the same region
+    qtbot.waitUntil(lambda: dock.form.problem is None)
+    dock.form.slide.choose(viewer.layers["discs"])
+    second = start(dock, viewer, qtbot)
     wait_for_end(dock, qtbot)
     assert not first.visible
-    assert viewer.layers[-1].visible
+    assert second.visible
+    assert [layer for layer in viewer.layers if layer is not second] == [viewer.layers["discs"], first, other]
+    assert viewer.layers.index(second) == 2
+
+
+def test_the_pace_of_a_run_does_not_count_its_first_tile(dock, viewer, dark_discs, qtbot, monkeypatch):
+    from napari_pathprune.plugin.docks import segment_dock
+
+    dark_discs.gate.set()
+    start(dock, viewer, qtbot)
+    wait_for_end(dock, qtbot)
+    dock._first_tile = None
+    for done, now in ((1, 100.0), (7, 106.0), (12, 111.0)):  # loading took until 100
+        monkeypatch.setattr(segment_dock, "time", SimpleNamespace(perf_counter=lambda now=now: now))
+        dock._measure_pace(done, 12)
+    assert dock.form.estimate.pace[dock.form.model.model] == pytest.approx(12 / 0.0048)  # 120 x 160 px of 0.5 um
+
+
+def test_the_focus_goes_from_run_to_cancel_and_back(dock, viewer, dark_discs, qtbot):
+    dock.run.setFocus()
+    start(dock, viewer, qtbot)
+    assert dock.focusWidget() is dock.progress.cancel
+    dark_discs.gate.set()
+    wait_for_end(dock, qtbot)
+    qtbot.waitUntil(lambda: dock.focusWidget() is dock.run)
+
+
+def test_every_field_has_a_name_and_a_tooltip_and_320_px_are_enough(dock):
+    fields = [
+        widget
+        for kind in (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit)
+        for widget in dock.findChildren(kind)
+        if not isinstance(widget.parent(), QComboBox | QAbstractSpinBox | QScrollBar)
+    ]
+    assert len(fields) > 10
+    assert [widget for widget in fields if not widget.toolTip()] == []
+    assert [widget for widget in fields if not (widget.accessibleName() or widget.property("text"))] == []
+    content = dock.findChild(QScrollArea).widget()
+    assert content.minimumSizeHint().width() <= 320

@@ -36,7 +36,7 @@ def test_a_slide_that_is_not_open_is_opened_from_its_file(found, tissue, tmp_pat
     tifffile.imwrite(path, tissue, tile=(64, 64), photometric="rgb")
     viewer = ViewerModel()
     add_folder_result(viewer, replace(found, slide_path=path), LABELS, {})
-    assert [layer.name for layer in viewer.layers] == ["second", "nuclei (tiny)"]
+    assert [layer.name for layer in viewer.layers] == ["second", "second, 0,0 160\u00d760: tiny"]
 
 
 def test_a_result_without_its_slide_is_refused(found, tissue):

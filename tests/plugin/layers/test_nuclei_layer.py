@@ -8,10 +8,13 @@ from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.nuclei_layer import (
     count_types,
+    hide_types,
     make_attributes,
     make_colormap,
     make_features,
+    make_type_attributes,
     outline_width,
+    read_type_counts,
 )
 
 NAMES = ("background", "neoplastic", "inflammatory")
@@ -28,20 +31,49 @@ def table():
     return replace(found, type=types, type_probability=shares)
 
 
-def test_features_have_a_row_for_each_label(table):
+def test_features_have_a_row_for_each_label_in_the_place_of_its_number(table):
     features = make_features(table, (0.5, 0.25), NAMES)
-    assert features["index"].tolist() == [2, 4, 9]
-    assert features["type"].tolist() == ["no type", "inflammatory", "neoplastic"]
-    assert features["area_um2"].tolist() == [0.75, 2.5, 1.25]
-    assert features["probability"].tolist() == [0, 0.5, 0.9]
-    assert features["y_px"].tolist() == [16.0, 3.5, 10.5]
-    assert features["x_px"].tolist() == [5.5, 4.0, 22.0]
+    assert features["index"].tolist() == [-1, -1, 2, -1, 4, -1, -1, -1, -1, 9]
+    rows = [2, 4, 9]
+    assert features["type"][rows].tolist() == ["no type", "inflammatory", "neoplastic"]
+    assert features["area_um2"][rows].tolist() == [0.75, 2.5, 1.25]
+    assert features["probability"][rows].tolist() == [0, 0.5, 0.9]
+    assert features["y_px"][rows].tolist() == [16.0, 3.5, 10.5]
+    assert features["x_px"][rows].tolist() == [5.5, 4.0, 22.0]
+
+
+def test_labels_with_large_gaps_have_rows_for_nuclei_only(table):
+    far = replace(table, id=np.array([2, 4, 10**8], table.id.dtype))
+    assert make_features(far, (0.5, 0.25), NAMES)["index"].tolist() == [2, 4, 10**8]
 
 
 def test_a_labels_layer_accepts_the_attributes(table):
     layer = Labels(np.zeros((20, 30), int), **make_attributes(table, (0.5, 0.5), NAMES))
-    assert list(layer.features["index"]) == [2, 4, 9]
+    assert layer.features["index"][9] == 9
     np.testing.assert_allclose(layer.get_color(9)[:3], np.divide((237, 28, 36), 255), atol=1e-6)
+
+
+def test_a_painted_nucleus_is_visible(table):
+    layer = Labels(np.zeros((20, 30), int), **make_attributes(table, (0.5, 0.5), NAMES))
+    layer.selected_label = 10
+    layer.paint((3, 3), 10)
+    assert layer.get_color(10)[3] == 1
+
+
+def test_types_are_hidden_and_counted_from_the_features(table):
+    attributes = make_attributes(table, (0.5, 0.5), NAMES)
+    layer = Labels(np.zeros((20, 30), int), **attributes, metadata={"type_names": NAMES})
+    assert read_type_counts(layer) == (1, 1, 1)
+    hide_types(layer, [1])
+    assert [layer.get_color(number)[3] for number in (2, 4, 9)] == [1, 1, 0]
+    assert layer.metadata["hidden_types"] == (1,)
+    assert read_type_counts(Labels(np.zeros((2, 2), int))) == ()
+
+
+def test_labels_may_be_types():
+    layer = Labels(np.zeros((2, 2), int), **make_type_attributes([1, 2, 3], [1, 2, 0], NAMES))
+    np.testing.assert_allclose(layer.get_color(2)[:3], np.divide(type_colours(NAMES)[2], 255), atol=1e-6)
+    np.testing.assert_allclose(layer.get_color(3)[:3], np.divide(type_colours(NAMES)[0], 255), atol=1e-6)
 
 
 def test_nuclei_are_counted_by_type(table):
@@ -50,13 +82,12 @@ def test_nuclei_are_counted_by_type(table):
     assert count_types(InstanceTable.empty(), NAMES) == (0, 0, 0)
 
 
-def test_nuclei_are_coloured_by_type_and_other_labels_are_transparent():
+def test_nuclei_are_coloured_by_type_and_other_labels_as_those_without_a_type():
     colormap = make_colormap(np.array([3, 7, 9, 11]), np.array([1, 2, 0, 99]), NAMES)
     untyped, red, green = type_colours(NAMES)
-    for label, colour in ((3, red), (7, green), (9, untyped), (11, untyped)):
+    for label, colour in ((3, red), (7, green), (9, untyped), (11, untyped), (4, untyped)):
         np.testing.assert_allclose(colormap.map(label), (*np.divide(colour, 255), 1.0), atol=1e-6)
-    for label in (0, 4):
-        assert colormap.map(label)[3] == 0
+    assert colormap.map(0)[3] == 0
 
 
 def test_a_model_without_types_has_one_colour():

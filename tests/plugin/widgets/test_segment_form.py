@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 
 from napari_pathprune.plugin.layers.region_kind import RegionKind
@@ -58,7 +59,6 @@ def test_a_model_must_be_chosen(form, viewer, tissue):
 def test_a_known_pixel_size_is_shown_and_an_unknown_one_can_be_entered(form, viewer, tissue):
     add_slide(viewer, tissue, **MICRONS)
     assert form.mpp.value() == 0.5
-    assert not form.mpp.isEnabled()
     viewer.layers.clear()
     add_slide(viewer, tissue)
     assert form.mpp.text() == "unknown"
@@ -84,11 +84,9 @@ def test_the_extent_is_in_pixels_and_millimetres_with_an_estimate(form, viewer):
     choose(form, RegionKind.SLIDE)
     lines = form.extent.text().splitlines()
     assert lines[0] == "6,000 \u00d7 5,000 px = 3.00 \u00d7 2.50 mm"
-    assert lines[1] == "30.0 megapixels: this may take long"
-    assert "pathprune" in lines[2]
-    form.pace[form.model.model] = 10.0
-    form.refresh()
-    assert form.extent.text().splitlines()[1] == "about 1 min 15 s at the pace of the last run"
+    assert lines[1] == "The time is being estimated ..."
+    assert lines[2].startswith("The layer has no slide file")
+    assert form.device.text() == "is being measured ..."
 
 
 def test_a_refresh_signals_changes_only(form, viewer, tissue):
@@ -132,3 +130,65 @@ def test_a_disconnected_form_does_not_change(form, viewer, tissue):
     form.disconnect_viewer()
     add_slide(viewer, tissue, **MICRONS)
     assert form.slide.layer is None
+
+
+def test_a_typed_pixel_size_survives_changes_of_the_layer_list(form, viewer, tissue):
+    slide = add_slide(viewer, tissue)
+    form.mpp.setValue(0.5)
+    viewer.add_labels(np.zeros((9, 9), int))
+    viewer.layers.move(0, 2)
+    assert form.mpp.value() == 0.5
+    other = viewer.add_image(tissue, rgb=True, name="other")
+    form.slide.choose(other)
+    assert form.mpp.value() == 0.0
+    form.slide.choose(slide)
+    assert form.request().slide.mpp == (0.5, 0.5)
+
+
+def test_a_wrong_pixel_size_can_be_corrected_and_the_layer_stays_as_it_is(form, viewer, tissue):
+    layer = add_slide(viewer, tissue, scale=(1, 1), units=("um", "um"))
+    assert form.mpp.isEnabled()
+    form.mpp.setValue(0.25)
+    assert form.request().slide.mpp == (0.25, 0.25)
+    np.testing.assert_array_equal(layer.scale, (1, 1))
+    viewer.add_labels(np.zeros((9, 9), int))
+    assert form.mpp.value() == 0.25
+    form.mpp.setValue(1.0)
+    assert "of the layer; correct it" in form.mpp.toolTip()
+
+
+def test_one_of_three_channels_is_not_taken_for_a_slide(form, viewer, tissue):
+    channels = viewer.add_image(tissue, channel_axis=2, **MICRONS)
+    for channel in channels:
+        form.slide.choose(channel)
+        assert "one colour channel" in form.problem
+
+
+def test_layers_of_a_comparison_are_not_offered_as_slides(form, viewer, tissue):
+    from napari_pathprune.plugin.layers.compare_grid import MARK
+
+    add_slide(viewer, tissue, metadata={MARK: True}, **MICRONS)
+    assert form.slide.layers == ()
+
+
+@pytest.fixture
+def file(tmp_path, tissue):
+    path = tmp_path / "discs.tif"
+    tifffile.imwrite(path, tissue, tile=(64, 64), photometric="rgb")
+    return path
+
+
+def test_a_whole_slide_with_a_file_is_written_to_a_folder_by_a_process(form, viewer, tissue, file, tmp_path):
+    layer = add_slide(viewer, tissue, metadata={"path": str(file)})
+    choose(form, RegionKind.SLIDE)
+    assert form.is_process
+    form.mpp.setValue(0.5)
+    run = form.slide_run()
+    assert (run.slide, run.out, run.mpp) == (file, tmp_path / "discs-tiny", 0.5)
+    form.folder.path.setText(str(file / "inside"))
+    assert "cannot be written" in form.problem
+    choose(form, RegionKind.VIEWPORT)
+    assert not form.is_process
+    choose(form, RegionKind.SLIDE)
+    layer.data = tissue[:50]  # no longer what is in the file
+    assert not form.is_process

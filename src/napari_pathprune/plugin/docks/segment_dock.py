@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.base.time_left import format_duration
-from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
+from napari_pathprune.plugin.jobs.processes.process_job import jobs_folder
 from napari_pathprune.plugin.jobs.segment_job import (
     ModelLoaded,
     SegmentRequest,
@@ -22,12 +23,13 @@ from napari_pathprune.plugin.jobs.segment_job import (
     paint_tiles,
 )
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
-from napari_pathprune.plugin.layers.nuclei_layer import FILLED, OUTLINED, count_types, make_attributes, outline_width
-from napari_pathprune.plugin.layers.slide_from_layer import copy_placement
+from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
+from napari_pathprune.plugin.layers.result_layer import add_result_layer, arrange_result, name_result
 from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of, unwrap
 from napari_pathprune.plugin.widgets.legend import Legend
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
+from napari_pathprune.plugin.widgets.slide_panel import SlidePanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -43,15 +45,21 @@ REDRAW_SHARE: Final = 0.2
 class SegmentDock(QWidget):  # type: ignore[misc]
     """Segment the nuclei in the current view, in a drawn region, or on a whole slide.
 
+    Whole slides that have a file are segmented by a process of its own, which survives the window; see `SlidePanel`.
+
     Parameters
     ----------
     napari_viewer
         The viewer that the dock belongs to; passed by napari.
     workflow
-        How to segment.
+        How to segment views and regions.
+    jobs
+        Folder for the folders of processes; by default in the user's data folder.
     """
 
-    def __init__(self, napari_viewer: Viewer, workflow: SegmentWorkflow = load_and_segment) -> None:
+    def __init__(
+        self, napari_viewer: Viewer, workflow: SegmentWorkflow = load_and_segment, jobs: Path | None = None
+    ) -> None:
         super().__init__()
         self._viewer, self._workflow = napari_viewer, workflow
         self._runner = JobRunner(self)
@@ -60,20 +68,17 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._layer: Any = None
         self._slide_layer: Any = None
         self._type_names: tuple[str, ...] = ()
-        self._placement: dict[str, Any] = {}
         self._redrawn, self._redraw_gap = 0.0, REDRAW_S
+        self._first_tile: tuple[int, float] | None = None
 
         self.form = SegmentForm(napari_viewer)
         self.run = QPushButton("Run")
         self.progress = ProgressPanel(self.run, unit="tile")
         self.problem = QLabel()
         self.problem.setWordWrap(True)
-        self.legend = Legend()
-        layout = QVBoxLayout(self)
-        for widget in (self.form, self.progress, self.problem, self.legend):
-            layout.addWidget(widget)
-        layout.addStretch(1)
-        self.setMinimumWidth(WIDTH_PX)
+        self.whole = SlidePanel(napari_viewer, jobs or jobs_folder())
+        self.legend = Legend(napari_viewer)
+        self._arrange()
 
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setSingleShot(True)
@@ -82,6 +87,8 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self.progress.follow(self._runner, self._describe_end)
         self._runner.received.connect(self._receive)
         self._runner.ended.connect(self._finish)
+        self.whole.changed.connect(self._show_readiness)
+        self.whole.changed.connect(self.legend.refresh)
         self.form.changed.connect(self._show_readiness)
         napari_viewer.layers.events.removed.connect(self._layer_removed)
         self._show_readiness()
@@ -97,16 +104,18 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         if self.is_running:
             return
         try:
+            if self.form.is_process:
+                self.whole.start(self.form.slide_run(), self.form.slide.layer)
+                self._show_readiness()
+                return
             request = self.form.request()
             canvas = NucleiCanvas(request.region)
-        except (ValueError, MemoryError) as error:
+        except (OSError, ValueError, MemoryError) as error:
             self.progress.show_error(error_line(error))
             return
-        self._slide_layer = self.form.slide.layer
-        self._placement = copy_placement(self._slide_layer, request.region[:2])
+        self._slide_layer = unwrap(self.form.slide.layer)
         self._request, self._canvas, self._layer, self._type_names = request, canvas, None, ()
-        self._redrawn, self._redraw_gap = 0.0, REDRAW_S
-        self.legend.show_types((), ())
+        self._redrawn, self._redraw_gap, self._first_tile = 0.0, REDRAW_S, None
         name = f"segmentation of {request.slide.name}"
         self._runner.run(Job(name, lambda: paint_tiles(self._workflow(request), canvas)))
         self.progress.show_line(f"Loading {request.model_name} ...")
@@ -126,19 +135,27 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         """Update legend and layer after an event of the workflow."""
         if isinstance(event, ModelLoaded):
             self._type_names = event.type_names
-            self.legend.show_types(event.type_names, count_types(InstanceTable.empty(), event.type_names))
             return
         # imports torch, which the worker has done already
-        from napari_pathprune.workflows.segment.segment import SegmentFinished, SegmentStarted, TileDone
+        from napari_pathprune.workflows.segment.segment import SegmentStarted, TileDone
 
         match event:
             case SegmentStarted():
                 self._add_layer()
             case TileDone():
+                self._measure_pace(event.done, event.total)
                 self._schedule_redraw()
-            case SegmentFinished():
-                assert self._request is not None
-                self.form.pace[self._request.model] = event.seconds / self._request.area_mm2
+
+    def _measure_pace(self, done: int, total: int) -> None:
+        """Measure the pace of the run from its second tile on, since libraries and memory warm up during the first."""
+        now = time.perf_counter()
+        if self._first_tile is None:
+            self._first_tile = done, now
+        elif done == total:
+            assert self._request is not None
+            first, start = self._first_tile
+            seconds = (now - start) / (done - first) * total
+            self.form.estimate.pace[self._request.model] = seconds / self._request.area_mm2
 
     def _finish(self, end: JobEnd) -> None:
         """Draw the last tiles; remove the layer if nothing was found before the end."""
@@ -163,42 +180,26 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         from napari_pathprune.workflows.segment.segment import SegmentFinished
 
         assert isinstance(end.last, SegmentFinished)
-        pace = self.form.pace[self._request.model]
         hint = "" if found else " Does the region show tissue, and is the pixel size right?"
-        return f"{_count_nuclei(found)} in {format_duration(end.last.seconds)} ({pace:.0f} s per mm²).{hint}"
+        return f"{_count_nuclei(found)} in {format_duration(end.last.seconds)}.{hint}"
 
     def _add_layer(self) -> None:
-        assert self._request is not None
-        assert self._canvas is not None
-        request, data, mpp = self._request, self._canvas.data, self._request.slide.mpp
-        assert mpp is not None
-        outline_px = outline_width(request.region, mpp)
-        for layer in self._viewer.layers:  # an older result for the same region would show through
-            if (layer.metadata.get("slide"), layer.metadata.get("region")) == (request.slide.name, request.region):
-                layer.visible = False
-        self._layer = self._viewer.add_labels(
-            data,
-            name=f"nuclei ({request.model_name})",
-            opacity=OUTLINED if outline_px else FILLED,
-            multiscale=isinstance(data, list),
-            metadata={
-                **result_metadata(
-                    request.model, request.slide.name, request.region, self._type_names, is_finished=False
-                ),
-                "mpp": mpp,
-            },
-            **self._placement,
-        )
-        self._layer.contour = outline_px
+        request, canvas, slide = self._request, self._canvas, self._slide_layer
+        assert request is not None
+        assert canvas is not None
+        assert request.slide.mpp is not None
+        facts = result_metadata(request.model, slide.name, request.region, self._type_names, is_finished=False)
+        name = name_result(slide, request.region, request.model_name)
+        self._layer = unwrap(add_result_layer(self._viewer, slide, canvas, request.slide.mpp, name, facts))
+        arrange_result(self._viewer, self._layer, slide)
 
     def _put_on_shelf(self) -> None:
         assert self._request is not None
         request, slide = self._request, self._slide_layer
         self._layer.metadata["is_finished"] = True
         if slide in self._viewer.layers:
-            name = f"{request.model_name} on {slide.name}"
             shelf_of(self._viewer).add_result(
-                ShelfResult(name, request.model, self._layer, slide, request.region, self._type_names)
+                ShelfResult(self._layer.name, request.model, self._layer, slide, request.region, self._type_names)
             )
 
     def _schedule_redraw(self) -> None:
@@ -214,10 +215,10 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         start = time.perf_counter()
         table, mpp = self._canvas.table(), self._request.slide.mpp
         assert mpp is not None
-        attributes = make_attributes(table, mpp, self._type_names)
-        self._layer.features = attributes["features"]
+        hidden = self._layer.metadata.get("hidden_types", ())
+        attributes = make_attributes(table, mpp, self._type_names, hidden)
+        self._layer.features = attributes["features"]  # the legend follows them
         self._layer.colormap = attributes["colormap"]  # also redraws the labels
-        self.legend.show_types(self._type_names, count_types(table, self._type_names))
         self._redrawn = time.perf_counter()
         self._redraw_gap = max(REDRAW_S, (self._redrawn - start) / REDRAW_SHARE)
 
@@ -235,17 +236,37 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self._runner.stop()
         self._redraw_timer.stop()
         self.form.disconnect_viewer()
+        self.whole.close_down()
+        self.legend.disconnect_viewer()
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
 
     def _show_readiness(self) -> None:
         """Enable Run if it can run, and show why if it cannot."""
         problem, is_running = self.form.problem, self.is_running
+        if self.form.is_process and self.whole.is_running:
+            problem = problem or "A whole slide is being segmented; cancel it or wait, or segment the current view"
         self.form.setEnabled(not is_running)
         self.run.setEnabled(not is_running and problem is None)
         ready = problem or "Segment the nuclei in the region"
         self.run.setToolTip("A segmentation is running" if is_running else ready)
         self.problem.setText("" if problem is None else problem[:1].upper() + problem[1:])
         self.problem.setVisible(not is_running and problem is not None)
+
+    def _arrange(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        for widget in (self.form, self.progress, self.problem, self.whole, self.legend):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.setMinimumWidth(WIDTH_PX)
 
 
 def _count_nuclei(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 import napari
@@ -138,13 +139,15 @@ def _read_types(
     names = tuple(str(name) for name in facts.get("type_names", ()))
     if features is None or "index" not in features or "type" not in features:
         return {}, {}, names
-    ids = [int(number) for number in features["index"]]
-    found = [str(name) for name in features["type"]]
+    is_nucleus = [int(number) > 0 for number in features["index"]]
+    ids = [int(number) for number in compress(features["index"], is_nucleus)]
+    found = [str(name) for name in compress(features["type"], is_nucleus)]
     if len(names) < 2 and len(set(found)) > 1:
         names = ("background", *sorted(set(found)))
     numbers = {name: number for number, name in enumerate(names) if number}
     types = {number: numbers.get(name, 0) for number, name in zip(ids, found, strict=True)}
-    shares = features["probability"] if "probability" in features else [1.0 if types[i] else 0.0 for i in ids]
+    has_share = "probability" in features
+    shares = compress(features["probability"], is_nucleus) if has_share else [1.0 if types[i] else 0.0 for i in ids]
     return types, {number: float(share) for number, share in zip(ids, shares, strict=True)}, names
 
 

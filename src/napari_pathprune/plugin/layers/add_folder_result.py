@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 
 from napari_pathprune.plugin.layers.napari_reader import read_slide
+from napari_pathprune.plugin.layers.result_layer import name_result
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape, is_slide_layer
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from napari_pathprune.workflows.compare.segmentation import Segmentation
 
 
-def add_folder_result(viewer: ViewerModel, found: Segmentation, data: Any, attributes: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def add_folder_result(
+    viewer: ViewerModel,
+    found: Segmentation,
+    data: Any,  # noqa: ANN401 - an array or levels
+    attributes: Mapping[str, Any],
+    slide: Layer | None = None,
+) -> Any:  # noqa: ANN401 - napari has no types
     """Add the nuclei of a result folder, placed on the layer of their slide, which is opened if need be.
 
     Parameters
@@ -30,6 +37,8 @@ def add_folder_result(viewer: ViewerModel, found: Segmentation, data: Any, attri
         Labels of the whole slide: an array, or a list of levels.
     attributes
         Colours and features of the layer.
+    slide
+        The layer of the slide; by default the one of the same name or else shape.
 
     Returns
     -------
@@ -41,13 +50,13 @@ def add_folder_result(viewer: ViewerModel, found: Segmentation, data: Any, attri
     ValueError
         If the slide is neither open nor where the result was made.
     """
-    slide = _find_slide(viewer, found)
+    slide = _find_slide(viewer, found) if slide is None else slide
     if slide is None:
         raise ValueError(f"the result is placed on {found.slide or 'its slide'}; open that first")
     facts = {"model": found.name, "slide": slide.name, "region": found.region, "type_names": found.type_names}
     return viewer.add_labels(
         data,
-        name=f"nuclei ({found.name})",
+        name=name_result(slide, found.region, found.name),
         multiscale=isinstance(data, list),
         metadata={**facts, "is_finished": True},
         **attributes,
@@ -64,4 +73,28 @@ def _find_slide(viewer: ViewerModel, found: Segmentation) -> Any:  # noqa: ANN40
         return (named or slides)[0]
     if found.slide_path is None or not found.slide_path.is_file():
         return None
-    return viewer.add_layer(Layer.create(*read_slide(str(found.slide_path))[0]))
+    return open_slide_layer(viewer, found.slide_path)
+
+
+def find_slide_layer(viewer: ViewerModel, path: Path) -> Any:  # noqa: ANN401 - napari has no types
+    """Return the layer of the slide in a file, whichever reader opened it; None if it is not open."""
+    return next(
+        (
+            layer
+            for layer in viewer.layers
+            if is_slide_layer(layer) and str(layer.metadata.get("path") or layer.source.path or "") == str(path)
+        ),
+        None,
+    )
+
+
+def open_slide_layer(viewer: ViewerModel, path: Path) -> Any:  # noqa: ANN401 - napari has no types
+    """Return the layer of the slide in a file; it is added if it is not open.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read.
+    """
+    found = find_slide_layer(viewer, path)
+    return found if found is not None else viewer.add_layer(Layer.create(*read_slide(str(path))[0]))

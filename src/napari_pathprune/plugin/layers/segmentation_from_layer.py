@@ -104,6 +104,7 @@ def _read_features(layer: Layer) -> tuple[Any, Any, Any, tuple[str, ...]]:
     features = layer.features
     if "index" not in features or not len(features):
         return None, None, None, ()
+    features = features[features["index"] > 0]  # other rows have no nucleus
     ids = features["index"].to_numpy().astype(np.int64)
     names = tuple(str(name) for name in layer.metadata.get("type_names", ()))
     if "type" not in features:

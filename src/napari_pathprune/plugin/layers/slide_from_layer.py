@@ -8,25 +8,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pint
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
+from napari_pathprune.plugin.shelf.shelf import unwrap
 from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_pathprune.slides.reader import Mpp, Pixels
 
+CHANNEL_COLOURS: Final = ("red", "green", "blue", "cyan", "magenta", "yellow")
 PLACEMENT: Final = ("scale", "rotate", "shear", "affine", "units", "axis_labels")
 MPP_KEYS: Final = ("mpp", "resolution")
+SAME_UM: Final = 5e-5
+"""Pixel sizes are entered with four decimals."""
 MPP_LIMITS: Final = (0.01, 100.0)
 """Plausible pixel sizes of a microscope in um; values outside are mistaken units."""
+SLIDE_SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf8")
+_ENTERED: WeakKeyDictionary[Layer, tuple[float, float]] = WeakKeyDictionary()
+"""Pixel sizes that the user has entered; the layers stay as they are."""
 
 
 def is_slide_layer(layer: Layer) -> bool:
@@ -47,10 +55,15 @@ def slide_from_layer(layer: Layer, mpp: Mpp | None = None) -> Slide:
     Raises
     ------
     ValueError
-        If the layer is not a two-dimensional 8-bit image.
+        If the layer is not a two-dimensional 8-bit image, or is one colour channel of an image.
     """
     if not is_slide_layer(layer):
         raise ValueError(f"got layer {layer.name!r}, expected a two-dimensional image; choose the layer of the slide")
+    if _is_channel(layer):
+        raise ValueError(
+            f"got layer {layer.name!r}, one colour channel of an image; open the file with Pathprune, or colour its "
+            "three layers red, green and blue, select them, and choose Merge to RGB in their context menu"
+        )
     path = layer.metadata.get("path") or layer.source.path
     return slide_from_arrays(get_levels(layer), mpp or find_mpp(layer), layer.name, path)
 
@@ -69,8 +82,37 @@ def get_shape(layer: Layer) -> tuple[int, int]:
 def find_mpp(layer: Layer) -> Mpp | None:
     """Return the size of a level-0 pixel in um (y, x), or None if it is unknown.
 
-    The scale of the layer is used if it has a unit of length, else the metadata of the layer, else the file.
+    The size that the user has entered is used, else the scale of the layer if it has a unit of length, else the
+    metadata of the layer, else the file.
     """
+    entered = _ENTERED.get(unwrap(layer))
+    return read_mpp(layer) if entered is None else entered
+
+
+def enter_mpp(layer: Layer, size_um: float | None) -> None:
+    """Remember the pixel size that the user has entered for a layer, instead of the one that it states.
+
+    Parameters
+    ----------
+    layer
+        The layer, which is not changed.
+    size_um
+        Size of a level-0 pixel in um; None, or the size that the layer states, to forget what was entered.
+    """
+    stated = read_mpp(layer)
+    if not size_um or (stated is not None and abs(stated[0] - size_um) < SAME_UM):
+        _ENTERED.pop(unwrap(layer), None)
+    else:
+        _ENTERED[unwrap(layer)] = (size_um, size_um)
+
+
+def is_mpp_entered(layer: Layer) -> bool:
+    """Return whether the pixel size of a layer is the one that the user has entered."""
+    return unwrap(layer) in _ENTERED
+
+
+def read_mpp(layer: Layer) -> Mpp | None:
+    """Return the pixel size that a layer, its metadata or its file state; None if none of them does."""
     unit_um = [pint.Quantity(1.0, unit) for unit in layer.units[-2:]]
     if all(unit.check("[length]") for unit in unit_um):
         origin = np.asarray(layer.data_to_world((0.0, 0.0)))[-2:]
@@ -84,17 +126,31 @@ def find_mpp(layer: Layer) -> Mpp | None:
                 return _keep_plausible([float(v) for v in np.broadcast_to(np.asarray(value, float), 2)])
             except (TypeError, ValueError):  # the reader uses this key for something else
                 continue
-    return _find_mpp_in_file(str(layer.source.path), get_shape(layer)) if layer.source.path else None
+    shape, mpp = _look_into_file(str(layer.source.path)) if layer.source.path else (None, None)
+    return mpp if shape == get_shape(layer) else None
+
+
+def find_slide_file(layer: Layer) -> Path | None:
+    """Return the file of a layer if it is a slide with the pixels of the layer that this package reads, else None."""
+    path = str(layer.metadata.get("path") or layer.source.path or "")
+    if not path.lower().endswith(SLIDE_SUFFIXES) or not layer.rgb:
+        return None
+    return Path(path) if _look_into_file(path)[0] == get_shape(layer) else None
 
 
 @lru_cache(maxsize=32)
-def _find_mpp_in_file(path: str, shape: tuple[int, int]) -> Mpp | None:
-    """Return the mpp in the file of a layer that another reader opened without its pixel size."""
+def _look_into_file(path: str) -> tuple[tuple[int, int] | None, Mpp | None]:
+    """Return shape and mpp of the slide in a file, and None for both if this package does not read it."""
     try:
         with open_slide(path) as slide:
-            return slide.mpp if slide.shape == shape else None
-    except (OSError, ValueError):  # a format that this package does not read
-        return None
+            return slide.shape, slide.mpp
+    except (OSError, ValueError):
+        return None, None
+
+
+def _is_channel(layer: Layer) -> bool:
+    """Return whether a layer is one of those into which napari splits an image with a channel axis."""
+    return not layer.rgb and layer.colormap.name in CHANNEL_COLOURS
 
 
 def _keep_plausible(mpp: list[float]) -> Mpp | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.time_left import format_duration
@@ -42,7 +43,7 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
 
     def __init__(self, run: QPushButton, unit: str = "step") -> None:
         super().__init__()
-        self._unit = unit
+        self._unit, self._run = unit, run
         self._runner: JobRunner | None = None
         self._describe_end: Callable[[JobEnd], str] = self.describe_end
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
@@ -85,6 +86,8 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
         self.detail.clear()
         self.show_line(f"Starting {job.name} ...")
         self._set_running(running=True)
+        if self._has_focus(self._run):  # the dock disables it, and Qt would choose something outside of the dock
+            self.cancel.setFocus()
 
     def show_event(self, event: Event) -> None:
         """Show an event of a workflow."""
@@ -99,6 +102,8 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
 
     def show_end(self, end: JobEnd) -> None:
         """Show how a job ended; an error is a notification of napari, too."""
+        if self._has_focus(self.cancel):
+            QTimer.singleShot(0, self._run.setFocus)  # the dock enables it after this
         self._set_running(running=False)
         line = self._describe_end(end)
         if isinstance(end, JobFailed):
@@ -124,6 +129,9 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
     def count(self, number: int) -> str:
         """Return a number with its unit: "1 tile", "1,200 tiles"."""
         return f"{number:,} {self._unit}" + "s" * (number != 1)
+
+    def _has_focus(self, button: QPushButton) -> bool:
+        return self.window().focusWidget() is button
 
     def _time_left(self, event: Event) -> str:
         job = None if self._runner is None else self._runner.job
