@@ -25,7 +25,7 @@ def check_output_path(path: Path) -> None:
     Examples
     --------
     >>> check_output_path(Path("result"))
-    >>> check_output_path(Path(os.fsdecode(b"result\xff")))
+    >>> check_output_path(Path("result\udcff"))
     Traceback (most recent call last):
     ...
     ValueError: the output path 'result\udcff' is not UTF-8; choose another name

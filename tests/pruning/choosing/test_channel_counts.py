@@ -51,3 +51,16 @@ def test_the_least_is_the_largest_of_all_limits(graph):
 def test_an_unknown_scope_is_refused(graph, scores):
     with pytest.raises(ValueError, match="got scope 'universal'; the scopes are local, global"):
         count_channels(graph, scores, 0.5, "universal", Limits())
+
+
+@pytest.mark.parametrize("ratio", [0.03, 0.05, 0.1, 0.15])
+@pytest.mark.parametrize("round_to", [1, 4])
+def test_a_small_ratio_of_narrow_groups_is_not_rounded_away(ratio, round_to):
+    layers = [layer for _ in range(20) for layer in (nn.Conv2d(8, 8, 1), nn.ReLU())]
+    graph = trace(nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), *layers, nn.Conv2d(8, 2, 1)), IMAGE)
+    limits = Limits(round_to=round_to)
+    counts = count_channels(graph, {}, ratio, "local", limits, is_balanced=True)
+    whole = sum(group.width for group in graph.prunable)
+    assert abs(whole * (1 - ratio) - sum(counts.values())) <= round_to / 2 + 1e-6
+    assert all(abs(count - 8 * (1 - ratio)) < round_to for count in counts.values()), "no group moves by a unit or more"
+    assert all(count % round_to == 0 for count in counts.values())

@@ -80,3 +80,12 @@ def test_a_latency_target_is_measured(simple_file: Path, out: Path) -> None:
 def test_a_summary_states_that_nothing_was_cut(simple_file: Path, out: Path) -> None:
     report = prune_checkpoint(str(simple_file), out, Target.from_ratio(0.5), limits=Limits(keep=["*"]))
     assert report.summary().endswith("nothing was cut: under these limits and this target every layer stays whole")
+
+
+def test_a_small_ratio_is_cut_as_asked_and_the_report_states_what_was_removed(model_file: Path, out: Path) -> None:
+    report = prune_checkpoint(str(model_file), out, Target.from_ratio(0.05))
+    assert report.channels is not None
+    before, after = report.channels
+    assert 1 - after / before == pytest.approx(0.05, abs=0.003)
+    assert f"channels {before:,} -> {after:,} ({1 - after / before:.1%} removed, 5.0% asked for)" in report.summary()
+    assert report.to_dict()["channels"] == [before, after]

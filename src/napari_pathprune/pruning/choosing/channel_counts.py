@@ -23,8 +23,13 @@ def count_channels(
     scope: Scope,
     limits: Limits,
     dense: ChannelGraph | None = None,
+    *,
+    is_balanced: bool = False,
 ) -> Counts:
-    """Return the number of channels that each group keeps at a pruning ratio; parameters as in `choose`."""
+    """Return the number of channels that each group keeps at a pruning ratio; parameters as in `choose`.
+
+    If ``is_balanced``, groups are rounded so that the sum is right; see `balance_counts`.
+    """
     check_scope(scope)
     least = least_counts(graph, ratio, limits, dense)
     if not least:
@@ -34,7 +39,47 @@ def count_channels(
         counts = _count_local(graph, ratio, limits.first, widths, least)
     else:
         counts = _count_global(graph, scores, ratio, limits.first, widths, least)
-    return {g.name: limits.round_channels(counts[g.name], g, least[g.name]) for g in graph.prunable}
+    rounded = {g.name: limits.round_channels(counts[g.name], g, least[g.name]) for g in graph.prunable}
+    return balance_counts(graph, rounded, ratio, limits, counts, dense) if is_balanced else rounded
+
+
+def balance_counts(
+    graph: ChannelGraph,
+    counts: Mapping[str, int],
+    ratio: float,
+    limits: Limits,
+    ideal: Mapping[str, float],
+    dense: ChannelGraph | None = None,
+) -> Counts:
+    """Return counts whose sum is as near as possible to that of the numbers before they were rounded.
+
+    A small ratio of narrow groups, or of groups with a large unit, would otherwise be rounded away in most of them.
+    The groups that rounding has changed most are rounded the other way; none moves by more than one unit.
+
+    Parameters
+    ----------
+    graph, ratio, limits, dense
+        As in `choose`.
+    counts
+        Rounded numbers of channels by group.
+    ideal
+        The numbers before rounding.
+    """
+    least = least_counts(graph, ratio, limits, dense)
+    goal = {g.name: min(max(ideal[g.name], least[g.name]), g.width) for g in graph.prunable}
+    balanced = dict(counts)
+    missing = sum(goal.values()) - sum(counts[name] for name in goal)
+    groups = sorted(graph.prunable, key=lambda g: (-abs(goal[g.name] - counts[g.name]) / limits.unit(g), g.name))
+    for group in groups:
+        name, off = group.name, goal[group.name] - counts[group.name]
+        unit = limits.unit(group)
+        if off * missing <= 0 or abs(missing - math.copysign(unit, missing)) >= abs(missing) - 1e-9:
+            continue
+        other = counts[name] + (unit if missing > 0 else -unit)
+        if least[name] <= other <= group.width:
+            balanced[name] = other
+            missing -= other - counts[name]
+    return balanced
 
 
 def least_counts(graph: ChannelGraph, ratio: float, limits: Limits, dense: ChannelGraph | None = None) -> Counts:

@@ -80,7 +80,7 @@ def choose(
         ratio = ratio if target is None else target.ratio
         check_ratio(ratio)
         check_scores(graph, scores)
-        counts = count_channels(graph, scores, ratio, scope, limits, dense)
+        counts = count_channels(graph, scores, ratio, scope, limits, dense, is_balanced=True)
     else:
         check_scores(graph, scores)
         ratio, counts = search_target(graph, scores, target, scope, limits, dense)

@@ -25,7 +25,8 @@ class Stage:
     number
         0 for the dense model, then 1, 2, ...
     removed
-        Target of the stage as the share of the dense model to remove: of channels, parameters or MACs, in [0, 1).
+        Share of the dense model that has been removed, by the measure of the target: of channels, parameters or MACs,
+        in [0, 1). Rounding and limits may keep it from being exactly what was asked for.
     params, macs
         Cost of the model, for an input of `CompressReport.input_px`.
     scores

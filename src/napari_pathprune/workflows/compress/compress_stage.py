@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from napari_pathprune.pruning import Cost
 from napari_pathprune.pruning.schedule import Step
 from napari_pathprune.training.fit_events import FitDone
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
@@ -16,7 +17,7 @@ from napari_pathprune.workflows.compress.compress_report import Scores, Stage
 from napari_pathprune.workflows.compress.compress_setup import Compression
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.validation import score_validation
-from napari_pathprune.workflows.prune.prune import compute_patch_cost, describe_cut
+from napari_pathprune.workflows.prune.prune import compute_patch_cost, count_plan_channels, describe_cut
 from napari_pathprune.workflows.train.train import train
 
 
@@ -130,7 +131,7 @@ def _measure_stage(compression: Compression, step: Step, start: StageStart, done
     cost = compute_patch_cost(load(file)).cost
     return Stage(
         step.number,
-        step.target.ratio,
+        _compute_removed(compression, step, cost),
         cost.params,
         cost.macs,
         dict(done.scores),
@@ -139,6 +140,20 @@ def _measure_stage(compression: Compression, step: Step, start: StageStart, done
         start.seconds + done.seconds,  # a fit that was stopped in between counts all of its runs
         file.name,
     )
+
+
+def _compute_removed(compression: Compression, step: Step, cost: Cost) -> float:
+    """Return the share that is removed by the measure of the target, which rounding keeps from being as asked."""
+    match step.target.measure:
+        case "channels":
+            before, after = count_plan_channels(compression.graph, step.plan)
+        case "params":
+            before, after = compute_patch_cost(compression.dense).cost.params, cost.params
+        case "macs":
+            before, after = compute_patch_cost(compression.dense).cost.macs, cost.macs
+        case _:
+            return step.target.ratio
+    return round(1.0 - after / before, 6) if before else 0.0
 
 
 def _score(compression: Compression, checkpoint: Checkpoint) -> dict[str, float]:

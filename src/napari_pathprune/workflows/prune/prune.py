@@ -89,6 +89,9 @@ class PruneReport:
         Criterion, with the decider in parentheses if it is not the default.
     seconds
         Measured seconds for one patch before and after the cut, if the target is a latency.
+    channels
+        Number of channels of the groups that can be cut, before and after. Limits and rounding may leave more of them
+        than the target.
     """
 
     model: str
@@ -98,6 +101,7 @@ class PruneReport:
     target: Target
     criterion: str
     seconds: tuple[float, float] | None = None
+    channels: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON; the target is given as the option of the command line."""
@@ -108,17 +112,22 @@ class PruneReport:
             "target": _write_target(self.target),
             "params": [self.before.cost.params, self.after.cost.params],
             "macs": [self.before.cost.macs, self.after.cost.macs],
+            **({} if self.channels is None else {"channels": list(self.channels)}),
             "input_px": self.before.input_px,
             **({} if self.seconds is None else {"seconds": list(self.seconds)}),
         }
 
     def summary(self) -> str:
-        """Return the result in two or three lines."""
+        """Return the result in three or four lines."""
         old, new = self.before.cost, self.after.cost
         more = ""
         if self.seconds is not None:
             slow, fast = self.seconds
             more = f"\nmeasured seconds for a patch {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
+        if self.channels is not None:
+            wide, narrow = self.channels
+            asked = f", {self.target.ratio:.1%} asked for" if self.target.measure == "channels" else ""
+            more += f"\nchannels {wide:,} -> {narrow:,} ({1 - narrow / wide:.1%} removed{asked})"
         if new.params == old.params:
             more += "\nnothing was cut: under these limits and this target every layer stays whole"
         return (
@@ -186,8 +195,21 @@ def prune_checkpoint(
         slow, fast = seconds_of((model, small.model()), ((example,), {}))
         seconds = slow, fast
     return PruneReport(
-        model_name, str(out), compute_patch_cost(dense), compute_patch_cost(small), target, name, seconds
+        model_name,
+        str(out),
+        compute_patch_cost(dense),
+        compute_patch_cost(small),
+        target,
+        name,
+        seconds,
+        count_plan_channels(graph, plan),
     )
+
+
+def count_plan_channels(graph: ChannelGraph, plan: PrunePlan) -> tuple[int, int]:
+    """Return the number of channels of the groups in a plan, before and after the cut."""
+    groups = [group for group in graph.groups if group.name in plan.keep]
+    return sum(group.width for group in groups), sum(len(plan.keep[group.name]) for group in groups)
 
 
 def cut_checkpoint(dense: Checkpoint, model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> Checkpoint:
