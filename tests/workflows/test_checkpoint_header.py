@@ -77,6 +77,7 @@ def test_a_header_that_is_no_object_is_one_line(weights: dict[str, torch.Tensor]
     "change",
     [
         {"config": CONFIG | {"width": 4.0}},
+        {"config": CONFIG | {"width": 4}},
         {"config": CONFIG | {"width": 1e9}},
         {"config": CONFIG | {"num_types": 10**9}},
         {"config": CONFIG | {"num_types": 4.0}, "type_names": ["a"] * 4},
