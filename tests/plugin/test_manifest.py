@@ -41,6 +41,7 @@ def test_every_command_is_contributed_and_callable(manifest):
     given = manifest.contributions
     used = [given.readers, given.writers, given.sample_data, given.widgets]
     commands = {item.command for items in used for item in items}
+    commands |= {item.command for item in given.menus["napari/file/io_utilities"]}
     assert {command.id for command in manifest.contributions.commands} == commands
     for command in manifest.contributions.commands:
         assert command.title[0].isupper()

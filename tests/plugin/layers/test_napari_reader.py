@@ -82,6 +82,54 @@ def test_other_tiffs_are_left_to_other_readers(tmp_path, shape, options):
     assert get_reader(str(path)) is None
 
 
+def write_thumbnail_first(path, picture):
+    with tifffile.TiffWriter(path) as tif:
+        tif.write(picture[::8, ::8], photometric="rgb")
+        tif.write(picture, photometric="rgb", tile=(64, 64))
+
+
+def write_channels(path, picture):
+    tifffile.imwrite(path, np.moveaxis(picture, 2, 0), ome=True, metadata={"axes": "CYX"}, photometric="minisblack")
+
+
+def write_strips(path, picture):
+    tifffile.imwrite(path, picture, ome=True, photometric="rgb", rowsperstrip=16)
+
+
+def write_big(path, picture):
+    tifffile.imwrite(path, picture, bigtiff=True, photometric="rgb", tile=(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("first.tif", write_thumbnail_first),
+        ("channels.ome.tif", write_channels),
+        ("strips.ome.tiff", write_strips),
+        ("big.btf", write_big),
+    ],
+)
+def test_what_the_command_line_reads_is_a_slide_in_napari_too(tmp_path, picture, name, write):
+    path = tmp_path / name
+    write(path, picture)
+    [(data, attributes, _)] = get_reader(str(path))(str(path))
+    assert attributes["rgb"]
+    np.testing.assert_array_equal(np.asarray(data[100:120, 50:90]), picture[100:120, 50:90])
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("name", "is_offered"), [("mask.tif", False), ("a.tiff", False), ("a.svs", True), ("a.btf", True)]
+)
+def test_the_reader_is_not_offered_for_plain_tiffs(name, is_offered):
+    """napari asks which reader to use wherever patterns of two match, before either sees the file."""
+    from npe2 import PluginManager
+
+    readers = PluginManager.instance().iter_compatible_readers(name)
+    commands = [reader.command for reader in readers if reader.plugin_name == "napari-pathprune"]
+    assert commands == ["napari-pathprune.read_slide"] * (not name.endswith((".tif", ".tiff")))
+
+
 def test_sixteen_bit_colour_is_left_to_other_readers(tmp_path):
     path = tmp_path / "deep.tif"
     tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint16), tile=(16, 16), photometric="rgb")
@@ -109,7 +157,7 @@ def test_a_damaged_svs_is_accepted_and_its_error_names_the_file(tmp_path):
 def test_npe2_finds_the_reader(tmp_path, picture):
     import npe2
 
-    path = tmp_path / "slide.tif"
+    path = tmp_path / "slide.ome.tif"
     write_pyramid(path, picture)
     [(levels, attributes, kind)] = npe2.read([str(path)], stack=False, plugin_name="napari-pathprune")
     assert kind == "image"

@@ -11,6 +11,7 @@ import dask.array as da
 import tifffile
 
 from napari_pathprune.slides.reader import Slide, open_slide
+from napari_pathprune.slides.tiff.tiff_level import TiffLevel
 
 if TYPE_CHECKING:
     from napari_pathprune.slides.reader import Pixels
@@ -19,7 +20,10 @@ LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str], list[LayerData]]
 
 CHUNK_PX: Final = 512
-SUFFIXES: Final = (".svs", ".tif", ".tiff")
+SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf8")
+PLAIN_SUFFIXES: Final = (".tif", ".tiff")
+PLAIN_PX: Final = 2048 * 2048
+"""Largest picture in a plain TIFF, without tiles or levels, that is left to other readers."""
 COLOURS: Final = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
 
 
@@ -43,23 +47,28 @@ def get_reader(path: str | list[str]) -> Reader | None:
 
 
 def is_slide(path: str | Path) -> bool:
-    """Return whether a file is a slide: Aperio SVS, or a colour TIFF that is tiled or has several levels.
+    """Return whether a file is a slide: a colour TIFF that ``pathprune segment`` reads.
 
-    Greyscale images, stacks and small plain TIFFs are left to napari's own reader.
+    Greyscale images, stacks and plain TIFFs without tiles or levels, unless they are large, are left to other readers.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if not path.is_file() or not suffixes or suffixes[-1] not in SUFFIXES:
         return False
+    is_plain = suffixes[-1] in PLAIN_SUFFIXES and ".ome" not in suffixes
     try:
-        with tifffile.TiffFile(path) as tif:
-            if tif.is_svs:
-                return True
-            series = tif.series[0]
-            page = series.keyframe
-            is_planar = series.axes in {"YXS", "SYX"} and page.bitspersample == 8
-            return is_planar and page.photometric in COLOURS and (page.is_tiled or len(series.levels) > 1)
-    except (tifffile.TiffFileError, IndexError, OSError, ValueError):
-        return path.suffix.lower() == ".svs"  # `read_slide` then reports what is wrong with the file
+        with open_slide(path) as slide:
+            level, tif = slide.levels[0], slide.handle
+            if not isinstance(level, TiffLevel) or tif is None:  # a picture of another format
+                return False
+            planes = [
+                one.shape[0] for one in tif.series if one.axes == "CYX" and one.keyframe.index == level.page.index
+            ]
+            is_colour = level.page.photometric in COLOURS or planes == [len("RGB")]
+            is_large = level.page.is_tiled or len(slide.levels) > 1 or level.size > 3 * PLAIN_PX
+            return is_colour and (is_large or not is_plain)
+    except (OSError, ValueError):
+        return suffixes[-1] == ".svs"  # `read_slide` then reports what is wrong with the file
 
 
 def read_slide(path: str) -> list[LayerData]:
