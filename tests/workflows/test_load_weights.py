@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -50,3 +52,15 @@ def test_a_weight_of_another_shape_is_named_with_both(weights: dict[str, Tensor]
     expected = rf"1 have another shape \(last\.weight\); last\.weight is {re.escape(str(shape))}, not \(2, 8, 1, 1\)"
     with pytest.raises(ValueError, match=expected):
         load_weights(make_net(), weights | {"last.weight": torch.zeros(shape)}, "net")
+
+
+def test_a_model_loads_without_the_compiler_of_torch() -> None:
+    """It imports triton, whose LLVM crashes a process in which Mesa draws with another one, as napari may do."""
+    code = "import sys; from napari_pathprune.workflows.checkpoint import load; load('hovernet-s-compact').model()"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}; print([name for name in ('torch._dynamo', 'triton') if name in sys.modules])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert process.stdout.strip() == "[]"

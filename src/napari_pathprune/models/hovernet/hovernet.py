@@ -106,7 +106,8 @@ class HoVerNet(nn.Module):
         self.decoder = nn.ModuleDict({name: make_branch(n) for name, n in {**types, "np": 2, "hv": 2}.items()})
         self.upsample2x = Upsample2x()
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            # without the second condition torch would import its compiler, and crash a window that Mesa draws
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
