@@ -86,6 +86,9 @@ def test_a_header_that_is_no_object_is_one_line(weights: dict[str, torch.Tensor]
         {"stored_as_half": {"conv_bot.weight": "load"}},
         {"stored_as_half": {"conv_bot.weight": "int8"}},
         {"stored_as_half": {"nothing": "float32"}},
+        {"stored_as_half": {"conv0.bn.num_batches_tracked": "float32"}},
+        {"config": CONFIG | {"num_types": 2}, "type_names": ["a", "\ud800"]},
+        {"config": CONFIG | {"num_types": 2}, "type_names": ["a", "x" * 10**6]},
         {"mpp": 1e-9},
         {"mpp": 1000},
     ],
@@ -105,9 +108,10 @@ def test_weights_that_no_model_has_are_refused() -> None:
         (torch.zeros(3, dtype=torch.complex64), "of a kind that no model"),
         (torch.zeros(3).to_sparse(), "of a kind that no model"),
         (torch.tensor([1.0, float("nan")]), "not finite"),
+        (torch.tensor([1.0, -1.0]), "negative variances"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_weights({"a": tensor}, Path("m.pth"))
+            check_weights({"bn.running_var": tensor}, Path("m.pth"))
 
 
 def test_a_zip_bomb_is_refused_unopened(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 MOST_TYPES: Final = 1000
 """Largest number of nuclear types of a model."""
+MOST_NAME: Final = 200
+"""Largest number of characters in the name of a type."""
 SMALLEST_MPP: Final = 0.01
 LARGEST_MPP: Final = 100.0
 """Pixel sizes in um that a model can expect."""
@@ -66,7 +68,7 @@ def restore_halved(weights: dict[str, Tensor], halved: Mapping[str, str], path: 
         If a name or a kind of numbers is unknown.
     """
     for name, dtype in halved.items():
-        if name not in weights or dtype not in _HALVED:
+        if name not in weights or dtype not in _HALVED or not weights[name].is_floating_point():
             raise ValueError(
                 f"{path} has a damaged pathprune header: stored_as_half has {name[:60]!r} as {dtype[:60]!r}; "
                 f"expected weights of the file, as one of {', '.join(_HALVED)}; write it again"
@@ -106,11 +108,14 @@ def check_weights(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor
                 f"{path}: {name} holds values that are not finite (NaN or infinity); its training has diverged, or the "
                 "file is damaged: take an earlier checkpoint"
             )
+        if name.endswith("running_var") and bool((checked[name] < 0).any()):
+            raise ValueError(f"{path}: {name} holds negative variances; the file is damaged")
     return checked
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Return whether a value is a text that can be written as UTF-8, as results need it."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def _is_table(value: object) -> bool:
@@ -133,7 +138,11 @@ def _is_history(value: object) -> bool:
 
 
 def _is_names(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= MOST_TYPES and all(map(_is_text, value))
+    return (
+        isinstance(value, list)
+        and len(value) <= MOST_TYPES
+        and all(_is_text(one) and len(one) <= MOST_NAME for one in value)
+    )
 
 
 def _is_mpp(value: object) -> bool:
@@ -152,7 +161,7 @@ _FIELDS: Final[Mapping[str, tuple[Any, str]]] = {
     "architecture": (_is_text, "a text"),
     "config": (_is_config, f"settings by name; num_types null, or from 2 to {MOST_TYPES}"),
     "lineage": (_is_history, "a list of steps, each with its name as 'step'"),
-    "type_names": (_is_names, f"a list of at most {MOST_TYPES} texts"),
+    "type_names": (_is_names, f"a list of at most {MOST_TYPES} texts of at most {MOST_NAME} characters"),
     "mpp": (_is_mpp, f"null, or um from {SMALLEST_MPP:g} to {LARGEST_MPP:g}"),
     "licence": (_is_text, "a text"),
     "card": (_is_table, "a table"),
