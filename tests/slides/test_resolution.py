@@ -26,6 +26,18 @@ IMAGE = np.zeros((70, 80, 3), np.uint8)
         ("Aperio Image Library v12|AppMag = 40", None),
         ("Aperio Image Library v12|MPP = 0.0", None),
         ("Another scanner|MPP = 0.25", None),
+        ("Aperio|MPP = 2.5E-1|Left = 3", (0.25, 0.25)),
+        ("Aperio|MPP = 2,5e-01", (0.25, 0.25)),
+        ("Aperio|MPP=.25\r\nmore", (0.25, 0.25)),
+        ("Aperio|mpp = +0.25 ", (0.25, 0.25)),
+        ("Aperio|MPP = 0.25 um", (0.25, 0.25)),
+        ("Aperio|MPP = 250nm|x", (0.25, 0.25)),
+        ("Aperio|MPP = 2.5E", None),
+        ("Aperio|MPP = 1000", None),
+        ("Aperio|MPP = 1e-9", None),
+        ("Aperio|MPP = -0.25", None),
+        ("Aperio|MPP = nan", None),
+        ("Aperio|MPP = 0.25.1", None),
     ],
 )
 def test_aperio_description_is_parsed(text, mpp):
@@ -40,6 +52,11 @@ def test_aperio_description_is_parsed(text, mpp):
         ('PhysicalSizeX="0.25" PhysicalSizeXUnit="&#181;m" PhysicalSizeY="0.25" PhysicalSizeYUnit="µm"', (0.25, 0.25)),
         ('PhysicalSizeX="1" PhysicalSizeXUnit="pixel" PhysicalSizeY="1" PhysicalSizeYUnit="pixel"', None),
         ('PhysicalSizeX="0.25"', None),
+        ("PhysicalSizeX='2.5E-1' PhysicalSizeY='0,25'", (0.25, 0.25)),
+        ('PhysicalSizeX="1000" PhysicalSizeY="1000"', None),
+        ('PhysicalSizeX="1e-9" PhysicalSizeY="1e-9"', None),
+        ('PhysicalSizeX="-0.25" PhysicalSizeY="-0.25"', None),
+        ('PhysicalSizeX="inf" PhysicalSizeY="nan"', None),
         ('PhysicalSizeX="0" PhysicalSizeY="0"', None),
         ('PhysicalSizeX="wide" PhysicalSizeY="0.2"', None),
     ],
@@ -49,6 +66,81 @@ def test_ome_attributes_are_parsed(attributes, mpp):
         f'<OME><Image><ome:Pixels ID="Pixels:0" {attributes} Type="uint8"><Channel/></ome:Pixels></Image>'
     )
     assert found == (mpp and pytest.approx(mpp))
+
+
+UNITS = {
+    **dict.fromkeys(
+        [
+            "um",
+            "UM",
+            "\u03bcm",
+            "&#xb5;m",
+            "&#181;m",
+            "&micro;m",
+            "\\u00B5m",
+            "\xc2\xb5m",
+            "micron",
+            "Microns",
+            "micrometers",
+            "micrometre",
+        ],
+        1,
+    ),
+    **dict.fromkeys(["nm", "nanometers"], 0.001),
+    **dict.fromkeys(["\xc5"], 0.0001),
+    **dict.fromkeys(["pm"], 1e-06),
+    **dict.fromkeys(["mm", "millimetres"], 1000.0),
+    **dict.fromkeys(["cm"], 10000.0),
+    **dict.fromkeys(["dm"], 100000.0),
+    **dict.fromkeys(["m", "metre"], 1000000.0),
+    **dict.fromkeys(["in", "inch", "inches"], 25400),
+    **dict.fromkeys(["thou", "mil"], 25.4),
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_and_spelling_is_known(unit):
+    size = 0.25 / UNITS[unit]
+    sides = " ".join(f'PhysicalSize{axis}="{size!r}" PhysicalSize{axis}Unit="{unit}"' for axis in "XY")
+    assert parse_ome_mpp(f"<Pixels {sides}>") == pytest.approx((0.25, 0.25))
+
+
+@pytest.mark.parametrize("unit", ["pixel", "reference frame", "parsec", ""])
+def test_other_units_are_not_guessed(unit):
+    sides = " ".join(f'PhysicalSize{axis}="0.25" PhysicalSize{axis}Unit="{unit}"' for axis in "XY")
+    assert parse_ome_mpp(f"<Pixels {sides}>") is None
+
+
+PHILIPS = (
+    '<DataObject ObjectType="DPUfsImport"><Attribute Name="DICOM_PIXEL_SPACING">{macro}</Attribute>'
+    '<Attribute Name="DICOM_PIXEL_SPACING" Group="0x0028" PMSVR="IDoubleArray">{slide}</Attribute>'
+    '<Attribute Name="DICOM_PIXEL_SPACING" Group="0x0028" PMSVR="IDoubleArray">{reduced}</Attribute></DataObject>'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "mpp"),
+    [
+        ('"0.000226891" "0.000226907"', (0.226891, 0.226907)),
+        ("&quot;2.5E-4&quot; &quot;2.5E-4&quot;", (0.25, 0.25)),
+        ('"0" "0"', (0.5, 0.5)),
+        ('"1" "1"', (0.5, 0.5)),
+    ],
+)
+def test_spacing_of_philips_is_read(tmp_path: Path, text, mpp):
+    xml = PHILIPS.format(macro='"0.0162" "0.0162"', slide=text, reduced='"0.0005" "0.0005"')
+    options = {"software": "Philips DP v1.0", "description": xml, "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tiff", IMAGE, photometric="rgb", tile=(64, 64), **options)
+    with open_slide(tmp_path / "a.tiff") as slide:
+        assert slide.mpp == pytest.approx(mpp)
+
+
+def test_the_size_of_the_image_that_is_used_counts():
+    macro, slide = (
+        f'<Pixels SizeX="{w}" SizeY="9" PhysicalSizeX="{s}" PhysicalSizeY="{s}">' for w, s in ((5, 16), (80, 0.25))
+    )
+    assert parse_ome_mpp(macro + slide, (9, 80)) == (0.25, 0.25)
+    assert parse_ome_mpp(macro + slide, (9, 81)) is None
 
 
 def test_ome_without_pixels_has_no_mpp():
@@ -85,6 +177,13 @@ def test_imagej_unit_is_read(tmp_path: Path):
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, imagej=True, resolution=(4, 4), metadata={"unit": "um", "axes": "YXS"})
     with open_slide(tmp_path / "a.tif") as slide:
         assert slide.mpp == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("mpp", [1e-9, 0.0, -1.0, 1000.0, float("nan"), float("inf")])
+def test_nonsense_of_a_model_is_refused(tmp_path: Path, mpp):
+    write_svs(tmp_path / "a.svs", IMAGE)
+    with open_slide(tmp_path / "a.svs") as slide, pytest.raises(ValueError, match="got a pixel size of"):
+        slide.at(mpp)
 
 
 def test_view_needs_a_pixel_size(tmp_path: Path):

@@ -130,3 +130,10 @@ def test_real_20x_slide_is_read_at_40x(real_slides: Path):
         assert view.shape == (5923, 4432)
         whole, part = view.read((2000, 1500, 2400, 1900)), view.read((2100, 1650, 2500, 1800))
         assert np.array_equal(whole[100:, 150:300], part[:300])
+
+
+def test_enlarging_more_than_four_times_is_refused():
+    slide = slide_from_arrays([np.zeros((50, 50, 3), np.uint8)], mpp=16.0, name="macro")
+    with pytest.raises(ValueError, match=r"macro: got 16 um per pixel, which would be enlarged 64 times"):
+        slide.at(0.25)
+    assert slide.at(4.0).shape == (200, 200)

@@ -13,7 +13,7 @@ import tifffile
 
 from napari_pathprune.slides.colour import RgbLevel, check_pixels, to_rgb
 from napari_pathprune.slides.pixels import Pixels
-from napari_pathprune.slides.resolution import Mpp, read_mpp
+from napari_pathprune.slides.resolution import MPP_LIMITS, Mpp, read_mpp
 from napari_pathprune.slides.slide import Slide
 from napari_pathprune.slides.tiff.tiff_pyramid import open_tiff_levels
 
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
+__all__ = ["MPP_LIMITS", "Mpp", "Pixels", "Slide", "open_slide", "slide_from_arrays"]
 
 READABLE = "Aperio SVS, OME-TIFF, (pyramidal) TIFF, PNG or JPEG"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-MPP_LIMITS = (0.01, 100.0)
-"""Plausible pixel sizes of a tissue image in um. Others are a mistake and would need an absurd amount of memory."""
 OPEN_IN_NAPARI = "open it in napari with a reader for it (such as napari-wsi) and choose the layer"
 
 
@@ -88,7 +86,8 @@ def open_slide(path: str | os.PathLike[str], mpp: float | Mpp | None = None) -> 
         Path of the file.
     mpp
         Size of a level-0 pixel in um, one number or (y, x). Overrides the value in the file (Aperio's MPP, OME's
-        PhysicalSize, plausible TIFF resolution tags). If neither is known, the slide's `mpp` is None.
+        PhysicalSize, the spacing of Philips, plausible TIFF resolution tags). If neither is known, the slide's `mpp` is
+        None.
 
     Raises
     ------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -10,25 +12,33 @@ if TYPE_CHECKING:
 
 Mpp = tuple[float, float]
 
-UM_PER_UNIT = {"pm": 1e-6, "nm": 1e-3, "um": 1.0, "\u00b5m": 1.0, "\u03bcm": 1.0, "micron": 1.0, "microns": 1.0,
-               "micrometer": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}  # fmt: skip
+UM_PER_UNIT = {"fm": 1e-9, "pm": 1e-6, "\u00e5": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "um": 1.0,
+               "\u00b5m": 1.0, "\u03bcm": 1.0, "micron": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3,
+               "cm": 1e4, "centimeter": 1e4, "dm": 1e5, "m": 1e6, "meter": 1e6, "thou": 25.4, "mil": 25.4,
+               "in": 25_400.0, "inch": 25_400.0}  # fmt: skip
 UM_PER_TIFF_UNIT = {2: 25_400.0, 3: 10_000.0}  # inch, centimetre
 
-DECLARED_UM = (0.01, 1000.0)  # limits of a value that is declared as a pixel size
+MPP_LIMITS = (0.01, 100.0)
+"""Plausible pixel sizes of a tissue image in um. Others are a mistake and would need an absurd amount of memory."""
 TAGGED_UM = (0.05, 20.0)  # limits of resolution tags: 72 to 1200 dpi (353 to 21 um) are defaults for printing
+
+
+NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
 def read_mpp(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> Mpp | None:
     """Return the pixel size (y, x) of a page in um, or None if it is not stated.
 
-    The sources are Aperio's MPP, OME's PhysicalSize, ImageJ's unit and the resolution tags; the first plausible value
-    is returned. Resolution tags are plausible between 0.05 and 20 um.
+    The sources are Aperio's MPP, the spacing of Philips, OME's PhysicalSize, ImageJ's unit and the resolution tags; the
+    first plausible value is returned. Resolution tags are plausible between 0.05 and 20 um.
     """
     text = page.description or ""
     ome = tif.ome_metadata if tif.is_ome else None
+    philips = tif.pages[0].aspage().description
     for found in (
         parse_aperio_mpp(text),
-        parse_ome_mpp(ome) if isinstance(ome, str) else None,
+        parse_philips_mpp(philips or ""),
+        parse_ome_mpp(ome, (page.imagelength, page.imagewidth)) if isinstance(ome, str) else None,
         _read_imagej_mpp(text, page),
         _read_tagged_mpp(page),
     ):
@@ -44,41 +54,76 @@ def parse_aperio_mpp(description: str) -> Mpp | None:
     --------
     >>> parse_aperio_mpp("Aperio Image Library v11|AppMag = 20|MPP = 0.4990")
     (0.499, 0.499)
+    >>> parse_aperio_mpp("Aperio|MPP = 2.5E-1")
+    (0.25, 0.25)
     """
-    found = re.search(r"\bMPP\s*=\s*(\d+(?:[.,]\d*)?)", description)
+    found = re.search(rf"\bMPP\s*=\s*({NUMBER})[ \t]*([^\W\d_]*)[ \t]*(?:$|[|;\r\n])", description, re.IGNORECASE)
     if not description.startswith("Aperio") or found is None:
         return None
-    size_um = float(found[1].replace(",", "."))
-    return _reject_implausible((size_um, size_um), DECLARED_UM)
+    size_um = _parse_float(found[1]) * (_find_unit(found[2]) if found[2] else 1.0)
+    return _reject_implausible((size_um, size_um), MPP_LIMITS)
 
 
-def parse_ome_mpp(xml: str) -> Mpp | None:
-    """Parse PhysicalSizeY and PhysicalSizeX of the first Pixels element, in any unit of length.
+def parse_philips_mpp(xml: str) -> Mpp | None:
+    """Parse the finest DICOM_PIXEL_SPACING, in mm, of the description of a Philips TIFF.
+
+    The spacings of coarser levels and of the macro image are larger.
+
+    Examples
+    --------
+    >>> parse_philips_mpp('<... "DPUfsImport"><Attribute Name="DICOM_PIXEL_SPACING">"0.0003" "0.0002"</Attribute>')
+    (0.3, 0.2)
+    """
+    if "DPUfsImport" not in xml:
+        return None
+    sizes = []
+    for text in re.findall(r"DICOM_PIXEL_SPACING\b[^>]*>([^<]*)<", xml):
+        values = [round(1000 * _parse_float(number), 9) for number in re.findall(NUMBER, html.unescape(text))]
+        size = _reject_implausible((values[0], values[1]), MPP_LIMITS) if len(values) == 2 else None
+        sizes += [] if size is None else [size]
+    return min(sizes, key=math.prod, default=None)
+
+
+def parse_ome_mpp(xml: str, shape: tuple[int, int] | None = None) -> Mpp | None:
+    """Parse PhysicalSizeY and PhysicalSizeX of a Pixels element, in any unit of length.
+
+    Parameters
+    ----------
+    xml
+        The metadata of the file.
+    shape
+        Height and width of the image. If there are several, the first of this shape is meant; None for the first one.
 
     Examples
     --------
     >>> parse_ome_mpp('<Pixels PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="0.5">')
     (0.5, 0.25)
     """
-    element = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", xml)
-    if element is None:
+    elements = re.findall(r"<(?:\w+:)?Pixels\b[^>]*>", xml)
+    if shape is not None and len(elements) > 1:
+        sides = {"SizeY": str(shape[0]), "SizeX": str(shape[1])}
+        elements = [one for one in elements if all(_find_attribute(one, name) == side for name, side in sides.items())]
+    if not elements:
         return None
     sizes_um = []
     for axis in "YX":
-        size = re.search(rf'\bPhysicalSize{axis}\s*=\s*["\']([^"\']+)["\']', element[0])
-        unit = re.search(rf'\bPhysicalSize{axis}Unit\s*=\s*["\']([^"\']+)["\']', element[0])
-        um = UM_PER_UNIT.get(_normalize_unit(unit[1])) if unit else 1.0  # the OME schema's default is um
-        if size is None or um is None:
+        size, unit = (_find_attribute(elements[0], f"PhysicalSize{axis}{end}") for end in ("", "Unit"))
+        if size is None:
             return None
-        sizes_um.append(_parse_float(size[1]) * um)
-    return _reject_implausible((sizes_um[0], sizes_um[1]), DECLARED_UM)
+        sizes_um.append(_parse_float(size) * (1.0 if unit is None else _find_unit(unit)))  # the schema's default is um
+    return _reject_implausible((sizes_um[0], sizes_um[1]), MPP_LIMITS)
+
+
+def _find_attribute(element: str, name: str) -> str | None:
+    found = re.search(rf"""\b{name}\s*=\s*(?:"([^"]*)"|'([^']*)')""", element)
+    return None if found is None else html.unescape(found[1] or found[2] or "").strip()
 
 
 def _read_imagej_mpp(description: str, page: tifffile.TiffPage) -> Mpp | None:
     """Read the pixel size of ImageJ, which stores pixels per unit in the resolution tags, and the unit elsewhere."""
     unit = re.search(r"^unit=(.+)$", description, re.MULTILINE)
-    um = UM_PER_UNIT.get(_normalize_unit(unit[1].strip())) if unit and description.startswith("ImageJ") else None
-    return None if um is None else _read_resolution_tags(page, um, DECLARED_UM)
+    um = _find_unit(unit[1]) if unit and description.startswith("ImageJ") else math.nan
+    return None if math.isnan(um) else _read_resolution_tags(page, um, MPP_LIMITS)
 
 
 def _read_tagged_mpp(page: tifffile.TiffPage) -> Mpp | None:
@@ -104,14 +149,17 @@ def _reject_implausible(mpp: Mpp, limits_um: tuple[float, float]) -> Mpp | None:
     return mpp if is_plausible else None
 
 
-def _normalize_unit(unit: str) -> str:
-    """Replace escaped micro signs."""
-    return unit.replace("\\u00B5", "\u00b5").replace("&#181;", "\u00b5").replace("&#xB5;", "\u00b5")
+def _find_unit(name: str) -> float:
+    """Return a unit of length in um, or nan if it is not known. Escaped micro signs are understood."""
+    name = html.unescape(name).strip().removesuffix(".").replace("\\u00B5", "\u00b5").replace("\u00c2\u00b5", "\u00b5")
+    name = name.lower().replace("metre", "meter")
+    name = {"inches": "inch", "mils": "mil"}.get(name, name.removesuffix("s") if name.endswith(("ns", "ers")) else name)
+    return UM_PER_UNIT.get(name, math.nan)
 
 
 def _parse_float(text: str) -> float:
-    """Return a number, or nan if the text is not one."""
+    """Return a number, with a point or a comma, or nan if the text is not one."""
     try:
-        return float(text)
+        return float(text.replace(",", "."))
     except ValueError:
-        return float("nan")
+        return math.nan

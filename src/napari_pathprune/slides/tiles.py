@@ -137,7 +137,7 @@ def _cut(start: int, stop: int, length: int, largest: int, stride: int, write_px
     step = align_down(largest, stride)
     count = -(-(last - first) // step) if write_px is None else -(-(stop - start) // write_px)
     while True:
-        inner = [align_down(first + i * (last - first) // count, stride) for i in range(1, count)]
+        inner = sorted({align_down(first + i * (last - first) // count, stride) for i in range(1, count)})
         if all(after - before <= step for before, after in pairwise([first, *inner, last])):
             break
         count += 1  # the stride left one part too large

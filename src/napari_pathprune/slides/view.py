@@ -11,12 +11,14 @@ from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.slides.padding import choose_side_px, read_on_white
 from napari_pathprune.slides.pixels import PixelSource, fits_slide
 from napari_pathprune.slides.resample import compute_taps, resample
+from napari_pathprune.slides.resolution import MPP_LIMITS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 SNAP = 0.05  # the pixel sizes of 40x scanners differ by a few percent, which is not worth the blur of resampling
+MOST_ENLARGED = 4  # at 1 um per pixel a lymphocyte has 6 px across; coarser images, such as macros, show no nuclei
 FUZZ = 1e-6  # view px: the rounding error of a float that should be a whole number
 
 
@@ -96,16 +98,28 @@ def view_at(slide: PixelSource, mpp: float) -> View:
     Raises
     ------
     ValueError
-        If the pixel size of the slide is unknown, or `mpp` is not positive.
+        If the pixel size of the slide is unknown, `mpp` is not plausible, or the slide would have to be enlarged more
+        than 4 times.
     """
     if not (math.isfinite(mpp) and mpp > 0):
         raise ValueError(f"got a pixel size of {mpp} um; expected a positive number")
+    if not MPP_LIMITS[0] <= mpp <= MPP_LIMITS[1]:
+        raise ValueError(
+            f"got a pixel size of {mpp:g} um for the model; expected {MPP_LIMITS[0]} to {MPP_LIMITS[1]} um; "
+            "correct mpp in the model file"
+        )
     if slide.mpp is None:
         raise ValueError(
             f"{slide.name}: the slide does not state its pixel size; pass mpp in um per pixel, "
             "or --mpp in a shell (about 0.25 for a 40x scan, 0.5 for 20x)"
         )
     scale = (slide.mpp[0] / mpp, slide.mpp[1] / mpp)
+    if max(scale) > MOST_ENLARGED + FUZZ:
+        raise ValueError(
+            f"{slide.name}: got {max(slide.mpp):.4g} um per pixel, which would be enlarged {max(scale):.3g} times for "
+            f"a model of {mpp:.4g} um; up to {MOST_ENLARGED} times show nuclei; take a finer scan, or correct the "
+            "pixel size with mpp (--mpp in a shell)"
+        )
     ratios = [(scale[0] * fy, scale[1] * fx) for fy, fx in slide.downsamples]
     level = next((i for i in range(len(ratios) - 1, 0, -1) if max(ratios[i]) <= 1 + SNAP and fits_slide(slide, i)), 0)
     if all(abs(r - 1) <= SNAP for r in ratios[level]):

@@ -123,3 +123,36 @@ def test_a_level_that_does_not_fit_is_left_out_and_named(tmp_path: Path):
     with open_slide(tmp_path / "a.tif") as slide:
         assert slide.downsamples == ((1.0, 1.0), (4.0, 4.0))
         assert slide.notes == ("the level of 160 x 160 px does not fit the slide and is not used",)
+
+
+MACRO = paint(200, 300, seed=4)
+
+
+def write_images(path: Path, images: list[tuple[np.ndarray, float, str]]) -> None:
+    """Write an OME-TIFF of several images with pixel sizes and names."""
+    with tifffile.TiffWriter(path, ome=True) as tif:
+        for pixels, mpp, name in images:
+            sizes = {"PhysicalSizeX": mpp, "PhysicalSizeY": mpp}
+            tif.write(pixels, photometric="rgb", tile=(64, 64), metadata={"axes": "YXS", "Name": name, **sizes})
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [(MACRO[:50, :60], 16.0, "macro"), (RGB, 0.25, "slide")],
+        [(MACRO[:40, :60], 16.0, "0"), (RGB, 0.25, "1")],
+        [(MACRO, 16.0, "Macro image"), (RGB, 0.25, "slide")],
+        [(RGB, 0.25, "slide"), (MACRO, 16.0, "label"), (MACRO, 8.0, "Overview")],
+    ],
+)
+def test_the_largest_image_is_the_slide(tmp_path: Path, images):
+    write_images(tmp_path / "a.ome.tif", images)
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert np.array_equal(read_level(slide), RGB)
+        assert slide.mpp == (0.25, 0.25)
+
+
+def test_a_file_with_a_macro_alone_opens(tmp_path: Path):
+    write_images(tmp_path / "a.ome.tif", [(MACRO, 16.0, "macro")])
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert slide.shape == (200, 300)

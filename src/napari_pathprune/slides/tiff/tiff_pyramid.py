@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from napari_pathprune.slides.colour import check_pixels
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 COLOURS = {0, 1, 2, 3, 6}  # photometric: white is zero, black is zero, RGB, palette, YCbCr (if the codec converts it)
 
 UNNAMED = {"generic", "uniform", "shaped"}  # kinds of files in which tifffile finds levels by their proportions
+BESIDE = re.compile(r"\W*(label|macro|thumbnail|overview|preview|navigation)([ _]?image)?\W*\d*\W*", re.IGNORECASE)
 
 
 def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLevel, ...], tuple[str, ...]]:
@@ -48,7 +50,7 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
     series = [s for s in tif.series if len(s.shape) >= 2]
     if not series:
         raise ValueError(f"{path}: this TIFF holds no image, or is truncated; get a fresh copy of it")
-    chosen = series[0] if tif.is_svs or tif.is_ome else max(series, key=lambda s: _list_pages(s)[0].keyframe.size)
+    chosen = series[0] if tif.is_svs else _find_largest(series)
     cache = SegmentCache()
     finest, *others = (_open_level(level, path, cache) for level in chosen.levels)
     _check_length(tif, finest, path)
@@ -63,6 +65,13 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
             h, w = level.shape[:2]
             notes.append(f"the level of {w} x {h} px does not fit the slide and is not used")
     return tuple(levels), tuple(notes)
+
+
+def _find_largest(series: Sequence[tifffile.TiffPageSeries]) -> tifffile.TiffPageSeries:
+    """Return the image with the most pixels, and none whose name states that it is the label or an overview."""
+    slides = [one for one in series if not BESIDE.fullmatch(one.name or "")] or series
+    keys = [_list_pages(one)[0].keyframe for one in slides]
+    return max(zip(slides, keys, strict=True), key=lambda pair: pair[1].imagelength * pair[1].imagewidth)[0]
 
 
 def _open_reduced(
