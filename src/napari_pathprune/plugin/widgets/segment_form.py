@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from napari.layers import Shapes
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +20,6 @@ from napari_pathprune.plugin.jobs.slide_job import SlideRun
 from napari_pathprune.plugin.layers.compare_grid import MARK
 from napari_pathprune.plugin.layers.region_kind import Region, RegionKind, find_region
 from napari_pathprune.plugin.layers.slide_from_layer import (
-    copy_placement,
     enter_mpp,
     find_mpp,
     find_slide_file,
@@ -34,6 +30,7 @@ from napari_pathprune.plugin.layers.slide_from_layer import (
 from napari_pathprune.plugin.shelf.preferences import read_preferences
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
+from napari_pathprune.plugin.widgets.draw_region import DrawRegion
 from napari_pathprune.plugin.widgets.folder_field import FolderField
 from napari_pathprune.plugin.widgets.run_estimate import LARGE_MPX, NO_FILE, RunEstimate
 
@@ -46,7 +43,6 @@ REFRESH_MS: Final = 250
 that the answer depends on: camera, canvas, shapes, scales and more."""
 LARGE: Final = "A large region: choose Whole slide to have it saved while it is segmented"
 UNKNOWN: Final = "unknown"
-DRAWN_STYLE: Final = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 4}
 
 
 class SegmentForm(QWidget):  # type: ignore[misc]
@@ -83,13 +79,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self.region_kind = Chooser()
         for kind in RegionKind:
             self.region_kind.addItem(kind.value, kind)
-        self.shapes = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Shapes), "No shapes layer")
-        self.draw = QPushButton("Draw")
-        self.drawn = QWidget()
-        row = QHBoxLayout(self.drawn)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.shapes, 1)
-        row.addWidget(self.draw)
+        self.drawn = DrawRegion(viewer, self.slide)
         self.folder = FolderField()
         self.device, self.extent = QLabel(), QLabel()
         for label in (self.device, self.extent):
@@ -105,8 +95,6 @@ class SegmentForm(QWidget):  # type: ignore[misc]
                 "Packaged model or model file: .safetensors, or a HoVer-Net checkpoint (.tar, .pth)",
             ),
             (self.region_kind, "Region", "Part of the slide to segment"),
-            (self.shapes, "Shapes", "Shapes layer with the region: the selected shapes, or the last one"),
-            (self.draw, "Draw", "Draw a rectangle on the slide"),
             (self.device, "Device", "Where the model runs; Preferences > Pathprune changes it"),
             (self.extent, "Size and time", "Size of the region, and what segmenting it takes"),
             (self.tissue_only, "Skip tiles without tissue", "Saves time on slides with much bare glass"),
@@ -137,7 +125,6 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        self.draw.clicked.connect(self.start_drawing)
         self.slide.chosen.connect(self._show_mpp)
         self.mpp.valueChanged.connect(self._enter_mpp)
         for signal in (
@@ -145,7 +132,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
             self.folder.changed,
             self.tissue_only.toggled,
             self.model.chosen,
-            self.shapes.chosen,
+            self.drawn.shapes.chosen,
             self.region_kind.currentIndexChanged,
         ):
             signal.connect(self.refresh)
@@ -214,23 +201,12 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         if (self.problem, self.extent.text(), self.device.text()) != before:
             self.changed.emit()
 
-    def start_drawing(self) -> None:
-        """Activate the rectangle tool on a Shapes layer that is aligned with the slide."""
-        layer = self.slide.layer
-        if layer is None:
-            return
-        if self.shapes.layer is None:
-            self.shapes.choose(self._viewer.add_shapes(ndim=2, name="region", **DRAWN_STYLE, **copy_placement(layer)))
-        shapes = self.shapes.layer
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
-
     def disconnect_viewer(self) -> None:
         """Stop following the viewer."""
         self._timer.stop()
         self.estimate.stop()
         self.slide.disconnect_viewer()
-        self.shapes.disconnect_viewer()
+        self.drawn.disconnect_viewer()
         self.model.disconnect_viewer()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
@@ -276,7 +252,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         return self.region_kind.currentData() is RegionKind.SLIDE
 
     def _region(self) -> Region:
-        return find_region(self.region_kind.currentData(), self._viewer, self.slide.layer, self.shapes.layer)
+        return find_region(self.region_kind.currentData(), self._viewer, self.slide.layer, self.drawn.layer)
 
     def _describe_extent(self, request: SegmentRequest | None) -> str:
         layer = self.slide.layer
