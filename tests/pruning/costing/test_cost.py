@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from pruning_nets import NETS
+from pruning_nets import NETS, random_plan
 from torch import nn
 
 from napari_pathprune.models import build
-from napari_pathprune.pruning import Cost, cost_after, cost_of, latency_of, trace
+from napari_pathprune.pruning import Cost, compact, cost_after, cost_of, latency_of, trace
 from napari_pathprune.pruning.costing.cost import seconds_of
 
 
@@ -72,3 +72,26 @@ def test_compared_models_take_turns():
     models = [Turn(), Turn()]
     assert len(seconds_of(models, ((torch.zeros(1),), {}), repeats=2, warmup=1)) == 2
     assert turns == models * 3
+
+
+class Mixer(nn.Module):
+    """A linear layer over tokens, channels on another axis; then attention of several heads."""
+
+    def __init__(self):
+        super().__init__()
+        self.e, self.t1, self.t2 = nn.Conv2d(3, 32, 4, 4), nn.Linear(16, 24), nn.Linear(24, 16)
+        self.qkv, self.o = nn.Linear(32, 96), nn.Linear(32, 3)
+
+    def forward(self, x):
+        x = self.e(x).flatten(2)
+        x = (x + self.t2(nn.functional.gelu(self.t1(x)))).transpose(1, 2)
+        q, k, v = self.qkv(x).reshape(len(x), -1, 3, 4, self.qkv.out_features // 12).permute(2, 0, 3, 1, 4)
+        return self.o(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+def test_costs_of_a_cut_are_predicted_where_channels_lie_on_other_axes():
+    model, x = Mixer().eval(), torch.rand(1, 3, 16, 16)
+    graph = trace(model, x)
+    for seed in range(3):
+        plan = random_plan(graph, seed)
+        assert cost_after(graph, plan).macs == cost_of(compact(model, graph, plan), x).macs

@@ -87,3 +87,21 @@ def test_missing_and_infinite_images_are_refused():
         recalibrate(Grouped(), [])
     with pytest.raises(ValueError, match=r"not finite in 'first\.1'; check the images"):
         recalibrate(Grouped(), [images(1)[0] * float("nan")])
+
+
+def test_norms_that_do_not_run_keep_their_statistics():
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.aux = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+
+        def forward(self, x):
+            return self.aux(x) if self.training else self.body(x)
+
+    model = Head().eval()
+    model.aux.running_mean.fill_(3.0)
+    model.aux.num_batches_tracked.fill_(5)
+    fresh = recalibrate(model, [torch.rand(4, 3, 4, 4)])
+    assert fresh.aux.running_mean.tolist() == [3.0, 3.0, 3.0]
+    assert fresh.aux.num_batches_tracked == 5
+    assert 0.3 < float(fresh.body.running_mean.mean()) < 0.7

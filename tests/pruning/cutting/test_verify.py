@@ -1,5 +1,7 @@
 """Comparing outputs of a masked and a compact model."""
 
+import copy
+
 import pytest
 import torch
 import torchvision
@@ -7,7 +9,7 @@ from pruning_nets import Grouped, random_plan
 from torch import nn
 
 from napari_pathprune.pruning import compact, mask, trace
-from napari_pathprune.pruning.cutting.verify import difference, outputs_of, tolerance_of, verify_equal
+from napari_pathprune.pruning.cutting.verify import difference, fix_randomness, outputs_of, tolerance_of, verify_equal
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -75,3 +77,98 @@ def test_modes_are_restored():
     first, second = (outputs_of(model, ((IMAGE + 1,), {}))[0] for _ in range(2))
     assert torch.equal(first, second)
     assert [module.training for module in model.modules()] == [True, True, False]
+
+
+class Image(nn.Module):
+    """A network that does something to its image first, and to its result last."""
+
+    def __init__(self, before, after):
+        super().__init__()
+        self.a, self.b, self.out = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 12, 3), nn.Conv2d(12, 2, 1)
+        self.before, self.after = before, after
+
+    def forward(self, x):
+        return self.out(self.after(self.b(torch.relu(self.a(self.before(x))))))
+
+
+def check_range(x):
+    if not 0 <= float(x.min()) <= float(x.max()) <= 1:
+        raise ValueError("image must be in [0, 1]")
+    return x
+
+
+def same(x):
+    return x
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (lambda x: -torch.log((255 * x + 1) / 256), same),
+        (check_range, same),
+        (same, lambda y: torch.dropout(y, 0.5, True)),
+        (same, lambda y: y + torch.randn_like(y)),
+        (same, lambda y: y * torch.bernoulli(torch.full_like(y, 0.5))),
+    ],
+    ids=["optical density", "range", "dropout", "noise", "random mask"],
+)
+def test_the_check_runs_on_the_traced_image_and_without_noise(before, after):
+    model = Image(before, after).eval()
+    graph = trace(model, torch.rand(1, 3, 16, 16))
+    plan = random_plan(graph, 1)
+    small = compact(model, graph, plan)
+    masked, broken = mask(model, graph, plan), copy.deepcopy(small)
+    with torch.no_grad():
+        broken.a.weight += 0.05
+    with pytest.raises(ValueError, match="differs from the masked one"):
+        verify_equal(masked, broken, graph, dense=model)
+
+
+class Correction(nn.Module):
+    """Corrects an image of 0 to 255: large values, which change little."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.out = (nn.Conv2d(i, o, 3, padding=1) for i, o in ((3, 16), (16, 16), (16, 3)))
+
+    def forward(self, x):
+        return x + 10 * self.out(torch.relu(self.b(torch.relu(self.a(x / 255)))))
+
+
+def test_faults_do_not_hide_behind_large_outputs():
+    torch.manual_seed(0)
+    model, x = Correction().eval(), 255 * torch.rand(1, 3, 16, 16)
+    graph = trace(model, x)
+    plan = random_plan(graph, 1)
+    masked, small = mask(model, graph, plan), compact(model, graph, plan)
+    with torch.no_grad():
+        small.out.weight *= 1.03
+    assert verify_equal(masked, small, graph) < 1e-4  # the largest value alone does not tell
+    with pytest.raises(ValueError, match="of what the cut changes"):
+        verify_equal(masked, small, graph, dense=model)
+
+
+def test_entries_that_are_not_finite_have_to_be_equal():
+    expected = torch.tensor([float("inf"), float("nan"), 2.0])
+    assert difference(expected, expected.clone()) == 0.0
+    assert difference(expected, torch.tensor([float("inf"), float("nan"), 1.0])) == 0.5
+    assert difference(expected, torch.tensor([float("-inf"), float("nan"), 2.0])) == float("inf")
+    assert difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, float("nan")])) == float("inf")
+
+
+def test_a_model_that_returns_nothing_finite_or_no_tensor_is_not_compared():
+    model = Image(lambda x: torch.log(-x), same).eval()
+    graph = trace(model, torch.rand(1, 3, 16, 16))
+    with pytest.raises(ValueError, match=r"no finite number.*example_input"):
+        compact(model, graph, random_plan(graph, 1))
+    with pytest.raises(ValueError, match="no tensor to compare"):
+        verify_equal(Silent().eval(), Silent().eval(), graph)
+
+
+def test_random_generators_are_restored():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    with fix_randomness():
+        torch.rand(5)
+    assert torch.equal(torch.rand(1), expected)

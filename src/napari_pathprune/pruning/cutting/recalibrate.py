@@ -12,12 +12,18 @@ from napari_pathprune.pruning.modules.example import map_tensors, read_arguments
 from napari_pathprune.pruning.modules.replica import copy_model
 
 
+def _is_reset(norm: _NormBase) -> bool:
+    """Return whether the statistics are as a reset leaves them, which no batch does."""
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not bool(mean.any()) and bool((variance == 1).all())
+
+
 def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     """Re-estimate the statistics of all batch norms, on images without labels.
 
     The running statistics are replaced by the mean over the batches of each batch's mean and variance; no weight is
-    changed. This takes seconds, and often restores much of the accuracy that the cut cost
-    (Li et al. 2020, EagleEye, arXiv 2007.02491).
+    changed. Norms that do not run, such as those of heads for training, keep their statistics. This takes seconds, and
+    often restores much of the accuracy that the cut cost (Li et al. 2020, EagleEye, arXiv 2007.02491).
 
     Parameters
     ----------
@@ -55,6 +61,7 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
         return work
     modes = [(module, module.training) for module in work.modules()]
     momenta = {name: norm.momentum for name, norm in norms.items()}
+    statistics = {name: [b.clone() for b in norm.buffers(recurse=False)] for name, norm in norms.items()}
     work.eval()  # dropout stays off
     for norm in norms.values():
         norm.train()
@@ -70,6 +77,9 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     if not seen:
         raise ValueError("got no images to estimate batch norms on; give at least one batch")
     for name, norm in norms.items():
+        if _is_reset(norm):  # it did not run: a head for training, or a branch that these images do not take
+            for buffer, before in zip(norm.buffers(recurse=False), statistics[name], strict=True):
+                buffer.copy_(before)
         if not all(bool(torch.isfinite(own).all()) for own in (norm.running_mean, norm.running_var) if own is not None):
             raise ValueError(
                 f"got statistics that are not finite in {name!r}; check the images and the model's weights"

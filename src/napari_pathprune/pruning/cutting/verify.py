@@ -22,6 +22,8 @@ TOLERANCE: Final = 1e-4
 """Allowed difference, as a share of the largest value in the masked model's output."""
 ROUNDINGS: Final = 16
 """Allowed difference in units of the type's spacing at 1, if that is larger: 0.016 in float16, 0.125 in bfloat16."""
+ROUNDING_SHARE: Final = 1e-5
+"""Differences below this share of the largest value are roundings."""
 CHANGE_TOLERANCE: Final = 1e-2
 """Allowed difference in a channel, as a share of what the cut changes there, beyond roundings."""
 
@@ -130,7 +132,7 @@ def _compare_outputs(
 
 
 def _rounding_of(dtype: torch.dtype) -> float:
-    return ROUNDINGS * torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+    return max(ROUNDING_SHARE, ROUNDINGS * torch.finfo(dtype).eps) if dtype.is_floating_point else 0.0
 
 
 def _share_of_change(expected: Tensor, found: Tensor, dense: Tensor) -> float:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 _WIDTHS: Final = frozenset(
     {"hidden_dim", "embed_dim", "dim", "embedding_dim", "d_model", "hidden_size", "num_features", "channels"}
     | {"in_channels", "out_channels", "in_chs", "out_chs", "in_features", "out_features", "in_planes", "inplanes"}
 )
+_OWN_WIDTHS: Final = _WIDTHS | {"groups", "num_channels", "n_channels", "c", "ch", "planes", "num_filters", "n_filters"}
+"""Names of widths in modules that hold a filter of their own."""
+_COMPUTES_WEIGHTS: Final = frozenset({"torch.nn.utils.prune", "torch.nn.utils.weight_norm"})
 _HEADS: Final = ("num_heads", "n_heads", "heads")
 _HEAD_DIM: Final = ("head_dim", "dim_head", "d_head")
 _OF_ALL_HEADS: Final = ("attn_dim", "inner_dim", "all_head_dim")
@@ -32,10 +37,20 @@ def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] =
         such convolution is depthwise: it has as many conv groups as channels.
     """
     before = dict(dense.named_modules(remove_duplicate=False))
+    made: dict[int, int] = {}  # number of channels that the last layer of so many made, before and after the cut
     for name, module in model.named_modules():
-        if not _follow_layer(module, stays=name in grouped) and name in before:
+        _refresh_weight(module)
+        if name not in before:
+            _follow_layer(module, stays=name in grouped)
+            continue
+        if isinstance(module, _InstanceNorm) and not [*module.parameters(), *module.buffers()]:
+            module.num_features = made.get(module.num_features, module.num_features)
+        elif not _follow_layer(module, stays=name in grouped):
             _follow_heads(before[name], module)
             _follow_widths(before[name], module)
+        for attribute in ("out_channels", "out_features"):
+            if type(count := getattr(before[name], attribute, None)) is int:
+                made[count] = getattr(module, attribute)
 
 
 def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
@@ -44,7 +59,7 @@ def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
         case _ConvNd():
             _follow_convolution(module, stays=stays)
         case nn.Linear():
-            module.out_features, module.in_features = (int(size) for size in module.weight.shape)
+            module.out_features, module.in_features = (int(size) for size in shape_of_weight(module))
         case _NormBase():
             tensor = module.weight if module.weight is not None else module.running_mean
             if tensor is not None:
@@ -66,12 +81,25 @@ def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
         case nn.Module(normalized_shape=tuple(), weight=Tensor() as weight):  # layer norms of any library
             vars(module)["normalized_shape"] = tuple(weight.shape)
         case _:
+            return _follow_rare_layer(module)
+    return True
+
+
+def _follow_rare_layer(module: nn.Module) -> bool:
+    match module:
+        case nn.RNNBase():
+            module.input_size = module.get_parameter("weight_ih_l0").shape[1]
+        case nn.RNNCellBase():
+            module.input_size = module.weight_ih.shape[1]
+        case nn.Bilinear():
+            module.out_features, module.in1_features, module.in2_features = module.weight.shape
+        case _:
             return False
     return True
 
 
 def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
-    first, second = conv.weight.shape[:2]
+    first, second = shape_of_weight(conv)[:2]
     one_each = not stays and conv.groups > 1 and conv.groups == conv.in_channels
     if isinstance(conv, _ConvTransposeNd):
         conv.groups = first if one_each else conv.groups
@@ -80,6 +108,22 @@ def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
     if one_each:  # depthwise: every channel is its own split
         conv.groups = first // (conv.out_channels // conv.groups)
     conv.in_channels, conv.out_channels = second * conv.groups, first
+
+
+def shape_of_weight(module: nn.Module) -> tuple[int, ...]:
+    """Return the shape of a layer's weight, which may be computed from others (pruning masks, weight norm)."""
+    own = dict(module.named_parameters(recurse=False))
+    known = next((own[name] for name in ("weight", "weight_orig", "weight_v") if name in own), None)
+    tensor: Tensor = getattr(module, "weight") if known is None else known  # noqa: B009 (typed as a module, too)
+    return tuple(tensor.shape)
+
+
+def _refresh_weight(module: nn.Module) -> None:
+    """Compute a weight that a hook of torch computes before each run, and that still has the shape of before."""
+    for hook in module._forward_pre_hooks.values():  # noqa: SLF001 (there is no public way)
+        if type(hook).__module__ in _COMPUTES_WEIGHTS:
+            with torch.no_grad():
+                hook(module, ())
 
 
 def _follow_heads(before: nn.Module, module: nn.Module) -> None:
@@ -108,7 +152,9 @@ def _find_number(module: nn.Module, names: Collection[str]) -> tuple[str, int] |
 
 def _follow_widths(before: nn.Module, module: nn.Module) -> None:
     """Set widths repeated by a module of modules, if all axes of that length have the same new length."""
-    repeated = {name: value for name, value in vars(before).items() if name in _WIDTHS and type(value) is int}
+    own = any(t.ndim > 1 for t in (*before.parameters(recurse=False), *before.buffers(recurse=False)))
+    names = _OWN_WIDTHS if own else _WIDTHS
+    repeated = {name: value for name, value in vars(before).items() if name in names and type(value) is int}
     if not repeated:
         return
     lengths = _map_lengths(before, module)
@@ -121,8 +167,12 @@ def _follow_widths(before: nn.Module, module: nn.Module) -> None:
 def _map_lengths(before: nn.Module, module: nn.Module) -> Mapping[int, set[int]]:
     """Return, for every number of filters of a layer before the cut, the numbers after it."""
     found: dict[int, set[int]] = {}
-    after = dict(module.named_parameters(remove_duplicate=False))
-    for name, tensor in before.named_parameters(remove_duplicate=False):
-        if tensor.ndim > 1:
-            found.setdefault(len(tensor), set()).add(len(after[name]))
+    after = {
+        **dict(module.named_parameters(remove_duplicate=False)),
+        **dict(module.named_buffers(remove_duplicate=False)),
+    }
+    for tensors in (before.named_parameters, before.named_buffers):
+        for name, tensor in tensors(remove_duplicate=False):
+            if tensor.ndim > 1:
+                found.setdefault(len(tensor), set()).add(len(after[name]))
     return found

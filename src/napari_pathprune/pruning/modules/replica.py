@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+_CONTAINERS = frozenset({dict, list, tuple})
 _NO_HOLDERS = (*_PLAIN, type, nn.Module, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
 
 
@@ -92,13 +93,13 @@ def _copy_value(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (attri
     if isinstance(value, _PLAIN):
         return value
     kind = type(value)
+    if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
+        return kind()
+    if kind in _CONTAINERS and id(value) not in memo:
+        return _copy_container(value, memo)
     if isinstance(value, Tensor) and id(value) not in memo:
         # tensors that are not leaves, such as a weight computed by weight norm, cannot be deep-copied
         return memo.setdefault(id(value), value.detach().clone())
-    if isinstance(value, dict) and not value and not getattr(kind, "default_factory", None):
-        return kind()
-    if id(value) not in memo and kind in {dict, list, tuple}:
-        return _copy_container(value, memo)
     try:
         return copy.deepcopy(value, memo)
     except (TypeError, AttributeError, NotImplementedError, RuntimeError):
@@ -113,7 +114,11 @@ def _copy_container(value: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401 (a
         filled.update({key: _copy_value(item, memo) for key, item in value.items()})
         return filled
     if isinstance(value, tuple):
-        return tuple(_copy_value(item, memo) for item in value)
+        return (
+            value
+            if all(isinstance(item, _PLAIN) for item in value)
+            else tuple(_copy_value(item, memo) for item in value)
+        )
     items: list[Any] = []
     memo[id(value)] = items
     items.extend(_copy_value(item, memo) for item in value)

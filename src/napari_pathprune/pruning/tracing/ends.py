@@ -31,7 +31,7 @@ class Ends:
             entry = self._step_of.get(id(tensor))
             if entry is not None and entry[0]() is tensor:
                 self._unread.pop(entry[1], None)
-        if not carries:
+        if not carries or all(map(self.facts.is_weight, call.inputs)):
             return
         own = [factors for output in call.outputs if (factors := self.facts.of(output).factors)]
         if own:
@@ -44,7 +44,7 @@ class Ends:
         if any(id(tensor) not in returned and own.factors for tensor, own in self.facts.find_alive()):
             gc.collect()  # some may only wait for it
             for tensor, own in self.facts.find_alive():
-                if id(tensor) not in returned and own.factors:
+                if id(tensor) not in returned and own.factors and not own.is_weight:
                     yield own.factors, "is kept by the model after the run, as outputs are"
 
     def list_unread(self) -> Iterator[tuple[Factors, str]]:

@@ -30,6 +30,8 @@ class Facts:
         then lists all of them, without a place in the tensor.
     passed
         Numbers of the steps that multiplied it by a number since the rows made it.
+    is_weight
+        Whether it was computed from parameters and buffers alone.
     is_loud
         Whether it may hold values other than zero in channels that were removed. See `silence`.
     shape_before
@@ -40,6 +42,7 @@ class Facts:
     rows: Rows | None = None
     width: Ids | None = None
     passed: tuple[int, ...] = ()
+    is_weight: bool = False
     is_loud: bool = False
     shape_before: tuple[int, ...] | None = None
 
@@ -66,6 +69,10 @@ class FactsTable:
     def note(self, tensor: Tensor, **changes: Any) -> None:  # noqa: ANN401 (fields of Facts)
         """Change some facts of a tensor."""
         self._facts[id(tensor)] = (weakref.ref(tensor), replace(self.of(tensor), **changes))
+
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is a parameter or buffer, or was computed from these alone."""
+        return id(tensor) in self._names or self.of(tensor).is_weight
 
     def find_alive(self) -> Iterator[tuple[Tensor, Facts]]:
         """Yield the tensors that still exist, other than parameters and buffers."""

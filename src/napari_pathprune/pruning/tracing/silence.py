@@ -1,55 +1,123 @@
 """Whether removed channels are still silent: zero times a weight is zero, but the sigmoid of zero is a half.
 
 Filters are not affected, because the weights that read a removed channel are removed with it. Sums over channels and
-products of two activations are.
+products of two activations are. Operations that are known to keep zero are listed; any other may not.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.facts import FactsTable
+
+Loud = Sequence[bool]
+"""For each input, whether it may be other than zero in removed channels."""
 
 
 def carry_loudness(facts: FactsTable, call: Call) -> None:
     """Note which results of an operation may be other than zero in channels that were removed."""
     if call.name in _FRESH:
         return
-    loud_inputs = [facts.of(tensor).is_loud for tensor in call.inputs]
-    if call.name in _SCALED:
-        loud_inputs = loud_inputs[:1] if len(call.inputs) < 2 or not _has_channels(facts, call.inputs[1]) else [False]
-    is_loud = _is_loud(facts, call, loud_inputs)
-    if is_loud or call.in_place:
+    loud = _is_norm_loud(facts, call) if call.name in _SCALED else _is_loud(facts, call)
+    if loud or call.in_place:
         for output in call.outputs:
-            facts.note(output, is_loud=is_loud)
+            facts.note(output, is_loud=loud)
+    if loud and call.in_place:  # what it is a view of, and other views of that
+        for other in list(facts.find_sharing(call.inputs[0])):
+            facts.note(other, is_loud=True)
 
 
-def _is_loud(facts: FactsTable, call: Call, loud_inputs: list[bool]) -> bool:
-    if call.name == "mul":
-        return all(loud_inputs)
-    if call.name in {"add", "sub", "rsub"}:  # a number, or a tensor without these channels, shifts all of them
-        other = call.args[1] if len(call.args) > 1 else None
-        shifts = other not in (0, 0.0) if not isinstance(other, Tensor) else not _has_channels(facts, other)
-        return any(loud_inputs) or shifts or not _has_channels(facts, call.inputs[0])
-    if call.name in {"div", "true_divide"}:
-        return loud_inputs[0] if call.inputs[0] is call.args[0] else True
-    if call.name in {"clamp", "clamp_min", "hardtanh"}:
-        return any(loud_inputs) or not _spans_zero(call)
-    return any(loud_inputs) or call.name in _WAKES
+def _is_loud(facts: FactsTable, call: Call) -> bool:
+    loud = [_may_sound(facts, tensor) for tensor in call.inputs]
+    rule = _RULES.get(call.name)
+    return rule(facts, call, loud) if rule else any(loud) or call.name not in _KEEPS
+
+
+def _multiply(_: FactsTable, call: Call, loud: Loud) -> bool:
+    del call
+    return all(loud)  # silent if one factor is
+
+
+def _divide(_: FactsTable, call: Call, loud: Loud) -> bool:
+    return loud[0] if call.inputs[0] is call.args[0] else True
+
+
+def _add(facts: FactsTable, call: Call, loud: Loud) -> bool:
+    """In a sum, or an extreme of two, a number, or a tensor without these channels, shifts all of them."""
+    others = call.args[:2] if len(call.args) > 1 else ()
+    return any(loud) or any(
+        not _has_channels(facts, other) if isinstance(other, Tensor) else other not in (0, 0.0) for other in others
+    )
+
+
+def _raise(_: FactsTable, call: Call, loud: Loud) -> bool:
+    exponent = call.args[1]
+    return loud[0] or isinstance(exponent, Tensor) or call.inputs[0] is not call.args[0] or not exponent > 0
+
+
+def _bound(_: FactsTable, call: Call, loud: Loud) -> bool:
+    """Clamping leaves zero as it is if it lies between the bounds."""
+    low, high = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
+    are_numbers = all(isinstance(bound, (int, float)) for bound in (low, high) if bound is not None)
+    return any(loud) or not are_numbers or not (low is None or low <= 0) or not (high is None or high >= 0)
+
+
+def _add_product(facts: FactsTable, call: Call, loud: Loud) -> bool:
+    product = all(loud[1:]) if call.name == "addcmul" else loud[1]
+    return loud[0] or product or not all(_has_channels(facts, tensor) for tensor in call.inputs[:2])
+
+
+def _choose(facts: FactsTable, call: Call, _: Loud) -> bool:
+    return len(call.args) < 3 or any(_fills(facts, value) for value in call.args[1:3])
+
+
+def _write(facts: FactsTable, call: Call, _: Loud) -> bool:
+    return _fills(facts, call.args[1])
+
+
+def _write_some(facts: FactsTable, call: Call, loud: Loud) -> bool:
+    return loud[0] or _fills(facts, call.args[2])
+
+
+def _replace_small(_: FactsTable, call: Call, loud: Loud) -> bool:
+    return loud[0] or (call.get("threshold") >= 0 and call.get("value") != 0)
+
+
+def _pad(_: FactsTable, call: Call, loud: Loud) -> bool:
+    return loud[0] or call.get("value") not in {None, 0}
+
+
+def _fills(facts: FactsTable, value: Any) -> bool:  # noqa: ANN401 (numbers or tensors)
+    """Return whether a value that is written into channels may be other than zero."""
+    if isinstance(value, Tensor):
+        return _may_sound(facts, value) or not _has_channels(facts, value)
+    return bool(value != 0)
+
+
+def _is_norm_loud(facts: FactsTable, call: Call) -> bool:
+    """Return whether the result of a norm is loud: not if it has a weight and a bias that are zeroed."""
+    weight, bias = call.get("weight"), call.get("bias")
+    own = [tensor for tensor in (weight, bias) if isinstance(tensor, Tensor)]
+    if any(not _has_channels(facts, tensor) or _may_sound(facts, tensor) for tensor in own):
+        return True
+    if isinstance(weight, Tensor):
+        return False
+    return _may_sound(facts, call.inputs[0]) or isinstance(call.get("running_mean"), Tensor)
+
+
+def _may_sound(facts: FactsTable, tensor: Tensor) -> bool:
+    """Return whether a tensor may hold other values than zero in removed channels; buffers keep theirs."""
+    if facts.name_of(tensor) is not None:
+        return not isinstance(tensor, nn.Parameter)
+    return facts.of(tensor).is_loud
 
 
 def _has_channels(facts: FactsTable, tensor: Tensor) -> bool:
     return bool(facts.of(tensor).factors)
-
-
-def _spans_zero(call: Call) -> bool:
-    """Return whether clamping leaves zero as it is."""
-    low, high = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
-    are_numbers = all(isinstance(bound, (int, float)) for bound in (low, high) if bound is not None)
-    return are_numbers and (low is None or low <= 0) and (high is None or high >= 0)
 
 
 _FRESH: Final = frozenset(
@@ -58,12 +126,38 @@ _FRESH: Final = frozenset(
     | {"layer_norm", "rms_norm"}
 )
 """Operations that make new channels, or that a masked model keeps silent."""
-_SCALED: Final = frozenset({"batch_norm", "group_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"})
-"""Norms whose own weights and biases are zeroed with the channels."""
-_WAKES: Final = frozenset(
-    {"sigmoid", "hardsigmoid", "softplus", "log_sigmoid", "exp", "log", "logsumexp", "cos", "acos", "pow"}
-    | {"softmax", "log_softmax", "_softmax", "_log_softmax", "reciprocal", "rsqrt", "addcmul", "addcdiv", "lerp"}
-    | {"where", "masked_fill", "fill", "ones_like", "full_like", "rand_like", "randn_like", "threshold"}
-    | {"alpha_dropout", "eq", "ne", "le", "ge", "logical_not", "constant_pad_nd", "pad", "nan_to_num"}
+_SCALED: Final = frozenset(
+    {"batch_norm", "group_norm", "instance_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"}
 )
-"""Operations that may turn zero into something else."""
+"""Norms with a weight and a bias for each channel."""
+_RULES: Final[dict[str, Callable[[FactsTable, Call, Loud], bool]]] = {
+    "mul": _multiply,
+    **dict.fromkeys(("div", "true_divide", "floor_divide", "fmod", "remainder", "ldexp"), _divide),
+    **dict.fromkeys(("add", "sub", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot", "lerp"), _add),
+    "pow": _raise,
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "hardtanh"), _bound),
+    **dict.fromkeys(("addcmul", "addcdiv"), _add_product),
+    "where": _choose,
+    **dict.fromkeys(("copy", "fill"), _write),
+    "masked_fill": _write_some,
+    "threshold": _replace_small,
+    **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
+}
+_KEEP: Final = """
+    relu relu6 hardswish silu gelu elu selu celu mish tanh leaky_relu prelu _prelu_kernel rrelu hardshrink softshrink
+    rrelu_with_noise square sqrt neg abs sign sgn positive conj resolve_conj resolve_neg real sin tan asin atan sinh
+    asinh atanh erf erfinv expm1 log1p floor ceil round trunc frac deg2rad rad2deg nan_to_num isnan isinf logical_and
+    bitwise_and clone contiguous detach alias lift lift_fresh lift_fresh_copy to _to_copy type_as dropout
+    feature_dropout native_dropout bernoulli zero zeros_like new_zeros glu
+    view _unsafe_view reshape unflatten flatten squeeze unsqueeze permute transpose t expand repeat flip as_strided
+    pixel_shuffle slice select unbind split split_with_sizes chunk cat concat stack index index_select roll
+    sum mean amax amin max min var std var_mean std_mean prod any all nansum linalg_vector_norm cumsum cumprod sort topk
+    max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
+    adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d
+    upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
+    native_group_norm native_layer_norm
+"""
+_KEEPS: Final = frozenset(_KEEP.split())
+"""Operations that turn zeros into zeros."""

@@ -15,7 +15,7 @@ from napari_pathprune.pruning.sizes import Sizes, build_polynomial
 from napari_pathprune.pruning.tracing.grouping import Grouping, group_channels
 from napari_pathprune.pruning.tracing.origins import are_compensated
 from napari_pathprune.pruning.tracing.probing.probe import Probe
-from napari_pathprune.pruning.tracing.traced_run import run_traced
+from napari_pathprune.pruning.tracing.traced_run import pause_collector, run_traced
 from napari_pathprune.pruning.tracing.tracer import Tracer
 
 
@@ -66,7 +66,11 @@ def trace(model: nn.Module, example_input: object) -> ChannelGraph:
         in    0
     """
     check_kind(model)
-    given = read_arguments(example_input)
+    with pause_collector():
+        return _find_graph(model, read_arguments(example_input))
+
+
+def _find_graph(model: nn.Module, given: Arguments) -> ChannelGraph:
     traced = run_traced(model, given)
     tracer = traced.tracer
     _drop_shared_rescales(tracer)

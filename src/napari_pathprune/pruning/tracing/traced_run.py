@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +56,8 @@ def run_traced(model: nn.Module, given: Arguments) -> Traced:
     """
     # an error of a run without values may be due to their absence; only a real run can show
     with contextlib.suppress(Exception):
-        return _watch(model, given, empty=True)
+        traced = _watch(model, given, empty=True)
+        return _watch(model, given, empty=True, constants=True) if traced.tracer.misses_constants else traced
     try:
         return _watch(model, given, empty=False)
     except Exception as error:  # noqa: BLE001 (whose it is shows a run that nobody watches)
@@ -89,9 +91,10 @@ def _freeze_model(model: nn.Module, given: Arguments, why: str) -> Traced:
     return Traced(model, given, tracer, ())
 
 
-def _watch(model: nn.Module, given: Arguments, *, empty: bool) -> Traced:
+def _watch(model: nn.Module, given: Arguments, *, empty: bool, constants: bool = False) -> Traced:
     copy = copy_empty(model) if empty else copy_model(model)
     tracer = Tracer(copy, state_of(copy), RULES, empty=empty)
+    tracer.keeps_constants = constants
     if not _run_once(tracer, copy, given, training=False):
         tracer.freeze_all(NO_OUTPUT)
         return Traced(model, given, tracer)
@@ -116,6 +119,18 @@ def _run_once(tracer: Tracer, copy: nn.Module, given: Arguments, *, training: bo
         tensors = list(find_tensors(outputs))  # iterators run here
     tracer.freeze_outputs(tensors)
     return bool(tensors)
+
+
+@contextlib.contextmanager
+def pause_collector() -> Iterator[None]:
+    """Switch the garbage collector off in a ``with`` block that makes many small objects, and little garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def run_copy(

@@ -47,6 +47,8 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         Module to the channels that it reads.
     uses
         Where the rows of weights that made an activation end.
+    keeps_constants, misses_constants
+        Whether numbers in tensors keep their values (`KeepConstants`, which takes time), and whether one lost it.
     """
 
     def __init__(self, model: nn.Module, state: Mapping[str, Tensor], rules: dict[str, Rule], *, empty: bool) -> None:
@@ -58,6 +60,8 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         self.doubt = False
         self.entries: dict[str, list[Ids]] = {}
         self.uses: list[Use] = []
+        self.keeps_constants = False
+        self.misses_constants = False
         self.rules = rules
         self._made = False
         self.ends = Ends(self.facts)
@@ -69,6 +73,7 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
             name = self.facts.name_of(tensor)
             if name is None:
                 self.doubt = True  # its origin was not seen
+                self.misses_constants |= tensor.is_meta and tensor.numel() == 1
                 return ()
             self.met.add(name)
             factors = tuple(
@@ -84,9 +89,18 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         before = self.facts.of(tensor).shape_before
         return tuple(tensor.shape) if before is None else before
 
+    def is_buffer(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is a buffer of the model."""
+        return self.facts.name_of(tensor) is not None and not isinstance(tensor, nn.Parameter)
+
     def name_of(self, tensor: Tensor) -> str | None:
         """Return the name of a parameter or buffer; None for any other tensor."""
         return self.facts.name_of(tensor)
+
+    @property
+    def runs_torch_layer(self) -> bool:
+        """Whether the module that is running is one of torch, whose numbers follow (`follow_shapes`)."""
+        return self.stack[-1][1].__module__.startswith("torch.nn.modules.")
 
     def freeze(self, factors: Factors, why: str) -> None:
         """Freeze all channels of these factors; the name of the module is appended to ``why``."""
@@ -127,6 +141,7 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
 
     def on_module(self, path: str, given: tuple[Any, ...]) -> None:
         """Remember the channels that a module reads."""
+        self.doubt |= issubclass(self.stack[-1][1], (nn.RNNBase, nn.RNNCellBase))  # they compare sizes themselves
         first = next(find_inputs(given), None)
         if first is not None and first.ndim and path not in self.entries:
             lines = [f for f in self.of(first) if f.size in {f.shape[-1], f.shape[min(1, f.ndim - 1)]}]
@@ -148,6 +163,9 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         if carries or any(self.facts.of(tensor).width is not None for tensor in call.inputs):
             self._made = True
             self._carry_facts(call)
+            if all(map(self.facts.is_weight, call.inputs)):
+                for output in call.outputs:
+                    self.facts.note(output, is_weight=True)
         self.ends.note(call, len(self.steps), carries=carries)
         self._remember(call, given)
 
@@ -196,7 +214,7 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         """Watch all operations in a ``with`` block."""
         depth = len(self.stack)
         try:
-            with KeepConstants() if self.empty else contextlib.nullcontext(), self:
+            with KeepConstants() if self.keeps_constants else contextlib.nullcontext(), self:
                 yield
         finally:
             del self.stack[depth:]
@@ -261,14 +279,10 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
             known = self.facts.of(call.outputs[0])
             rows = known.rows or ()
             width = known.width if known.width is not None else last_axis(known.factors or ())
-            if self._made and not self._is_from_torch(kind) and {*others, number} - _TRIVIAL:
+            if self._made and not self.runs_torch_layer and {*others, number} - _TRIVIAL:
                 self.doubt = True
         factors = tuple(factor for own in given for factor in own)
         self.steps.append(TracedStep(call.name, kind, module, factors, shapes, number, others, rows, width))
-
-    @staticmethod
-    def _is_from_torch(kind: type) -> bool:
-        return kind.__module__.startswith("torch.nn.modules.")
 
 
 _TRIVIAL: Final = frozenset({None, 0.0, 1.0, -1.0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -89,6 +90,12 @@ class NarrowRun:
                     found = True
         return found
 
+    def count_open(self, step: TracedStep) -> int:
+        """Return the number of groups that can be cut at a step."""
+        factors = [factor.ravel() for factor in step.list_factors()]
+        ids = np.concatenate(factors or [np.zeros(0, np.int64)])
+        return len(np.unique(self.grouping.group_of[self.grouping.labels[ids[self.may_go[ids]]]]))
+
     def find_failure(self) -> int | None:
         """Run the model; return the number of the first step that fails or differs, or None."""
         if not self.keep:
@@ -108,7 +115,7 @@ class NarrowRun:
                 narrow = compact(traced.model, self.graph, self._plan(), verify=False)
             comparison = _Comparison(narrow, tracer, self.powers, self.stays)
             try:
-                with KeepConstants(), comparison:
+                with KeepConstants() if tracer.keeps_constants else contextlib.nullcontext(), comparison:
                     for training in traced.passes:
                         run_copy(narrow, traced.given, empty=tracer.empty, training=training)
             except Exception:  # noqa: BLE001 (whatever it is, this model does not run with fewer channels)

@@ -7,6 +7,7 @@ tensor, and will follow when it gets narrower, or are constants in the code. A s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -63,10 +64,19 @@ class Probe:
                 return True
         elif _kind(step) not in self._tied and self._tie_to_inputs(run, alike, position):
             return True
-        elif self.tracer.empty and run.freeze([step]):
-            run.freeze(alike)
-            return True
+        elif self.tracer.empty and run.count_open(step) == 1:
+            return run.freeze(self._list_counterparts(position))
         return self._freeze_culprit(run, position)
+
+    def _list_counterparts(self, position: int) -> list[TracedStep]:
+        """Return a step, and those at the same place in other modules of the same kind."""
+        steps = self.tracer.steps
+        counts: Counter[tuple[str, str]] = Counter()
+        places = []
+        for step in steps:
+            places.append((_kind(step), counts[step.module, step.name]))
+            counts[step.module, step.name] += 1
+        return [step for step, place in zip(steps, places, strict=True) if place == places[position]]
 
     def _freeze_culprit(self, run: NarrowRun, position: int) -> bool:
         """Freeze a group without which a narrower run does not fail; search by halves for the first such group."""

@@ -17,7 +17,10 @@ Shape = Sequence[int]
 
 def trace_pointwise(tracer: Tracer, call: Call) -> Factors:
     """Unite channels that meet entry by entry."""
-    operands = [(tracer.shape_of(tensor), tracer.of(tensor)) for tensor in call.inputs]
+    inputs = call.inputs
+    if len(inputs) > 1 and tracer.is_buffer(inputs[0]):  # parameters stand for the result, not their masks
+        inputs = tuple(sorted(inputs, key=tracer.is_buffer))
+    operands = [(tracer.shape_of(tensor), tracer.of(tensor)) for tensor in inputs]
     return unite_operands(tracer, operands, call.outputs[0].shape, joins=call.name in {"add", "sub"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ def trace_convolution(tracer: Tracer, call: Call) -> Factors:
     bias = call.inputs[2] if len(call.inputs) > 2 else None
     transposed = "transpose" in call.name or bool(call.get("transposed", False))
     splits = int(call.get("groups", 1))
+    if splits > 1 and not tracer.runs_torch_layer:  # whose number of conv groups may not follow
+        tracer.doubt = True
     channel_axis = x.ndim - (weight.ndim - 1)
     for factor in tracer.of(x):
         if factor.shape[channel_axis] == 1:
@@ -110,7 +113,8 @@ def trace_linear(tracer: Tracer, call: Call) -> Factors:
     read = tracer.line(x, x.ndim - 1, "a linear layer mixes channels with another axis")
     if x.shape[-1] > 1:
         _read(tracer, read, into)
-    _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()))
+    others = [factor.ravel() for factor in tracer.of(x) if factor.shape[-1] == 1]
+    _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()), *others)
     out = [factor for factor in tracer.of(x) if factor.shape[-1] == 1]
     if made is not None and weight.ndim > 1:
         tracer.ids.mark(made, MADE)
@@ -141,8 +145,9 @@ def trace_product(tracer: Tracer, call: Call) -> Factors | None:
         if ids is not None:
             tracer.ids.mark(ids, MADE)
             out.append(place_on_axis(ids, axis, ndim))
-    _count_macs(tracer, call, rows, columns, read if read is not None else into)
-    out.extend(_unite_batch(tracer, (first, second), call.outputs[0], matrix=2))
+    batch = _unite_batch(tracer, (first, second), call.outputs[0], matrix=2)
+    _count_macs(tracer, call, rows, columns, read if read is not None else into, *(ids.ravel() for ids in batch))
+    out.extend(batch)
     if len(call.inputs) > 2:  # the matrix that is added
         added = call.inputs[0]
         whole = call.outputs[0].shape
@@ -193,9 +198,11 @@ def trace_attention(tracer: Tracer, call: Call) -> Factors:
     for tensor in call.inputs[3:]:
         tracer.freeze(tracer.of(tensor), "masks attention")
     columns = tracer.line(value, last, "attention mixes channels with another axis")
+    batch = _unite_batch(tracer, (query, key, value), call.outputs[0], matrix=2)
     for macs, ids in zip(attention_macs(query, key, value), (read, columns), strict=True):
-        tracer.ids.macs.append((macs / (1 if ids is None else len(ids)), () if ids is None else (ids,)))
-    out = list(_unite_batch(tracer, (query, key, value), call.outputs[0], matrix=2))
+        lengths = (*(() if ids is None else (ids,)), *(heads.ravel() for heads in batch))
+        tracer.ids.macs.append((macs / math.prod(map(len, lengths)), lengths))
+    out = list(batch)
     if columns is not None:
         out.append(place_on_axis(columns, last, last + 1))
     return tuple(out)
