@@ -41,12 +41,15 @@ class TileNuclei:
         The same nuclei with the same ids, in the pixel grid of `box`.
     dropped
         Number of blobs that the tile owned and that were too large for a nucleus.
+    damaged
+        Boxes in level-0 pixels of the slide that could not be read so far.
     """
 
     box: Box
     labels: NDArray[np.int32]
     table: InstanceTable
     dropped: int = 0
+    damaged: frozenset[Box] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

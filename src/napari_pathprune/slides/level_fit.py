@@ -110,7 +110,8 @@ def compare_levels(finer: Pixels, coarser: Pixels, shapes: Sequence[Shape]) -> l
 def _compare(finer: Pixels, coarser: Pixels, shape: Shape) -> float | None:
     windows = [window for window in _read_windows(coarser, shape) if float(window[1].std()) >= TEXTURE]
     windows = sorted(windows, key=lambda window: -float(window[1].std()))[:WINDOWS]
-    return float(np.median([_correlate(finer, *window, shape) for window in windows])) if windows else None
+    scores = [score for window in windows if (score := _correlate(finer, *window, shape)) is not None]
+    return float(np.median(scores)) if scores else None
 
 
 def _read_windows(level: Pixels, shape: Shape) -> Iterable[tuple[Box, NDArray[np.float32]]]:
@@ -118,17 +119,24 @@ def _read_windows(level: Pixels, shape: Shape) -> Iterable[tuple[Box, NDArray[np
     tall, wide = min(WINDOW_PX, height), min(WINDOW_PX, width)
     for y in sorted({i * (height - tall) // (PLACES - 1) for i in range(PLACES)}):
         for x in sorted({i * (width - wide) // (PLACES - 1) for i in range(PLACES)}):
-            yield (y, x, y + tall, x + wide), _blur(np.asarray(level[y : y + tall, x : x + wide]))
+            pixels = np.asarray(level[y : y + tall, x : x + wide])
+            if not _is_damaged(level, (y, x, y + tall, x + wide)):
+                yield (y, x, y + tall, x + wide), _blur(pixels)
 
 
-def _correlate(finer: Pixels, box: Box, window: NDArray[np.float32], shape: Shape) -> float:
-    """Return the correlation of a window with the same place in a finer level; 0 if it lies outside of it."""
+def _correlate(finer: Pixels, box: Box, window: NDArray[np.float32], shape: Shape) -> float | None:
+    """Return the correlation of a window with the same place in a finer level.
+
+    It is 0 if the place lies outside of that level, and None if it is damaged.
+    """
     factors = [side / inner for side, inner in zip(finer.shape[:2], shape, strict=True)]
     y0, x0, y1, x1 = (round(side * factor) for side, factor in zip(box, factors * 2, strict=True))
     y1, x1 = min(y1, finer.shape[0]), min(x1, finer.shape[1])
     if y1 - y0 < (box[2] - box[0]) * factors[0] / 2 or x1 - x0 < (box[3] - box[1]) * factors[1] / 2:
         return 0.0
     pixels = np.asarray(finer[y0:y1, x0:x1])
+    if _is_damaged(finer, (y0, x0, y1, x1)):
+        return None
     size = max(round((x1 - x0) / factors[1]), 1), max(round((y1 - y0) / factors[0]), 1)
     other = _blur(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
     window = window[: other.shape[0], : other.shape[1]]
@@ -136,6 +144,13 @@ def _correlate(finer: Pixels, box: Box, window: NDArray[np.float32], shape: Shap
     first, second = window - window.mean(), other - other.mean()
     scale = math.sqrt(float((first**2).sum()) * float((second**2).sum()))
     return float((first * second).sum()) / scale if scale > 0 else 0.0
+
+
+def _is_damaged(level: Pixels, box: Box) -> bool:
+    """Return whether a box that was just read has places that could not be read."""
+    y0, x0, y1, x1 = box
+    places = getattr(level, "damaged", ())
+    return any(top < y1 and left < x1 and bottom > y0 and right > x0 for top, left, bottom, right in places)
 
 
 def _blur(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+import cv2
 import numpy as np
 
 from napari_pathprune.base.box import Box, check_box, clip_box
@@ -79,19 +80,52 @@ class Slide:
         Raises
         ------
         ValueError
-            If the box is not valid, or the file is damaged there.
+            If the box is not valid, or the whole file is damaged. Damaged places are read as white, or from a finer
+            level; see `list_damaged`.
         """
         y0, x0, y1, x1 = check_box(box)
         pixels = self.levels[level]
         h, w = pixels.shape[:2]
         if clip_box((y0, x0, y1, x1), (h, w)) == (y0, x0, y1, x1):
-            return np.asarray(pixels[y0:y1, x0:x1])
+            return self._read_inside((y0, x0, y1, x1), level)
         ys, xs = mirror_indices(y0, y1, h), mirror_indices(x0, x1, w)
         if not (ys.size and xs.size):
             return np.empty((ys.size, xs.size, 3), np.uint8)
-        inside = np.asarray(pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
+        inside = self._read_inside((int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1), level)
         mirrored: NDArray[np.uint8] = inside[ys - ys.min()][:, xs - xs.min()]
         return mirrored
+
+    def list_damaged(self, level: int = 0) -> tuple[Box, ...]:
+        """Return the boxes, in pixels of a level, that could not be read so far.
+
+        In level 0 they are white; in other levels they are replaced by what the next finer one shows there.
+        """
+        return tuple(getattr(self.levels[level], "damaged", ()))
+
+    def _read_inside(self, box: Box, level: int) -> NDArray[np.uint8]:
+        """Read a box that lies inside a level, and replace what is damaged by what the next finer level shows."""
+        y0, x0, y1, x1 = box
+        pixels = np.asarray(self.levels[level][y0:y1, x0:x1])
+        if not level:
+            return pixels
+        for top, left, bottom, right in self.list_damaged(level):
+            common = max(top, y0), max(left, x0), min(bottom, y1), min(right, x1)
+            if common[0] < common[2] and common[1] < common[3]:
+                whole = self._read_finer((top, left, bottom, right), level)
+                part = whole[common[0] - top : common[2] - top, common[1] - left : common[3] - left]
+                pixels[common[0] - y0 : common[2] - y0, common[1] - x0 : common[3] - x0] = part
+        return pixels
+
+    def _read_finer(self, box: Box, level: int) -> NDArray[np.uint8]:
+        """Return the pixels of a box of a level, reduced from the next finer one."""
+        finer, coarser = self.downsamples[level - 1], self.downsamples[level]
+        fy, fx = coarser[0] / finer[0], coarser[1] / finer[1]
+        y0, x0, y1, x1 = (round(side * factor) for side, factor in zip(box, (fy, fx, fy, fx), strict=True))
+        height, width = self.levels[level - 1].shape[:2]
+        inside = clip_box((y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)), (height, width))
+        pixels = self._read_inside(inside, level - 1)
+        size = box[3] - box[1], box[2] - box[0]
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def fits(self, level: int) -> bool:
         """Return whether a level shows the same image as level 0, as far as a few windows tell.

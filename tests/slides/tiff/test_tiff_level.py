@@ -48,17 +48,83 @@ def test_ycbcr_of_old_aperio_files_is_converted(tmp_path: Path):
         assert np.abs(read_level(slide).astype(int) - RGB).max() <= 2
 
 
-def test_damaged_segment_is_reported_when_it_is_read(tmp_path: Path, painting):
+def break_segments(path: Path, page: int, segments: list[int]) -> None:
+    """Overwrite the start of some segments."""
+    with tifffile.TiffFile(path) as tif:
+        places = [(tif.pages[page].dataoffsets[index], tif.pages[page].databytecounts[index]) for index in segments]
+    with path.open("r+b") as file:
+        for offset, count in places:
+            file.seek(offset)
+            file.write(bytes([17] * min(count, 200)))
+
+
+def test_broken_segment_is_white_and_remembered(tmp_path: Path, painting):
     write_svs(tmp_path / "a.svs", painting)
-    with tifffile.TiffFile(tmp_path / "a.svs") as tif:
-        offset = tif.pages[0].dataoffsets[-1]
-    with (tmp_path / "a.svs").open("r+b") as file:
-        file.seek(offset)
-        file.write(bytes(200))
     with open_slide(tmp_path / "a.svs") as slide:
-        assert slide.read((0, 0, 64, 64)).shape == (64, 64, 3)
-        with pytest.raises(ValueError, match="the image is damaged, segment 34 of the 410 x 300 px level"):
+        sound = read_level(slide)
+    break_segments(tmp_path / "a.svs", 0, [8, 34])
+    with open_slide(tmp_path / "a.svs") as slide:
+        assert slide.list_damaged() == ()
+        pixels = read_level(slide)
+        assert slide.list_damaged() == ((64, 64, 128, 128), (256, 384, 300, 410))
+        for y0, x0, y1, x1 in slide.list_damaged():
+            assert (pixels[y0:y1, x0:x1] == 255).all()
+            sound[y0:y1, x0:x1] = 255
+        assert np.array_equal(pixels, sound)
+
+
+@pytest.mark.parametrize("kind", ["separate", "palette", "alpha"])
+def test_broken_segments_of_any_layout_are_white(tmp_path: Path, kind):
+    pixels, options = {
+        "separate": (RGB.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate"}),
+        "palette": (RGB[..., 0], {"photometric": "palette", "colormap": np.full((3, 256), 9000, np.uint16)}),
+        "alpha": (np.dstack([RGB, RGB[..., 0]]), {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+    }[kind]
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(16, 32), compression="zlib", metadata=None, **options)
+    break_segments(tmp_path / "a.tif", 0, [4])
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert (read_level(slide)[16:32, 32:64] == 255).all()
+        assert slide.list_damaged() == ((16, 32, 32, 64),)
+        assert not (read_level(slide)[:16] == 255).all()
+
+
+def test_broken_segment_of_a_coarse_level_is_read_from_the_finer_one(tmp_path: Path, painting):
+    write_svs(tmp_path / "a.svs", painting)
+    with open_slide(tmp_path / "a.svs") as slide:
+        expected = read_level(slide, 1).astype(int)
+    break_segments(tmp_path / "a.svs", 2, [1, 5])
+    with open_slide(tmp_path / "a.svs") as slide:
+        found = slide.read((-10, -10, 160, 210), 1)[10:160, 10:215].astype(int)
+        assert slide.list_damaged(1) == ((0, 64, 64, 128), (64, 64, 128, 128))
+        assert np.abs(found - expected).mean() < 2
+        assert slide.fits(1)
+
+
+def test_an_image_that_cannot_be_read_at_all_is_refused(tmp_path: Path, painting):
+    write_svs(tmp_path / "a.svs", painting)
+    break_segments(tmp_path / "a.svs", 0, list(range(35)))
+    with open_slide(tmp_path / "a.svs") as slide:
+        with pytest.raises(ValueError, match=r"segment 0 of the 410 x 300 px level cannot be read .* nor can others"):
             read_level(slide)
+
+
+def test_memory_and_disks_that_fail_are_no_damage(tiny_slide: Path, monkeypatch):
+    for error in (MemoryError(), RuntimeError("can't allocate memory"), OSError(5, "Input/output error")):
+        monkeypatch.setattr(TiffLevel, "_read_bytes", lambda *_, error=error: (_ for _ in ()).throw(error))
+        with open_slide(tiny_slide) as slide, pytest.raises(type(error)):
+            read_level(slide)
+
+
+def test_missing_tile_of_a_palette_image_is_white(tmp_path: Path):
+    tiles = (RGB[:32, :32, 0] if i == 0 else None for i in range(4))
+    colours = np.full((3, 256), 9000, np.uint16)
+    options = {"photometric": "palette", "colormap": colours, "compression": "zlib", "tile": (32, 32)}
+    tifffile.imwrite(tmp_path / "a.tif", tiles, shape=(64, 64), dtype=np.uint8, **options)
+    with open_slide(tmp_path / "a.tif") as slide:
+        pixels = read_level(slide)
+    assert (pixels[:32, :32] == 9000 >> 8).all()
+    assert (pixels[32:] == 255).all()
+    assert (pixels[:, 32:] == 255).all()
 
 
 def test_closed_slide_cannot_be_read(tiny_slide: Path):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from torch import nn
 
@@ -17,7 +18,7 @@ from napari_pathprune.base.box import Box
 from napari_pathprune.inference.predict import Predictor
 from napari_pathprune.inference.stitch import Stitcher, TileNuclei
 from napari_pathprune.instances.export import read_parquet
-from napari_pathprune.slides.reader import Slide, slide_from_arrays
+from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 from napari_pathprune.slides.tiles import Tile
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
@@ -220,3 +221,30 @@ def test_foreign_folders_and_links_stay_as_they_were(seeing: Checkpoint, slide: 
     list(segment_to_folder(slide, seeing, other, model_name="oracle"))
     assert list(victim.iterdir()) == []
     assert len(list(other.iterdir())) == 6
+
+
+def test_broken_tiles_of_a_slide_are_counted_also_after_a_resume(
+    seeing: Checkpoint, tmp_path: Path, disc_field: Callable[[tuple[int, int]], Any], small_tiles: list[Box]
+) -> None:
+    path = tmp_path / "discs.tif"
+    options = {"tile": (64, 64), "compression": "zlib", "photometric": "rgb", "metadata": None}
+    tifffile.imwrite(path, disc_field((300, 260))[1], **options)
+    with tifffile.TiffFile(path) as tif:
+        offsets = [tif.pages[0].dataoffsets[index] for index in (1, 21)]  # type: ignore[union-attr]
+    with path.open("r+b") as file:
+        for offset in offsets:
+            file.seek(offset)
+            file.write(bytes(60))
+    with open_slide(path, mpp=0.25) as slide:
+        stop_after(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle"), 8)
+    with open_slide(path, mpp=0.25) as slide:
+        events = list(segment_to_folder(slide, seeing, tmp_path / "a", model_name="oracle", resume=True))
+    assert small_tiles
+    finished = events[-1]
+    assert isinstance(finished, SegmentFinished)
+    assert finished.nuclei > 30
+    assert finished.damaged == ((0, 64, 64, 128), (256, 64, 300, 128))
+    assert "2 tiles could not be read" in finished.line
+    run = json.loads((tmp_path / "a" / RUN).read_text(encoding="utf-8"))
+    assert run["damaged_tiles"] == 2
+    assert run["damaged_yxyx_px"] == [[0, 64, 64, 128], [256, 64, 300, 128]]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dask.array as da
-import tifffile
 
 from napari_pathprune.slides.reader import Slide, open_slide
 from napari_pathprune.slides.tiff.tiff_level import TiffLevel
@@ -24,7 +23,6 @@ SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf8")
 PLAIN_SUFFIXES: Final = (".tif", ".tiff")
 PLAIN_PX: Final = 2048 * 2048
 """Largest picture in a plain TIFF, without tiles or levels, that is left to other readers."""
-COLOURS: Final = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
@@ -58,15 +56,11 @@ def is_slide(path: str | Path) -> bool:
     is_plain = suffixes[-1] in PLAIN_SUFFIXES and ".ome" not in suffixes
     try:
         with open_slide(path) as slide:
-            level, tif = slide.levels[0], slide.handle
-            if not isinstance(level, TiffLevel) or tif is None:  # a picture of another format
+            level = slide.levels[0]
+            if not isinstance(level, TiffLevel):  # a picture of another format
                 return False
-            planes = [
-                one.shape[0] for one in tif.series if one.axes == "CYX" and one.keyframe.index == level.page.index
-            ]
-            is_colour = level.page.photometric in COLOURS or planes == [len("RGB")]
             is_large = level.page.is_tiled or len(slide.levels) > 1 or level.size > 3 * PLAIN_PX
-            return is_colour and (is_large or not is_plain)
+            return level.is_colour and (is_large or not is_plain)
     except (OSError, ValueError):
         return suffixes[-1] == ".svs"  # `read_slide` then reports what is wrong with the file
 

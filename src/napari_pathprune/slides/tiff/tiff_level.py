@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -10,6 +13,7 @@ import numpy as np
 
 from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.base.error_line import first_line
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.slides.colour import to_rgb
 from napari_pathprune.slides.pixels import Key
 from napari_pathprune.slides.tiff.segment_cache import SegmentCache
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 APERIO_YCBCR = 33003  # Matrox JPEG 2000: the file holds YCbCr, and tifffile does not convert it
 JPEG = {6, 7, 34892, 33007}
 WHITE = 255
+PROBES = 9  # if a segment is broken and none of so many others can be read, the whole image is damaged
+_LOG = logging.getLogger(__name__)
 
 
 class TiffLevel:
@@ -45,6 +51,9 @@ class TiffLevel:
         key = pages[0].keyframe
         self.page = key  # the page whose tags describe all pages
         self._pages, self._path, self._cache = pages, path, cache
+        self._damage: dict[int, Box] = {}  # boxes of broken segments, by their place in the grid
+        self._lock = threading.Lock()
+        self._is_readable: bool | None = None
         self._segment_shape = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
         self._channels = 3 if int(key.photometric) == 3 else len(pages) * key.samplesperpixel
         self._separate = key.samplesperpixel if key.planarconfig == 2 else 1  # grids of segments, one for each sample
@@ -84,10 +93,12 @@ class TiffLevel:
     def read(self, box: Box) -> NDArray[np.uint8]:
         """Read a box that lies inside the level."""
         y0, x0, y1, x1 = box
-        raw = np.empty((y1 - y0, x1 - x0, self._channels), np.uint8)
+        raw = np.full((y1 - y0, x1 - x0, self._channels), WHITE, np.uint8)
         for plane in range(len(self._pages)):
             for index in self._touched_segments(box):
                 self._paste(raw, box, plane, index)
+        for top, left, bottom, right in self.damaged:  # one of its colours may have been read
+            raw[max(top - y0, 0) : max(bottom - y0, 0), max(left - x0, 0) : max(right - x0, 0)] = WHITE
         if self._alpha is None:  # drop extra samples that are not declared as alpha
             raw = raw[..., : 3 if self._channels >= 3 else 1]
         return to_rgb(raw, premultiplied=self._alpha == "premultiplied")
@@ -101,6 +112,16 @@ class TiffLevel:
         """Cut the level to its upper left part, the only one that shows the slide."""
         self.shape = (*shape, 3)
         self.size = math.prod(self.shape)
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the file holds RGB or YCbCr colours, or three channels; neither grey nor a palette."""
+        return int(self.page.photometric) in {2, 6} or len(self._pages) == 3
+
+    @property
+    def damaged(self) -> tuple[Box, ...]:
+        """Boxes of the segments that could not be decoded so far, in pixels of the level; they are read as white."""
+        return tuple(self._damage.values()) if self._damage else ()
 
     def end_of_data(self) -> int:
         """Return the file position behind the last segment, in bytes."""
@@ -146,18 +167,56 @@ class TiffLevel:
         return segment
 
     def _decode_segment(self, page: tifffile.TiffPage, plane: int, index: int) -> NDArray[np.uint8]:
+        """Decode a segment. One that is broken is white and remembered, unless no other can be read either."""
         try:
-            data = self._read_bytes(page, index)
-            pixels, _, shape = self._decode(data, index, **self._tables[plane])
+            return self._decode_sound_segment(page, plane, index)
+        except (OSError, MemoryError):
+            raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            if page.parent.filehandle.closed:
+                raise ValueError(f"{self._path}: the slide was closed") from error
             h, w = self.shape[:2]
-            raise ValueError(
-                f"{self._path}: the image is damaged, segment {index} of the {w} x {h} px level cannot be read "
-                f"({first_line(error)}); get a fresh copy of the file"
-            ) from error
-        if pixels is None:  # scanners leave out segments without tissue
-            return np.full(shape[1:], WHITE, np.uint8)
-        return _to_colours(pixels[0], page.keyframe)
+            text = f"{self._path}: segment {index} of the {w} x {h} px level cannot be read ({first_line(error)})"
+            if not self._has_sound_segments(page, plane):
+                raise ValueError(
+                    f"{text}, nor can others; the image is damaged, get a fresh copy of the file"
+                ) from error
+            _LOG.warning("%s; it is read as white", text)
+            self._remember_damage(index)
+            return self._white_segment()
+
+    def _decode_sound_segment(self, page: tifffile.TiffPage, plane: int, index: int) -> NDArray[np.uint8]:
+        data = self._read_bytes(page, index)
+        if data is None:  # scanners leave out segments without tissue
+            return self._white_segment()
+        pixels, _, _ = self._decode(data, index, **self._tables[plane])
+        return self._white_segment() if pixels is None else _to_colours(pixels[0], page.keyframe)
+
+    def _white_segment(self) -> NDArray[np.uint8]:
+        samples = 3 if int(self.page.photometric) == 3 else self.page.samplesperpixel // self._separate
+        return np.full((*self._segment_shape, samples), WHITE, np.uint8)
+
+    def _has_sound_segments(self, page: tifffile.TiffPage, plane: int) -> bool:
+        """Return whether any of some segments from all over the level can be decoded."""
+        if self._is_readable is None:
+            count = self._grid[0] * self._grid[1]
+            self._is_readable = False
+            for index in sorted({number * (count - 1) // (PROBES - 1) for number in range(PROBES)}):
+                with suppress(Exception):
+                    if self._read_bytes(page, index) is not None:
+                        self._decode_sound_segment(page, plane, index)
+                        self._is_readable = True
+                        break
+        return self._is_readable
+
+    def _remember_damage(self, index: int) -> None:
+        row, column = divmod(index % (self._grid[0] * self._grid[1]), self._grid[1])
+        h, w = self._segment_shape
+        box = clip_box((row * h, column * w, (row + 1) * h, (column + 1) * w), self.shape[:2])
+        with self._lock:
+            self._damage = {**self._damage, row * self._grid[1] + column: box}  # readers keep the one that they have
 
     def _read_bytes(self, page: tifffile.TiffPage, index: int) -> bytes | None:
         """Read the encoded bytes of a segment; None if the file leaves it out."""
@@ -166,7 +225,7 @@ class TiffLevel:
             return None
         handle = page.parent.filehandle
         if handle.closed:
-            raise EOFError("the slide was closed")
+            raise ValueError("the slide was closed")
         with handle.lock:
             handle.seek(offset)
             data: bytes = handle.read(count)

@@ -164,6 +164,8 @@ def _write_run(
         "nuclei": finished.nuclei,
         "nuclei_by_type": {name: int((table.type == i).sum()) for i, name in enumerate(names)},
         "dropped_blobs": finished.dropped_blobs,
+        "damaged_tiles": len(finished.damaged),
+        "damaged_yxyx_px": [list(box) for box in finished.damaged],
         "warnings": list(finished.warnings),
         "tiles": started.tiles,
         "seconds": round(finished.seconds, 2),

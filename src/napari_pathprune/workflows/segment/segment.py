@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -116,6 +116,8 @@ class SegmentFinished:
         Segmented area, in millions of pixels at the model's pixel size.
     dropped_blobs
         Number of blobs that were larger than any nucleus and are not reported.
+    damaged
+        (y0, x0, y1, x1) in level-0 pixels of the tiles of the file that could not be read and count as glass.
     """
 
     tiles: int
@@ -123,6 +125,7 @@ class SegmentFinished:
     seconds: float
     megapixels: float
     dropped_blobs: int = 0
+    damaged: tuple[Box, ...] = ()
 
     @property
     def done(self) -> int:
@@ -140,6 +143,9 @@ class SegmentFinished:
         found = []
         if self.dropped_blobs:
             found.append(f"{self.dropped_blobs} blobs of more than {LARGEST_UM2} um2 are no nuclei and were dropped")
+        if self.damaged:
+            many = f"{len(self.damaged)} tiles" if len(self.damaged) > 1 else "one tile"
+            found.append(f"the slide is damaged: {many} could not be read and count as glass; run.json lists them")
         return tuple(found)
 
     @property
@@ -227,19 +233,28 @@ def segment(
     largest_px = LARGEST_UM2 / _measure_pixel(view)
     stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains, largest_px)
     mosaic = Mosaic(view, predictor, maps_px)
+    damaged: set[Box] = set()
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None
         if found is not None and _belongs(found, tile, stitcher.count):
             stitcher.restore(tile, found)
+            damaged |= found.damaged
         else:
             found = _segment_tile(tile, mosaic, stitcher, tissue, scaling)
+            damaged |= _find_damaged(slide, (y0, x0, y1, x1))
             if journal is not None:
-                journal.write(done, found)
+                journal.write(done, replace(found, damaged=frozenset(damaged)))
         nuclei = rescale_to_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
     seconds = time.perf_counter() - start
-    yield SegmentFinished(len(chosen), stitcher.count, seconds, pixels / 1e6, stitcher.dropped)
+    yield SegmentFinished(len(chosen), stitcher.count, seconds, pixels / 1e6, stitcher.dropped, tuple(sorted(damaged)))
+
+
+def _find_damaged(slide: Slide, region: Box) -> set[Box]:
+    """Return the boxes of the slide that could not be read and overlap a region, in level-0 pixels."""
+    y0, x0, y1, x1 = region
+    return {box for box in slide.list_damaged() if box[0] < y1 and box[2] > y0 and box[1] < x1 and box[3] > x0}
 
 
 def _measure_pixel(view: View) -> float:

@@ -85,11 +85,11 @@ class TileJournal:
 
     def write(self, number: int, nuclei: TileNuclei) -> None:
         """Store the nuclei of a tile."""
-        fields = {f.name: getattr(nuclei.table, f.name) for f in dataclasses.fields(InstanceTable)}
+        fields: dict[str, Any] = {f.name: getattr(nuclei.table, f.name) for f in dataclasses.fields(InstanceTable)}
         with write_atomically(self._path(number)) as part, part.open("wb") as file:
-            np.savez_compressed(
-                file, where=np.array(nuclei.box), labels=nuclei.labels, dropped=nuclei.dropped, **fields
-            )
+            fields |= {"where": np.array(nuclei.box), "labels": nuclei.labels, "dropped": np.array(nuclei.dropped)}
+            fields["damaged"] = np.array(sorted(nuclei.damaged), np.int64).reshape(-1, 4)
+            np.savez_compressed(file, **fields)
 
     def read(self, number: int) -> TileNuclei | None:
         """Return the nuclei of a tile, or None if the tile is not finished or its file is damaged."""
@@ -98,7 +98,8 @@ class TileJournal:
                 y0, x0, y1, x1 = file["where"].tolist()
                 table = InstanceTable(**{f.name: file[f.name] for f in dataclasses.fields(InstanceTable)})
                 dropped = int(file["dropped"]) if "dropped" in file else 0  # tiles of earlier versions lack it
-                nuclei = TileNuclei((y0, x0, y1, x1), file["labels"], table, dropped)
+                damaged = frozenset(map(tuple, file["damaged"].tolist() if "damaged" in file else []))
+                nuclei = TileNuclei((y0, x0, y1, x1), file["labels"], table, dropped, damaged)
         except Exception:  # noqa: BLE001 - a damaged file can raise anything; the tile is segmented again
             return None
         return nuclei if _is_sound(nuclei) else None
