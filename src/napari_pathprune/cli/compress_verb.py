@@ -47,7 +47,13 @@ def _options() -> Mapping[str, FieldOptions]:
         Limits, _LIMITS, names={"caps": "cap"}, notes=NOTES, metavars=METAVARS, parse={"caps": parse_caps}
     )
     fit = fit_options(
-        {"steps": "Shared among the cuts.", "learning_rate": "Overrides the config."}, names={"steps": "fit_steps"}
+        {
+            "steps": "Shared among the cuts.",
+            "learning_rate": "Overrides the config.",
+            "accelerator": "Overrides the config.",
+            "validate_every": "Overrides the config.",
+        },
+        names={"steps": "fit_steps"},
     )
     return {"cuts": cuts, "limits": limits, "fit": fit, "losses": loss_options()}
 

@@ -6,6 +6,8 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QWidget
 
+from napari_pathprune.plugin.jobs.compress.cut_speed import CurveMeasured
+from napari_pathprune.plugin.jobs.compress.speed_curve import SpeedCurve
 from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, start_process
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 
@@ -41,9 +43,16 @@ def viewer(make_napari_viewer, tissue):
 
 
 @pytest.fixture
-def open_dock(viewer, tmp_path, qtbot):
-    """Return a function that opens a dock with a model chosen, and waits until the model has been read."""
+def open_dock(viewer, tmp_path, qtbot, monkeypatch):
+    """Return a function that opens a dock with a model chosen, and waits until the model has been read.
+
+    The speed of the model is made up, since measuring it takes seconds.
+    """
     from napari_pathprune.plugin.docks.compress_dock import CompressDock
+    from napari_pathprune.plugin.widgets.compress import speed_panel
+
+    curve = SpeedCurve(((0.1, 0.2), (1.0, 1.0)), "CPU, 1 thread")
+    monkeypatch.setattr(speed_panel, "measure_curve", lambda read, _: iter([CurveMeasured(read.source, curve, 1, 1)]))
 
     def open_it():
         dock = CompressDock(viewer, jobs=tmp_path / "jobs")
@@ -62,11 +71,11 @@ def dock(open_dock, images, tmp_path):
     """A dock with everything filled in."""
     dock = open_dock()
     dock.form.cut.keep.setValue(50)
-    dock.form.source.setCurrentIndex(1)
-    dock.form.data.setText(str(images))
+    dock.form.training_data.source.setCurrentIndex(2)
+    dock.form.training_data.data.setText(str(images))
     dock.form.out.setText(str(tmp_path / "small.safetensors"))
-    dock.form.fit_steps.setValue(2)
-    dock.form.teacher.setCurrentIndex(1)
+    dock.form.fit.fit_steps.setValue(2)
+    dock.form.fit.teacher.setCurrentIndex(1)
     return dock
 
 
@@ -98,7 +107,7 @@ def test_the_preview_follows_the_slider_and_is_segmented_untrained(open_dock, vi
     qtbot.waitUntil(lambda: dock.form.cut.preview.params[1] / dense == pytest.approx(0.3, abs=0.005))
     assert "(30." in dock.form.cut.numbers.text() or "(29." in dock.form.cut.numbers.text()
     name = next(group.name for group in dock.form.cut.preview.widths if group.width < group.dense_width)
-    dock.form.cut.bars.picked.emit(name)
+    dock.form.cut.widths.bars.lock_asked.emit(name)
     qtbot.waitUntil(lambda: "1 layer kept whole" in dock.form.cut.numbers.text())
     kept = next(group for group in dock.form.cut.preview.widths if group.name == name)
     assert kept.width == kept.dense_width
@@ -108,7 +117,7 @@ def test_the_preview_follows_the_slider_and_is_segmented_untrained(open_dock, vi
 
 
 def test_problems_are_listed_before_anything_starts(dock, tmp_path, qtbot):
-    dock.form.data.setText(str(tmp_path / "nowhere"))
+    dock.form.training_data.data.setText(str(tmp_path / "nowhere"))
     dock.form.out.setText(str(tmp_path / "no folder" / "small.safetensors"))
     dock.run.click()
     qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
@@ -120,7 +129,7 @@ def test_problems_are_listed_before_anything_starts(dock, tmp_path, qtbot):
 
 
 def test_a_job_is_paused_found_by_a_new_dock_and_resumed(dock, open_dock, viewer, tmp_path, qtbot):
-    dock.form.fit_steps.setValue(40)
+    dock.form.fit.fit_steps.setValue(40)
     dock.form.task.setCurrentIndex(1)
     dock.form.out.setText(str(tmp_path / "tuned.safetensors"))
     dock.run.click()

@@ -1,5 +1,6 @@
 """Any workflow, run in the background: Qt signals out, no event types and no threads in the dock."""
 
+import gc
 import itertools
 import threading
 import time
@@ -7,7 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 from napari.qt.threading import WorkerBase
+from qtpy.QtWidgets import QWidget
 
+from napari_pathprune.plugin.jobs import job_runner as module
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 
@@ -115,3 +118,29 @@ def test_destroying_the_runner_stops_its_job(qtbot):
         pass
     workflow.permits.release()
     qtbot.waitUntil(lambda: workflow.closed, timeout=20_000)
+
+
+class Panel(QWidget):
+    """A widget in a circle of references with its runner, as docks are."""
+
+    def __init__(self):
+        super().__init__()
+        self.runner = JobRunner(self)
+        self.runner.ended.connect(self.take)
+        self.runner.started.connect(self.take)
+        self.circle, self.taken = self, None
+
+    def take(self, event):
+        self.taken = event
+
+
+def test_a_runner_that_is_garbage_before_qt_destroys_it_ends_quietly(qtbot):
+    """The garbage collector must not clear what Qt calls later, or the program ends."""
+    before = len(module._STOPPERS)
+    for _ in range(3):
+        panel = Panel()
+        panel.deleteLater()
+        del panel
+        gc.collect()
+        qtbot.wait(10)
+    assert len(module._STOPPERS) == before

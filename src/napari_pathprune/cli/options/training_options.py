@@ -51,6 +51,8 @@ FIT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
         "steps": "Overrides the last phase of the config.",
         "learning_rate": "Overrides every phase of the config.",
         "devices": "Overrides every phase of the config.",
+        "accelerator": "Overrides every phase of the config.",
+        "validate_every": "Overrides every phase of the config.",
     }
 )
 

@@ -19,11 +19,12 @@ from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFailed
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, jobs_folder, start_process
 from napari_pathprune.plugin.jobs.view_job import NamedModel
+from napari_pathprune.plugin.shelf.preferences import read_preferences
 from napari_pathprune.plugin.shelf.shelf import shelf_of
-from napari_pathprune.plugin.widgets.compress.compress_cut import describe
 from napari_pathprune.plugin.widgets.compress.compress_form import CompressForm
 from napari_pathprune.plugin.widgets.compress.training_panel import TrainingPanel
 from napari_pathprune.plugin.widgets.compress.view_panel import ViewPanel
+from napari_pathprune.plugin.widgets.form_parts import describe
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
 from napari_pathprune.plugin.widgets.section import make_scroll_area
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from napari_pathprune.base.event import Event
 
 WIDTH_PX: Final = 320
+PLAN_FILE: Final = "plan.json"
 VERBS: Final = ("compress", "finetune")
 
 
@@ -53,6 +55,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self._viewer, self._jobs = napari_viewer, jobs or jobs_folder()
         self._shelf = shelf_of(napari_viewer)
         self._read: ModelRead | None = None
+        self._device = "auto"
         self._request: CompressRequest | None = None
         self._reader, self._checker = JobRunner(self), JobRunner(self)
 
@@ -123,12 +126,13 @@ class CompressDock(QWidget):  # type: ignore[misc]
 
     def _read_model(self) -> None:
         """Read the chosen model in the background, unless it is known."""
-        source = self.form.model.model
-        if source is None or self._reader.is_running or (self._read is not None and self._read.source == source):
+        source, device = self.form.model.model, read_preferences().device
+        is_known = self._read is not None and (self._read.source, self._device) == (source, device)
+        if source is None or self._reader.is_running or is_known:
             return
-        self._read = None
+        self._read, self._device = None, device
         self.form.cut.show_model(None)
-        self._reader.run(Job(f"reading of {source}", lambda: read_model(source)))
+        self._reader.run(Job(f"reading of {source}", lambda: read_model(source, device)))
 
     def _model_read(self, end: JobEnd) -> None:
         if isinstance(end, JobFailed):
@@ -136,7 +140,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         elif isinstance(end.last, ModelRead) and end.last.source == self.form.model.model:
             self._read = end.last
             self.device.setText(f"Trains on: {end.last.device}")
-            self.form.cut.show_model(end.last)
+            self.form.cut.show_model(end.last, self._device)
         else:  # another model was chosen meanwhile
             self._read_model()
         self._show_readiness()
@@ -151,8 +155,12 @@ class CompressDock(QWidget):  # type: ignore[misc]
         else:
             folder = self._jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{request.out.stem}"
             notes = {"model": request.model, "out": str(request.out)}
+            plan_file = folder / PLAN_FILE
             try:
-                job = start_process(folder, request.arguments(), notes)
+                if request.plan:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    plan_file.write_text(request.plan, encoding="utf-8")
+                job = start_process(folder, request.arguments(plan_file), notes)
             except (OSError, ValueError) as error:
                 self.training.progress.show_error(error_line(error))
             else:

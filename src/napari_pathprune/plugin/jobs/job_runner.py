@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, Signal
@@ -47,7 +47,7 @@ class JobRunner(QObject):  # type: ignore[misc]
         self._running: list[Job] = []  # one job at most; a list, because it outlives the runner
         self._last: Event | None = None
         self._end: JobEnd | None = None
-        self.destroyed.connect(partial(_stop_all, self._running))
+        self.destroyed.connect(_keep_stopper(self._running))
 
     @property
     def job(self) -> Job | None:
@@ -90,6 +90,25 @@ class JobRunner(QObject):  # type: ignore[misc]
         self.ended.emit(self._end or JobCancelled(last=self._last))  # no end: napari has quit the worker
 
 
-def _stop_all(jobs: list[Job], _: object = None) -> None:
+def _stop_all(jobs: list[Job]) -> None:
     for job in jobs:
         job.stop()
+
+
+_STOPPERS: Final[dict[int, Callable[..., None]]] = {}
+"""What stops the jobs of each runner that exists.
+
+Were it only referred to by the runner, the garbage collector could clear it between the last use of a dock and its
+destruction by Qt, which would then call a function that is no more and end the program.
+"""
+
+
+def _keep_stopper(jobs: list[Job]) -> Callable[..., None]:
+    """Return a function that stops the jobs of a runner, and is kept until it is called."""
+
+    def stop(_: object = None) -> None:
+        _STOPPERS.pop(id(jobs), None)
+        _stop_all(jobs)
+
+    _STOPPERS[id(jobs)] = stop
+    return stop

@@ -29,6 +29,8 @@ class Preferences:
         Where file dialogs for models open; empty if the user has neither chosen one nor opened a model.
     recent_models
         Model files, latest first, whether or not they still exist.
+    project
+        Folder of the annotation project that was used last; empty if there is none.
     """
 
     device: str = "auto"
@@ -36,6 +38,7 @@ class Preferences:
     default_model: str = "hovernet-s-compact"
     folder: str = ""
     recent_models: tuple[str, ...] = ()
+    project: str = ""
 
     @property
     def memory_budget(self) -> int | None:
@@ -55,6 +58,7 @@ def read_preferences() -> Preferences:
         settings.models.default_model,
         settings.models.folder or (str(Path(recent[0]).parent) if recent else ""),
         recent,
+        settings.annotate.project if hasattr(settings, "annotate") else "",
     )
 
 

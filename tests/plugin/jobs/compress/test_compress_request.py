@@ -1,5 +1,6 @@
 """A request becomes a command line that `pathprune` understands."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ FULL = CompressRequest(
     "hovernet-s",
     Path("/data"),
     Path("/out/small.safetensors"),
-    CutSettings("channels", 0.75, "l1", "max", 0.5, 8, ("d0.block[0:8]", "conv0")),
+    CutSettings("channels", 0.75, "l1", "max", 0.5, 8, ("d0.block[0:8]", "conv0"), (("d1", 4),)),
     stages=3,
     allowed_drop=0.02,
     fit_steps=100,
@@ -22,9 +23,9 @@ FULL = CompressRequest(
 )
 
 
-def parse(request):
+def parse(request, plan_file=None):
     command = get_command(build_app(request.verb)).commands[request.verb]
-    return command.make_context(request.verb, list(request.arguments()[1:])).params
+    return command.make_context(request.verb, list(request.arguments(plan_file)[1:])).params
 
 
 def test_every_setting_of_a_compression_is_an_option():
@@ -45,6 +46,15 @@ def test_every_setting_of_a_compression_is_an_option():
         "learning_rate": 0.001,
         "teacher": "parent",
     }
+
+
+def test_a_plan_takes_the_place_of_target_and_limits_of_single_layers():
+    request = dataclasses.replace(FULL, plan="{}", device="cpu", validate_every=10)
+    params = parse(request, Path("/jobs/one/plan.json"))
+    assert (params["plan"], params["ratio"], params["cap"]) == (Path("/jobs/one/plan.json"), None, ())
+    assert (params["criterion"], params["steps"]) == ("l1", 3)
+    assert (params["accelerator"], params["validate_every"]) == ("cpu", 10)
+    assert CompressRequest.from_json(request.to_json()) == request
 
 
 def test_a_fine_tuning_has_no_options_of_a_cut():

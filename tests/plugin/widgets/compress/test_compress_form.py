@@ -42,20 +42,20 @@ def test_the_first_thing_that_is_missing_is_stated(form):
     assert form.problem == "The model is being read"
     form.task.setCurrentIndex(1)
     assert form.problem == "Open a slide, or choose annotated images to train with"
-    form.source.setCurrentIndex(1)
+    form.training_data.source.setCurrentIndex(2)
     assert form.problem == "Choose a folder of annotated images to train with"
     with pytest.raises(ValueError, match="Choose a folder"):
         form.request()
-    form.data.setText("data")
+    form.training_data.data.setText("data")
     assert form.problem is None
 
 
 def test_fine_tuning_has_no_cut_and_no_parent(form, tmp_path):
     form.task.setCurrentIndex(1)
-    form.source.setCurrentIndex(1)
-    form.data.setText(str(tmp_path / "data.toml"))
-    assert form.fit_steps.text() == "as in the file"
-    form.fit_steps.setValue(20)
+    form.training_data.source.setCurrentIndex(2)
+    form.training_data.data.setText(str(tmp_path / "data.toml"))
+    assert form.fit.fit_steps.text() == "as in the file"
+    form.fit.fit_steps.setValue(20)
     request = form.request()
     assert (request.verb, request.cut, request.teacher, request.fit_steps) == ("finetune", None, "", 20)
     assert request.learning_rate is None
@@ -72,8 +72,8 @@ def test_a_slide_without_labels_needs_its_file_and_a_teacher(form, tissue, tmp_p
     request = form.request()
     assert (request.data, request.slide, request.mpp) == (None, tmp_path / "slide.tif", 0.5)
     assert request.teacher.startswith("hovernet-s")
-    assert not form.data.isVisibleTo(form)
-    form.source.setCurrentIndex(1)  # a suggestion is not kept as if it were a choice
-    assert form.teacher.currentData() == ""
+    assert not form.training_data.data.isVisibleTo(form)
+    form.training_data.source.setCurrentIndex(2)  # a suggestion is not kept as if it were a choice
+    assert form.fit.teacher.currentData() == ""
     form.task.setCurrentIndex(0)
-    assert form.teacher.currentData() == "parent"
+    assert form.fit.teacher.currentData() == "parent"

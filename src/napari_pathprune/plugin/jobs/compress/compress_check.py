@@ -138,8 +138,12 @@ def _count_images(request: CompressRequest) -> tuple[int, int]:
 
 
 def _check_cut(request: CompressRequest) -> None:
-    (read,) = read_model(request.model)
-    if request.cut is not None:
+    (read,) = read_model(request.model, request.device)
+    if request.plan:
+        from napari_pathprune.pruning import PrunePlan
+
+        PrunePlan.from_json(request.plan).check(read.graph)
+    elif request.cut is not None:
         preview_cut(read, request.cut)
 
 

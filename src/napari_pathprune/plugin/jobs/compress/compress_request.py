@@ -36,6 +36,12 @@ class CompressRequest:
         File of a slide without annotation, on which the teacher gives the targets.
     mpp
         Its pixel size in um; None for that of the file.
+    plan
+        JSON of the plan that the cut leads to; empty if the target of the cut is enough.
+    device
+        Where to train: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    validate_every
+        Steps between two validations; None for the setting of the config, or at the end only.
     """
 
     model: str
@@ -49,14 +55,22 @@ class CompressRequest:
     teacher: str = ""
     slide: Path | None = None
     mpp: float | None = None
+    plan: str = ""
+    device: str = "auto"
+    validate_every: int | None = None
 
     @property
     def verb(self) -> str:
         """The verb of the command line."""
         return "finetune" if self.cut is None else "compress"
 
-    def arguments(self) -> tuple[str, ...]:
+    def arguments(self, plan_file: Path | None = None) -> tuple[str, ...]:
         """Return the words after ``pathprune``.
+
+        Parameters
+        ----------
+        plan_file
+            Where `plan` is written, if there is one.
 
         Examples
         --------
@@ -69,11 +83,12 @@ class CompressRequest:
         if self.cut is not None:
             cut = self.cut
             measure, value = ("ratio", 1 - cut.keep) if cut.measure == "channels" else (cut.measure, cut.keep)
-            options |= {measure: f"{value:.6g}", "criterion": cut.criterion, "decider": cut.decider}
+            options |= {"plan": plan_file} if self.plan else {measure: f"{value:.6g}"}
+            options |= {"criterion": cut.criterion, "decider": cut.decider}
             options |= {"max-skip-ratio": f"{cut.max_skip_ratio:g}", "round-to": cut.round_to, "steps": self.stages}
             if self.allowed_drop is not None:
                 options["allowed-drop"] = f"{self.allowed_drop:g}"
-            for name in cut.whole:
+            for name in () if self.plan else cut.whole:
                 words += ["--cap", f"{name}=0"]
         settings: tuple[tuple[str, object], ...] = (
             ("steps" if self.cut is None else "fit-steps", self.fit_steps),
@@ -81,6 +96,8 @@ class CompressRequest:
             ("teacher", self.teacher or None),
             ("unlabelled", self.slide),
             ("mpp", None if self.slide is None or self.mpp is None else f"{self.mpp:.6g}"),
+            ("accelerator", None if self.device == "auto" else self.device),
+            ("validate-every", self.validate_every),
         )
         options |= {name: value for name, value in settings if value is not None}
         return (*words, *(word for name, value in options.items() for word in (f"--{name}", str(value))))
@@ -96,7 +113,13 @@ class CompressRequest:
         for name in ("data", "out", "slide"):
             fields[name] = None if fields[name] is None else Path(fields[name])
         if fields["cut"] is not None:
-            fields["cut"] = CutSettings(**{**fields["cut"], "whole": tuple(fields["cut"]["whole"])})
+            fields["cut"] = CutSettings(
+                **{
+                    **fields["cut"],
+                    "whole": tuple(fields["cut"]["whole"]),
+                    "widths": tuple((name, count) for name, count in fields["cut"]["widths"]),
+                }
+            )
         return cls(**fields)
 
 

@@ -6,18 +6,24 @@ torch is imported by `read_model`, in a worker's thread; the other functions run
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from napari_pathprune.pruning import ChannelGraph, PrunePlan
+    from napari_pathprune.plugin.jobs.compress.speed_curve import SpeedCurve
+    from napari_pathprune.pruning import ChannelGraph, Limits, PrunePlan, Target
     from napari_pathprune.pruning.scoring.importance import Scores
     from napari_pathprune.workflows.checkpoint import Checkpoint
     from napari_pathprune.workflows.info.model_info import GroupWidth
 
 MEASURES: Final[Mapping[str, str]] = MappingProxyType(
-    {"params": "parameters", "macs": "MACs (computation)", "channels": "channels"}
+    {
+        "params": "parameters",
+        "macs": "MACs (computation)",
+        "latency": "time on this device",
+        "channels": "channels",
+    }
 )
 """What the target of a cut is measured in, with its name for people."""
 CRITERIA: Final[Mapping[str, str]] = MappingProxyType(
@@ -51,13 +57,15 @@ class CutSettings:
     Attributes
     ----------
     measure, keep
-        As in `pruning.Target`.
+        As in `pruning.Target`. A share of the time is reached by the share of the MACs that a `SpeedCurve` predicts.
     criterion, decider
         As in `pruning.importance`.
     max_skip_ratio, round_to
         As in `pruning.Limits`.
     whole
         Names of channel groups that stay whole.
+    widths
+        Names of channel groups that are set by hand, and the number of channels of each.
     """
 
     measure: str = "params"
@@ -67,6 +75,7 @@ class CutSettings:
     max_skip_ratio: float = 1.0
     round_to: int = 1
     whole: tuple[str, ...] = ()
+    widths: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +89,7 @@ class ModelRead:
     checkpoint, model, graph
         The model as a checkpoint, as a module, and its channel graph.
     device
-        Where a training runs: "CPU", "MPS", or the name of a GPU.
+        Where a training runs, and why there.
     scores
         Scores of the channels by criterion and decider, filled by `preview_cut`.
     line, done, total, is_milestone
@@ -109,23 +118,30 @@ class CutPreview:
         Pairs: of the dense model, and after the cut. MACs are those of one patch.
     widths
         Channel groups that can be cut, in the order of execution.
-    plan
-        The channels to keep; None for a criterion that needs training images.
+    recipe
+        The widths as a plan: the channels to keep, or, without a criterion, their numbers only.
     """
 
     params: tuple[int, int]
     macs: tuple[int, int]
     widths: tuple[GroupWidth, ...]
-    plan: PrunePlan | None
+    recipe: PrunePlan
+
+    @property
+    def plan(self) -> PrunePlan | None:
+        """The channels to keep; None for a criterion that needs training images."""
+        return self.recipe if self.recipe.criterion else None
 
 
-def read_model(source: str) -> Iterator[ModelRead]:
+def read_model(source: str, device: str = "auto") -> Iterator[ModelRead]:
     """Read a model, trace its channel groups and score them. Takes seconds, and imports torch.
 
     Parameters
     ----------
     source
         File or packaged name.
+    device
+        Where a training will run: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
     Yields
     ------
@@ -134,7 +150,7 @@ def read_model(source: str) -> Iterator[ModelRead]:
     Raises
     ------
     ValueError
-        If the model cannot be read.
+        If the model cannot be read, or there is no such device.
     """
     from napari_pathprune.pruning import trace
     from napari_pathprune.workflows.checkpoint import load
@@ -142,22 +158,42 @@ def read_model(source: str) -> Iterator[ModelRead]:
 
     checkpoint = load(source)
     model = checkpoint.model()
-    read = ModelRead(source, checkpoint, model, trace(model, make_example(model)), find_device_name())
+    read = ModelRead(source, checkpoint, model, trace(model, make_example(model)), explain_device(device))
     _score(read, "l2", "producers")
     yield read
 
 
-def find_device_name() -> str:
-    """Return the name of the device that trainings and segmentations choose by themselves."""
-    import torch
+def explain_device(device: str) -> str:
+    """Return where trainings run, and why there, as the end of a sentence.
 
-    from napari_pathprune.inference.device import find_device
+    Parameters
+    ----------
+    device
+        The device that Preferences name.
 
-    kind = find_device("auto").type
-    return torch.cuda.get_device_name() if kind == "cuda" else kind.upper()
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+
+    Examples
+    --------
+    >>> explain_device("cpu").partition(", ")[0], explain_device("cpu").rpartition(": ")[2]
+    ('CPU', 'chosen in Preferences')
+    """
+    from napari_pathprune.inference.device import describe_device, find_device
+
+    found = find_device(device)
+    if device != "auto":
+        why = "chosen in Preferences"
+    elif found.type == "cpu":
+        why = "no GPU (CUDA or MPS) was found"
+    else:
+        why = f"the fastest device here ({found.type.upper()})"
+    return f"{describe_device(found)}: {why}"
 
 
-def preview_cut(read: ModelRead, settings: CutSettings) -> CutPreview:
+def preview_cut(read: ModelRead, settings: CutSettings, curve: SpeedCurve | None = None) -> CutPreview:
     """Return what a cut would leave, without cutting anything. Takes less than 50 ms for the packaged models.
 
     Parameters
@@ -166,15 +202,18 @@ def preview_cut(read: ModelRead, settings: CutSettings) -> CutPreview:
         The model. Scores of a criterion that is new to it are added.
     settings
         The cut.
+    curve
+        Speed of the model, for a share of the time.
 
     Raises
     ------
     ValueError
-        If the target is out of reach under the limits, or criterion and decider do not go together.
+        If the target is out of reach under the limits, criterion and decider do not go together, or the speed that a
+        target needs is not known yet.
     """
     import torch
 
-    from napari_pathprune.pruning import Limits, Target, choose, cost_after
+    from napari_pathprune.pruning import Limits, Target, cost_after
     from napari_pathprune.workflows.info.model_info import GroupWidth
 
     graph, needs_images = read.graph, settings.criterion == NEEDS_IMAGES
@@ -184,17 +223,36 @@ def preview_cut(read: ModelRead, settings: CutSettings) -> CutPreview:
         if needs_images
         else _score(read, settings.criterion, settings.decider)
     )
-    limits = Limits(
-        max_skip_ratio=settings.max_skip_ratio, round_to=settings.round_to, caps=dict.fromkeys(settings.whole, 0.0)
-    )
-    target = Target(settings.measure, settings.keep)  # type: ignore[arg-type]
-    plan = choose(graph, scores, target=target, limits=limits, criterion=settings.criterion)
+    fixed = dict(settings.widths)
+    caps = dict.fromkeys((*settings.whole, *fixed), 0.0)
+    limits = Limits(max_skip_ratio=settings.max_skip_ratio, round_to=settings.round_to, caps=caps)
+    measure, keep = settings.measure, settings.keep
+    if measure == "latency":
+        if curve is None:
+            raise ValueError("The speed of the model is being measured ...")
+        measure, keep = "macs", min(curve.find_macs(keep), 1.0)
+    target = Target(measure, keep)  # type: ignore[arg-type]
+    plan = _choose(graph, scores, target, limits, fixed)
+    plan = replace(plan, criterion="" if needs_images else settings.criterion)
     dense, small = cost_after(graph), cost_after(graph, plan)
     widths = tuple(
         GroupWidth(group.name, group.kind, len(plan.keep[group.name]), group.width, group.splits, len(group.members))
         for group in graph.prunable
     )
-    return CutPreview((dense.params, small.params), (dense.macs, small.macs), widths, None if needs_images else plan)
+    return CutPreview((dense.params, small.params), (dense.macs, small.macs), widths, plan)
+
+
+def _choose(graph: ChannelGraph, scores: Scores, target: Target, limits: Limits, fixed: Mapping[str, int]) -> PrunePlan:
+    """Choose the channels that stay; groups that are set by hand are cut first, and the others make up the target."""
+    from napari_pathprune.pruning import PrunePlan, choose, compose
+    from napari_pathprune.pruning.choosing.best_channels import best_channels
+
+    keep = {name: best_channels(scores[name], count, graph.group(name).splits) for name, count in fixed.items()}
+    if not keep:
+        return choose(graph, scores, target=target, limits=limits)
+    left = {name: own[list(keep[name])] if name in keep else own for name, own in scores.items()}
+    rest = choose(graph.after(keep), left, target=target, limits=limits, dense=graph)
+    return compose(PrunePlan(keep, graph.fingerprint()), rest)
 
 
 def cut_model(read: ModelRead, plan: PrunePlan) -> Checkpoint:

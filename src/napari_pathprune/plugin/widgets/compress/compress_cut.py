@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.jobs.compress.cut_preview import (
@@ -17,17 +17,17 @@ from napari_pathprune.plugin.jobs.compress.cut_preview import (
     ModelRead,
     preview_cut,
 )
-from napari_pathprune.plugin.widgets.choosers import Chooser
-from napari_pathprune.plugin.widgets.model.width_plot import LEGEND, WidthPlot
+from napari_pathprune.plugin.widgets.compress.speed_panel import SpeedPanel
+from napari_pathprune.plugin.widgets.compress.width_editor import WidthEditor
+from napari_pathprune.plugin.widgets.form_parts import describe, fold, format_count, list_choices, make_form
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
-from napari_pathprune.plugin.widgets.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_pathprune.pruning import PrunePlan
+
 KEEP_PERCENT: Final = 10
-LABEL_PX: Final = 74
-"""So that the fields of the forms above each other are aligned."""
 
 
 class CompressCut(QWidget):  # type: ignore[misc]
@@ -41,6 +41,10 @@ class CompressCut(QWidget):  # type: ignore[misc]
         What the cut would leave; None while there is no model, or if the cut is impossible.
     problem
         Why the cut is impossible, for the user; None if it is not.
+    speed
+        The speed of the cut model.
+    widths
+        The widths of the layers, which can be set by hand.
     """
 
     changed = Signal()
@@ -50,7 +54,7 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self.preview: CutPreview | None = None
         self.problem: str | None = None
         self._read: ModelRead | None = None
-        self._whole: set[str] = set()
+        self._set: dict[str, int] = {}
 
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.keep = QSpinBox(suffix=" %")
@@ -61,10 +65,7 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self.measure = list_choices(MEASURES, "What to keep a share of", "What the share is counted in")
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
-        self.bars = WidthPlot()
-        describe(self.bars, "Widths of the layers", "Click a bar to keep that layer whole, or to release it")
-        self.legend = QLabel(LEGEND)
-        self.legend.setWordWrap(True)
+        self.widths, self.speed = WidthEditor(), SpeedPanel()
         self.criterion = list_choices(
             CRITERIA, "Criterion", "How channels are ranked; the lowest are cut. Taylor is measured on training images"
         )
@@ -95,10 +96,13 @@ class CompressCut(QWidget):  # type: ignore[misc]
             self.round_to.valueChanged,
         ):
             signal.connect(self._schedule)
-        self.bars.picked.connect(self.toggle_whole)
+        self.widths.width_asked.connect(self.set_width)
+        self.widths.released.connect(self.release)
+        self.speed.measured.connect(self.refresh)
 
     def settings(self) -> CutSettings:
         """Return the cut."""
+        dense = self._dense_widths()
         return CutSettings(
             self.measure.currentData(),
             self.keep.value() / 100,
@@ -106,12 +110,31 @@ class CompressCut(QWidget):  # type: ignore[misc]
             self.decider.currentData(),
             self.skip_cap.value() / 100,
             self.round_to.value(),
-            tuple(sorted(self._whole)),
+            tuple(sorted(name for name, count in self._set.items() if count == dense[name])),
+            tuple(sorted((name, count) for name, count in self._set.items() if count < dense[name])),
         )
 
-    def show_model(self, read: ModelRead | None) -> None:
-        """Preview cuts of another model; None while it is being read."""
-        self._read, self._whole = read, set()
+    def plan(self) -> PrunePlan | None:
+        """Return the plan that the cut leads to, if its settings alone do not: with widths set by hand, or for a speed.
+
+        Its own measurements decide what reaches a speed, and a process that measured anew would cut something else.
+        """
+        if self.preview is None or not (self._set or self.measure.currentData() == "latency"):
+            return None
+        return self.preview.recipe
+
+    def show_model(self, read: ModelRead | None, device: str = "auto") -> None:
+        """Preview cuts of another model; None while it is being read.
+
+        Parameters
+        ----------
+        read
+            The model.
+        device
+            Where its speed is measured; see `inference.device.find_device`.
+        """
+        self._read, self._set = read, {}
+        self.speed.show_model(read, device)
         self.refresh()
 
     def show_problem(self, problem: str) -> None:
@@ -120,9 +143,14 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self._show_preview()
         self.changed.emit()
 
-    def toggle_whole(self, name: str) -> None:
-        """Keep a channel group whole, or release it."""
-        self._whole ^= {name}
+    def set_width(self, name: str, count: int) -> None:
+        """Keep a number of channels of a group, whatever the target is."""
+        self._set[name] = count
+        self._schedule()
+
+    def release(self, name: str) -> None:
+        """Let a group follow the target again."""
+        self._set.pop(name, None)
         self._schedule()
 
     def refresh(self) -> None:
@@ -131,7 +159,7 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self.preview = self.problem = None
         if self._read is not None:
             try:
-                self.preview = preview_cut(self._read, self.settings())
+                self.preview = preview_cut(self._read, self.settings(), self.speed.curve)
             except ValueError as error:
                 self.problem = error_line(error)
         self._show_preview()
@@ -146,15 +174,22 @@ class CompressCut(QWidget):  # type: ignore[misc]
         self.numbers.setStyleSheet(ERROR_STYLE if self.problem else "")
         if self.preview is None:
             self.numbers.setText(self.problem or "Reading the model ...")
+            self.speed.show_preview(None)
             return
         lines = [
             f"{name} {format_count(before)} \u2192 {format_count(after)} ({after / before:.1%})"
             for name, (before, after) in (("Parameters", self.preview.params), ("MACs of a patch", self.preview.macs))
         ]
-        if self._whole:
-            lines.append(f"{len(self._whole)} layer" + "s" * (len(self._whole) > 1) + " kept whole")
+        whole, own = self.settings().whole, self.settings().widths
+        for count, state in ((len(whole), "kept whole"), (len(own), "set by hand")):
+            if count:
+                lines.append(f"{count} layer{'s' * (count > 1)} {state}")
         self.numbers.setText("\n".join(lines))
-        self.bars.show_groups(self.preview.widths)
+        self.widths.show_groups(self.preview.widths, self._set, self.round_to.value())
+        self.speed.show_preview(self.preview)
+
+    def _dense_widths(self) -> Mapping[str, int]:
+        return {} if self._read is None else {group.name: group.width for group in self._read.graph.prunable}
 
     def _arrange(self) -> None:
         row = QHBoxLayout()
@@ -174,54 +209,5 @@ class CompressCut(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(target)
-        for widget in (self.bars, self.legend, self.numbers, self.expert):
+        for widget in (self.widths, self.numbers, self.speed, self.expert):
             layout.addWidget(widget)
-
-
-def make_form(*rows: tuple[str, object]) -> QFormLayout:
-    """Return a form without margins, whose fields fill the width of a dock."""
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for name, field in rows:
-        label = QLabel(name)
-        label.setMinimumWidth(LABEL_PX)
-        form.addRow(label, field)
-    return form
-
-
-def fold(title: str, form: QFormLayout) -> Section:
-    """Return a form that is folded under its title."""
-    inside = QWidget()
-    inside.setLayout(form)
-    return Section(title, inside)
-
-
-def describe(widget: QWidget, name: str, tip: str) -> None:
-    """Set the accessible name and the tooltip of a widget."""
-    widget.setAccessibleName(name)
-    widget.setToolTip(tip)
-
-
-def list_choices(choices: Mapping[str, str], name: str, tip: str) -> Chooser:
-    """Return a drop-down list of values, each with a text for people."""
-    chooser = Chooser()
-    for value, text in choices.items():
-        chooser.addItem(text, value)
-    describe(chooser, name, tip)
-    return chooser
-
-
-def format_count(count: int) -> str:
-    """Return a large number with three digits.
-
-    Examples
-    --------
-    >>> format_count(2_369_624), format_count(1_234_567_890), format_count(950)
-    ('2.37 M', '1.23 G', '950')
-    """
-    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return str(count)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pathprune.plugin.widgets.compress.compress_cut import format_count
+from napari_pathprune.plugin.widgets.form_parts import format_count
 
 if TYPE_CHECKING:
     from napari_pathprune.plugin.jobs.job import JobEnd

@@ -12,9 +12,9 @@ from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.jobs.job import JobCancelled, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob
 from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
-from napari_pathprune.plugin.widgets.compress.compress_cut import describe
 from napari_pathprune.plugin.widgets.compress.compress_words import describe_result, name_job
 from napari_pathprune.plugin.widgets.compress.training_curves import TrainingCurves
+from napari_pathprune.plugin.widgets.form_parts import describe
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 

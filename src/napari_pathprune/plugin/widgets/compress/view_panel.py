@@ -16,7 +16,7 @@ from napari_pathprune.plugin.layers.result_layer import add_result_layer
 from napari_pathprune.plugin.layers.slide_from_layer import find_mpp, is_slide_layer, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import result_metadata, shelf_of
 from napari_pathprune.plugin.widgets.choosers import LayerChooser
-from napari_pathprune.plugin.widgets.compress.compress_cut import describe
+from napari_pathprune.plugin.widgets.form_parts import describe
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
