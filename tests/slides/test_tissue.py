@@ -74,6 +74,28 @@ def test_grey_tissue_is_found():
     assert mask.coverage((0, 0, 600, 250)) == 0.0
 
 
+@pytest.mark.parametrize("kind", ["pale", "dark", "pale and grey", "pale and all tissue"])
+@pytest.mark.parametrize("strength", [0.5, 0.2, 0.12, 0.1])
+def test_tissue_of_pale_and_dark_slides_is_found(kind, strength):
+    if kind == "dark" and strength < 0.12:
+        pytest.skip("darker than slides are")
+    image = paint(600, 800) if "all" in kind else make_island()
+    if "grey" in kind:
+        image = image.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    weak = image * strength if kind == "dark" else 243 - (243.0 - image) * strength
+    mask = find_tissue(slide_from_arrays([weak.clip(0, 255).astype(np.uint8)], 0.5))
+    assert mask.coverage((200, 300, 400, 600)) >= 0.98
+    if "all" not in kind:
+        assert mask.coverage((0, 0, 600, 250)) < 0.02
+        assert mask.coverage((440, 0, 600, 800)) < 0.02
+
+
+def test_black_borders_of_a_dark_slide_are_not_tissue():
+    mask = find_tissue(slide_from_arrays([(make_island(60) * 0.12).astype(np.uint8)], 0.5))
+    assert mask.coverage((210, 310, 390, 590)) == 1.0
+    assert mask.coverage((0, 0, 600, 250)) == 0.0
+
+
 def test_single_nucleus_is_found():
     image = make_glass(1000, 1000)
     y, x = np.mgrid[:1000, :1000]

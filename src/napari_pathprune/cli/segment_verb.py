@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,5 +64,11 @@ def segment(
     for result in results:
         print_result(
             f"{result['slide']}: {result['nuclei']} nuclei in {result['megapixels']:.1f} megapixels of "
-            f"{result['model_mpp']:g} um, {result['seconds']:.0f} s; see {result['folder']}",
+            f"{result['model_mpp']:g} um, {result['seconds']:.0f} s; {_describe_skipped(result)}see {result['folder']}",
         )
+
+
+def _describe_skipped(result: Mapping[str, Any]) -> str:
+    """Return how much was skipped as glass; empty if nothing, or in the record of an earlier version."""
+    skipped = result.get("skipped_megapixels", 0.0)
+    return f"{skipped:.1f} megapixels without tissue were skipped (--everywhere segments them too); " if skipped else ""

@@ -27,7 +27,11 @@ CHROMA = (7.0, 12.0)  # grey levels between the strongest and the weakest channe
 DARKNESS = (25.0, 40.0)  # grey levels below the glass, for tissue without colour
 SPECK_PX = 1  # mask pixels: at 8 um about a cell
 HOLE_PX = 4000  # mask pixels: at 8 um a quarter of a square millimetre
-BLACK = 30  # the brightest channel of scanner borders and empty regions is below
+BLACK = 30  # the brightest channel of scanner borders and empty regions is below, on glass of the usual brightness
+FULL_BRIGHTNESS = 243.0
+FULL_CONTRAST = 80.0  # grey levels between glass and the strongest tenth of the tissue, at least, of an ordinary slide
+LOW_CONTRAST = 0.5
+NOISES = 6.0  # glass alone deviates by fewer times the tenth percentile of its grain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +69,8 @@ def find_tissue(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
     """Find the tissue of a slide.
 
     Tissue is more colourful or darker than glass by Otsu's threshold (doi:10.1109/TSMC.1979.4310076). The threshold is
-    bounded, so that a slide full of tissue and a slide of glass alone are recognized. Black borders and uniformly
-    filled regions are not tissue. Holes are filled, and the mask is dilated by a pixel.
+    bounded, so that a slide full of tissue and a slide of glass alone are recognized; the bounds are lower on pale and
+    dark slides. Black borders and uniformly filled regions are not tissue. Holes are filled, and the mask is dilated by a pixel.
 
     Parameters
     ----------
@@ -132,33 +136,60 @@ def _classify(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the tissue pixels of an (h, w, 3) uint8 overview."""
     smooth = cv2.GaussianBlur(overview.astype(np.float32), (3, 3), 0.6)
     brightest, faintest = smooth.max(axis=2), smooth.min(axis=2)
-    blank = (brightest < BLACK) | _is_uniform(overview)
-    scanned = ~blank
-    if not scanned.any():
-        return np.zeros(scanned.shape, np.bool_)
-    glass = float(np.percentile(brightest[scanned], 99))
-    chroma, darkness = brightest - faintest, glass - smooth.mean(axis=2)
-    coloured = chroma > _bound_otsu(chroma[scanned], CHROMA)
-    dark = darkness > _bound_otsu(darkness[scanned], DARKNESS)
+    lit = brightest[brightest > 1]
+    black = min(BLACK * float(np.percentile(lit, 99)) / FULL_BRIGHTNESS, BLACK) if lit.size else BLACK
+    chroma, grey = brightest - faintest, smooth.mean(axis=2)
+    contrast = 1.0
+    for grain in (1, 0):  # a pale or dark slide has little grain, so that only what has none was filled in
+        blank = (brightest < black) | _is_uniform(overview, grain)
+        scanned = ~blank
+        if not scanned.any():
+            return np.zeros(scanned.shape, np.bool_)
+        darkness = float(np.percentile(brightest[scanned], 99)) - grey
+        contrast, noise = _measure_contrast(smooth, chroma, darkness, scanned)
+        if contrast >= LOW_CONTRAST:
+            break
+    coloured = chroma > _bound_otsu(chroma[scanned], CHROMA, contrast, noise)
+    dark = darkness > _bound_otsu(darkness[scanned], DARKNESS, contrast, noise)
     blended = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # mixtures of blank and glass are grey
     tissue: NDArray[np.bool_] = scanned & (coloured | (dark & ~blended))
     return tissue
 
 
-def _is_uniform(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return the grey pixels without any noise, which were filled in by a program and not scanned."""
+def _measure_contrast(
+    smooth: NDArray[np.float32], chroma: NDArray[np.float32], darkness: NDArray[np.float32], scanned: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the contrast of a slide, 1 for that of an ordinary one or more, and the noise of its glass.
+
+    The contrast is that of the strongest tenth of all that stands out from the noise; so neither glass nor a stroke of a
+    pen counts.
+    """
+    grain = np.abs(cv2.Laplacian(smooth, cv2.CV_32F)).mean(axis=2)[scanned]
+    noise = NOISES * float(np.percentile(grain, 10))
+    above = np.maximum(*(values - np.percentile(values, 2) for values in (chroma[scanned], darkness[scanned])))
+    strong = above[above > noise]
+    if not strong.size:
+        return 1.0, noise
+    return min(float(np.percentile(strong, 90)) / FULL_CONTRAST, 1.0), noise
+
+
+def _is_uniform(overview: NDArray[np.uint8], most: int) -> NDArray[np.bool_]:
+    """Return the grey pixels with at most so much grain, which were filled in by a program and not scanned."""
     window = np.ones((5, 5), np.uint8)
     grain = (cv2.dilate(overview, window) - cv2.erode(overview, window)).max(axis=2)
     colour = overview.max(axis=2) - overview.min(axis=2)
-    uniform: NDArray[np.bool_] = (grain <= 1) & (colour <= 2)
+    uniform: NDArray[np.bool_] = (grain <= most) & (colour <= 2)
     return uniform
 
 
-def _bound_otsu(values: NDArray[np.float32], bounds: tuple[float, float]) -> float:
-    """Compute Otsu's threshold, clipped to bounds."""
+def _bound_otsu(values: NDArray[np.float32], bounds: tuple[float, float], contrast: float, noise: float) -> float:
+    """Compute Otsu's threshold, clipped to bounds; those of a slide of low contrast are lower, but above the noise."""
     levels = np.rint(values).clip(0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return min(max(float(threshold), bounds[0]), bounds[1])
+    if contrast == 1:
+        return min(max(float(threshold), bounds[0]), bounds[1])
+    floor = min(float(np.percentile(values, 2)) + noise, bounds[0])
+    return max(min(max(float(threshold), contrast * bounds[0]), contrast * bounds[1]), floor)
 
 
 def _clean_up(tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -66,6 +66,21 @@ class TissueGrid:
             min(x1, int(columns[-1] + 1) * CELL_PX),
         )
 
+    def count_empty_px(self, box: Box) -> int:
+        """Return how many pixels of a box lie in cells without tissue.
+
+        Examples
+        --------
+        >>> TissueGrid(np.array([[True, False]])).count_empty_px((0, 250, 9, 300))
+        396
+        """
+        y0, x0, y1, x1 = box
+        heights, widths = (
+            np.diff(np.clip(np.arange(count + 1) * CELL_PX, start, stop))
+            for count, start, stop in zip(self.cells.shape, (y0, x0), (y1, x1), strict=True)
+        )
+        return int(heights @ ~self.cells @ widths)
+
     def contains(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which points (N, 2), (y, x) in view pixels, lie in cells with tissue, (N,) bool."""
         place = np.floor((points + 0.5) / CELL_PX).astype(np.int64)  # the centre of a pixel is a whole number

@@ -103,9 +103,8 @@ def test_broken_segment_of_a_coarse_level_is_read_from_the_finer_one(tmp_path: P
 def test_an_image_that_cannot_be_read_at_all_is_refused(tmp_path: Path, painting):
     write_svs(tmp_path / "a.svs", painting)
     break_segments(tmp_path / "a.svs", 0, list(range(35)))
-    with open_slide(tmp_path / "a.svs") as slide:
-        with pytest.raises(ValueError, match=r"segment 0 of the 410 x 300 px level cannot be read .* nor can others"):
-            read_level(slide)
+    with open_slide(tmp_path / "a.svs") as slide, pytest.raises(ValueError, match=r"segment 0 .* nor can others"):
+        read_level(slide)
 
 
 def test_memory_and_disks_that_fail_are_no_damage(tiny_slide: Path, monkeypatch):

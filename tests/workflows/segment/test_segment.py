@@ -159,6 +159,9 @@ def test_tiles_without_tissue_are_skipped(oracle: nn.Module) -> None:
     assert started.tiles == 0
     assert isinstance(finished, SegmentFinished)
     assert finished.nuclei == 0
+    assert finished.skipped_megapixels == pytest.approx(2.56)
+    assert finished.line == "no tissue was found, and all of 2.6 megapixels was skipped; --everywhere segments it"
+    assert finished.is_milestone
 
 
 def test_a_slide_without_pixel_size_asks_for_it(oracle: nn.Module) -> None:

@@ -163,6 +163,7 @@ def _write_run(
         "lineage": [{k: v for k, v in step.items() if k != "plan"} for step in checkpoint.lineage],
         "nuclei": finished.nuclei,
         "nuclei_by_type": {name: int((table.type == i).sum()) for i, name in enumerate(names)},
+        "skipped_megapixels": round(finished.skipped_megapixels, 3),
         "dropped_blobs": finished.dropped_blobs,
         "damaged_tiles": len(finished.damaged),
         "damaged_yxyx_px": [list(box) for box in finished.damaged],

@@ -116,6 +116,8 @@ class SegmentFinished:
         Segmented area, in millions of pixels at the model's pixel size.
     dropped_blobs
         Number of blobs that were larger than any nucleus and are not reported.
+    skipped_megapixels
+        Area without tissue, in which no nuclei are reported, at the model's pixel size.
     damaged
         (y0, x0, y1, x1) in level-0 pixels of the tiles of the file that could not be read and count as glass.
     """
@@ -125,6 +127,7 @@ class SegmentFinished:
     seconds: float
     megapixels: float
     dropped_blobs: int = 0
+    skipped_megapixels: float = 0.0
     damaged: tuple[Box, ...] = ()
 
     @property
@@ -141,6 +144,9 @@ class SegmentFinished:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know about the result, in one line each."""
         found = []
+        if not self.tiles:
+            area = f"{self.skipped_megapixels:.1f} megapixels"
+            found.append(f"no tissue was found, and all of {area} was skipped; --everywhere segments it")
         if self.dropped_blobs:
             found.append(f"{self.dropped_blobs} blobs of more than {LARGEST_UM2} um2 are no nuclei and were dropped")
         if self.damaged:
@@ -224,7 +230,8 @@ def segment(
     if journal is not None:
         side_px = journal.begin(side_px)  # a resumed run keeps its tiles, whatever memory is free now
     maps_px = side_px if write_px is None else side_px + 2 * REACH_PX
-    tiles = tile_region(view.from_level0((y0, x0, y1, x1)), view.shape, maps_px, predictor.stride_px, write_px)
+    whole = view.from_level0((y0, x0, y1, x1))
+    tiles = tile_region(whole, view.shape, maps_px, predictor.stride_px, write_px)
     mask_pays = tissue_only and (y1 - y0) * (x1 - x0) > SMALL_REGION_PX
     tissue = TissueGrid.from_mask(find_tissue(slide), view) if mask_pays else None
     chosen = tiles if tissue is None else tuple(tile for tile in tiles if tissue.overlaps(tile.write))
@@ -247,8 +254,15 @@ def segment(
         nuclei = rescale_to_level0(found, view.scale, slide.shape)
         yield TileDone(done, len(chosen), nuclei.box, nuclei.labels, nuclei.table)
     pixels = sum((t.write[2] - t.write[0]) * (t.write[3] - t.write[1]) for t in chosen)
-    seconds = time.perf_counter() - start
-    yield SegmentFinished(len(chosen), stitcher.count, seconds, pixels / 1e6, stitcher.dropped, tuple(sorted(damaged)))
+    yield SegmentFinished(
+        len(chosen),
+        stitcher.count,
+        time.perf_counter() - start,
+        pixels / 1e6,
+        dropped_blobs=stitcher.dropped,
+        skipped_megapixels=0.0 if tissue is None else tissue.count_empty_px(whole) / 1e6,
+        damaged=tuple(sorted(damaged)),
+    )
 
 
 def _find_damaged(slide: Slide, region: Box) -> set[Box]:
