@@ -53,7 +53,7 @@ def add_folder_result(
     slide = _find_slide(viewer, found) if slide is None else slide
     if slide is None:
         raise ValueError(f"the result is placed on {found.slide or 'its slide'}; open that first")
-    facts = {"model": found.name, "slide": slide.name, "region": found.region, "type_names": found.type_names}
+    facts = {"model": found.model, "slide": slide.name, "region": found.region, "type_names": found.type_names}
     return viewer.add_labels(
         data,
         name=name_result(slide, found.region, found.name),
