@@ -153,6 +153,11 @@ class ChannelGraph:
         Weights of norms that take one mean over all channels (layer norm); after a cut, over those that stay.
     rescales
         Weights that compensate for numbers in the code.
+    directions
+        Pairs of a tensor and its axis on which a masked model keeps removed rows: those of a weight norm, whose
+        lengths are zeroed instead.
+    standardised
+        Weights that are standardised over the channels that they read; after a cut, over those that stay.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -162,6 +167,8 @@ class ChannelGraph:
     unreached: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     rescales: tuple[Rescale, ...] = ()
+    directions: tuple[tuple[str, int], ...] = ()
+    standardised: tuple[str, ...] = ()
 
     @property
     def prunable(self) -> tuple[ChannelGroup, ...]:

@@ -14,6 +14,7 @@ from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Limits, Sco
 from napari_pathprune.pruning.choosing.target import Target
 from napari_pathprune.pruning.cutting.surgery import compact
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments, is_count, is_number
 from napari_pathprune.pruning.plan import PrunePlan, compose, identity_plan
 from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.pruning.scoring.importance import Scores, importance
@@ -70,8 +71,11 @@ def fixed_steps(target: Target, step_ratio: float = 0.05) -> tuple[Target, ...]:
     >>> [step.ratio for step in fixed_steps(Target("channels", keep=0.75), 0.1)]
     [0.1, 0.2, 0.25]
     """
-    if not 0.0 < step_ratio <= 1.0:
-        raise ValueError(f"got a step of {step_ratio}; give the share of the dense model to remove, above 0, at most 1")
+    check_arguments(target=target)
+    if not is_number(step_ratio, 0.0, 1.0) or step_ratio == 0:
+        raise ValueError(
+            f"got a step of {step_ratio!r}; give the share of the dense model to remove, above 0, at most 1"
+        )
     total = max(1, math.ceil(target.ratio / step_ratio - 1e-9))
     return _keep_less(target, [min(target.ratio, (number + 1) * step_ratio) for number in range(total)])
 
@@ -84,7 +88,7 @@ def linear_steps(target: Target, steps: int) -> tuple[Target, ...]:
     >>> [step.keep for step in linear_steps(Target("params", keep=0.5), 2)]
     [0.75, 0.5]
     """
-    _check_steps(steps)
+    _check_steps(target, steps)
     return _keep_less(target, [target.ratio * (number + 1) / steps for number in range(steps)])
 
 
@@ -98,13 +102,14 @@ def cubic_steps(target: Target, steps: int) -> tuple[Target, ...]:
     >>> [step.keep for step in cubic_steps(Target("params", keep=0.5), 2)]
     [0.5625, 0.5]
     """
-    _check_steps(steps)
+    _check_steps(target, steps)
     return _keep_less(target, [target.ratio * (1.0 - (1.0 - (number + 1) / steps) ** 3) for number in range(steps)])
 
 
-def _check_steps(steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"got {steps} steps; give at least 1")
+def _check_steps(target: Target, steps: int) -> None:
+    check_arguments(target=target)
+    if not is_count(steps, 1):
+        raise ValueError(f"got {steps!r} steps; give at least 1")
 
 
 def _keep_less(target: Target, ratios: list[float]) -> tuple[Target, ...]:

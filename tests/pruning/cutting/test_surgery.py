@@ -13,15 +13,21 @@ from torch import nn
 from napari_pathprune.models import build
 from napari_pathprune.pruning import (
     ChannelGraph,
+    Limits,
     PrunePlan,
+    Target,
     choose,
     compact,
     cost_after,
     cost_of,
     identity_plan,
     importance,
+    keep_whole,
+    linear_steps,
     mask,
+    recalibrate,
     reshape,
+    taylor,
     trace,
 )
 
@@ -201,3 +207,60 @@ def test_only_queries_compensate_for_the_scale_of_attention():
     kept = model.qk.weight[rows]
     assert torch.allclose(small.qk.weight[:4], 0.5 * kept[:4])
     assert torch.equal(small.qk.weight[4:], kept[4:])
+
+
+def test_channels_last_stays():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3)).to(memory_format=torch.channels_last)
+    graph = trace(model, torch.rand(1, 3, 8, 8))
+    plan = random_plan(graph, 1)
+    small = compact(model, graph, plan)
+    rebuilt = reshape(model, {name: tuple(t.shape) for name, t in small.state_dict().items()})
+    for own in (small, mask(model, graph, plan), rebuilt):
+        assert all(own[n].weight.is_contiguous(memory_format=torch.channels_last) for n in (0, 2))
+        assert not own[2].weight.is_contiguous()
+
+
+@pytest.mark.parametrize("wrong", [None, "plan", 0.5, {"0": (1,)}])
+def test_arguments_of_the_wrong_kind_are_refused(wrong):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 2, 1))
+    graph = trace(model, torch.rand(1, 3, 8, 8))
+    scores = importance(model, graph)
+    plan = choose(graph, scores)
+    calls = [
+        lambda: trace(wrong, torch.rand(1, 3, 8, 8)),
+        lambda: mask(model, graph, wrong),
+        lambda: compact(model, wrong, plan),
+        lambda: compact(wrong, graph, plan),
+        lambda: importance(model, wrong),
+        lambda: importance(wrong, graph),
+        lambda: importance(model, graph, wrong),
+        lambda: choose(wrong, scores),
+        lambda: choose(graph, wrong),
+        lambda: choose(graph, scores, limits=wrong),
+        lambda: taylor(model, wrong, [], None),
+        lambda: cost_after(wrong),
+        lambda: keep_whole(graph, wrong, "0"),
+        lambda: linear_steps(wrong, 2),
+        lambda: recalibrate(wrong, []),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"got .*(expected|give|the criteria are)"):
+            call()
+
+
+@pytest.mark.parametrize("wrong", [None, "0.5", float("nan"), -1, True, [0.5]])
+def test_numbers_of_the_wrong_kind_are_refused(wrong):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 2, 1))
+    graph = trace(model, torch.rand(1, 3, 8, 8))
+    scores = importance(model, graph)
+    calls = [
+        lambda: choose(graph, scores, wrong),
+        lambda: Target("params", keep=wrong),
+        lambda: Limits(max_skip_ratio=wrong),
+        lambda: Limits(round_to=wrong),
+        lambda: Limits(caps={"0": wrong}),
+        lambda: linear_steps(Target("params", keep=0.5), wrong),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"got .*give"):
+            call()

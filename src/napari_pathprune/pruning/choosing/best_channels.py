@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.plan import PrunePlan
 
 
@@ -42,10 +43,15 @@ def best_channels(scores: Tensor, count: int, splits: int = 1) -> tuple[int, ...
 
 def check_scores(graph: ChannelGraph, scores: Mapping[str, Tensor]) -> None:
     """Raise if scores are missing, or of the wrong shape, without values or not finite."""
+    check_arguments(graph=graph, scores=scores)
     for group in graph.prunable:
         if group.name not in scores:
             raise ValueError(f"got no scores for channel group {group.name!r}; score the model with this graph")
         own = scores[group.name]
+        if not isinstance(own, Tensor):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got scores of type {type(own).__name__} for channel group {group.name!r}; expected a tensor"
+            )
         if own.shape != (group.width,):
             raise ValueError(
                 f"got scores of shape {tuple(own.shape)} for channel group {group.name!r}; expected ({group.width},)"

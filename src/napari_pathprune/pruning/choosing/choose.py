@@ -12,6 +12,7 @@ from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Limits, Sco
 from napari_pathprune.pruning.choosing.search_target import search_target
 from napari_pathprune.pruning.choosing.target import Target, check_ratio
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.plan import PrunePlan
 
 
@@ -76,6 +77,9 @@ def choose(
     >>> [len(stay) for stay in plan.keep.values()]
     [3, 1]
     """
+    check_arguments(graph=graph, scores=scores, limits=limits)
+    if target is not None:
+        check_arguments(target=target)
     if target is None or target.measure == "channels":
         ratio = ratio if target is None else target.ratio
         check_ratio(ratio)

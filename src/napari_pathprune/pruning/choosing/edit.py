@@ -13,6 +13,7 @@ from napari_pathprune.pruning.choosing.channel_counts import count_channels
 from napari_pathprune.pruning.choosing.limits import DEFAULT_LIMITS, Limits, Scope, match_groups
 from napari_pathprune.pruning.choosing.target import check_ratio
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.plan import PrunePlan
 
 
@@ -43,6 +44,7 @@ def keep_whole(graph: ChannelGraph, plan: PrunePlan, *names: str) -> PrunePlan:
     >>> [len(stay) for stay in keep_whole(graph, plan, "2").keep.values()]
     [4, 8]
     """
+    check_arguments(graph=graph, plan=plan)
     plan.check(graph)
     keep = dict(plan.keep)
     for group in _select_groups(graph, names):
@@ -81,6 +83,7 @@ def prune_more(
     ValueError
         If plan and graph do not belong together, a name matches no group, or a number is out of range.
     """
+    check_arguments(graph=graph, plan=plan)
     plan.check(graph)
     check_ratio(ratio)
     check_scores(graph, scores)

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
 from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Kind
+from napari_pathprune.pruning.modules.kinds import is_count, is_number
 
 Scope = Literal["local", "global"]
 
@@ -58,21 +59,23 @@ class Limits:
     first: Kind | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.max_skip_ratio <= 1.0:
-            raise ValueError(f"got max_skip_ratio={self.max_skip_ratio}; give a share from 0 to 1")
-        if self.round_to < 1:
-            raise ValueError(f"got round_to={self.round_to}; give 1 or more channels")
-        if self.min_channels < 1:
-            raise ValueError(f"got min_channels={self.min_channels}; give 1 or more channels")
-        if not 0.0 <= self.floor <= 1.0:
-            raise ValueError(f"got floor={self.floor}; give the share that every group keeps, from 0 to 1")
+        if not is_number(self.max_skip_ratio, 0.0, 1.0):
+            raise ValueError(f"got max_skip_ratio={self.max_skip_ratio!r}; give a share from 0 to 1")
+        if not is_count(self.round_to, 1):
+            raise ValueError(f"got round_to={self.round_to!r}; give 1 or more channels")
+        if not is_count(self.min_channels, 1):
+            raise ValueError(f"got min_channels={self.min_channels!r}; give 1 or more channels")
+        if not is_number(self.floor, 0.0, 1.0):
+            raise ValueError(f"got floor={self.floor!r}; give the share that every group keeps, from 0 to 1")
         if self.first is not None and self.first not in get_args(Kind):
             raise ValueError(f"got first={self.first!r}; give {' or '.join(get_args(Kind))}, or None")
         if isinstance(self.keep, str):
             raise ValueError(f"got keep={self.keep!r}; give a list of names")  # noqa: TRY004 (the user's mistake)
+        if not isinstance(self.caps, Mapping):
+            raise ValueError(f"got caps={self.caps!r}; give a mapping of names to shares")  # noqa: TRY004
         for pattern, cap in self.caps.items():
-            if not 0.0 <= cap <= 1.0:
-                raise ValueError(f"got a cap of {cap} for {pattern!r}; give the largest share to remove, from 0 to 1")
+            if not is_number(cap, 0.0, 1.0):
+                raise ValueError(f"got a cap of {cap!r} for {pattern!r}; give the largest share to remove, from 0 to 1")
         object.__setattr__(self, "caps", dict(self.caps))
         object.__setattr__(self, "keep", tuple(self.keep))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from napari_pathprune.pruning.modules.kinds import is_number
+
 Measure = Literal["params", "macs", "channels", "latency"]
 
 
@@ -39,9 +41,9 @@ class Target:
     def __post_init__(self) -> None:
         if self.measure not in get_args(Measure):
             raise ValueError(f"got measure {self.measure!r}; the measures are {', '.join(get_args(Measure))}")
-        if not 0.0 < self.keep <= 1.0:
+        if not is_number(self.keep, 0.0, 1.0) or self.keep == 0:
             raise ValueError(
-                f"got a target of {self.keep} of the {self.measure}; give the share to keep, above 0, at most 1"
+                f"got a target of {self.keep!r} of the {self.measure}; give the share to keep, above 0, at most 1"
             )
 
     @classmethod
@@ -53,8 +55,8 @@ class Target:
     @classmethod
     def from_speedup(cls, faster: float) -> Target:
         """Return the latency target of a model that runs ``faster`` times as fast; above 1."""
-        if not faster > 1.0:
-            raise ValueError(f"got a target of {faster} times faster; give a number above 1")
+        if not is_number(faster, 1.0) or faster == 1:
+            raise ValueError(f"got a target of {faster!r} times faster; give a number above 1")
         return cls("latency", 1.0 / faster)
 
     @property
@@ -70,5 +72,5 @@ class Target:
 
 def check_ratio(ratio: float) -> None:
     """Raise if a pruning ratio is not in [0, 1)."""
-    if not 0.0 <= ratio < 1.0:
-        raise ValueError(f"got a pruning ratio of {ratio}; give the share of channels to remove, from 0 to below 1")
+    if not is_number(ratio, 0.0, 1.0) or ratio == 1:
+        raise ValueError(f"got a pruning ratio of {ratio!r}; give the share of channels to remove, from 0 to below 1")

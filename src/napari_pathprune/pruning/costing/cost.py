@@ -14,6 +14,7 @@ from torch._ops import OpOverload
 from napari_pathprune.pruning.cutting.verify import outputs_of
 from napari_pathprune.pruning.graph import ChannelGraph
 from napari_pathprune.pruning.modules.example import Arguments, map_tensors, read_arguments
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
 from napari_pathprune.pruning.plan import PrunePlan
 from napari_pathprune.pruning.tracing.call import Call
@@ -63,6 +64,7 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
     >>> cost_of(nn.Conv2d(3, 8, 3), torch.zeros(1, 3, 10, 10))
     Cost(params=224, macs=13824, bytes=896)
     """
+    check_arguments(model=model)
     state = state_of(model)
     params = sum(t.numel() for t in state.values() if isinstance(t, nn.Parameter))
     size = sum(t.numel() * t.element_size() for t in state.values())
@@ -111,6 +113,9 @@ def cost_after(graph: ChannelGraph, plan: PrunePlan | None = None) -> Cost:
     plan
         The channels to keep; None for all.
     """
+    check_arguments(graph=graph)
+    if plan is not None:
+        check_arguments(plan=plan)
     keep = {} if plan is None else plan.keep
     widths = {group.name: len(keep.get(group.name, range(group.width))) for group in graph.groups}
     at = graph.sizes.widths(widths)

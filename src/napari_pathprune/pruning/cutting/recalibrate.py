@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from napari_pathprune.pruning.modules.example import map_tensors, read_arguments
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.replica import copy_model
 
 
@@ -16,6 +17,21 @@ def _is_reset(norm: _NormBase) -> bool:
     """Return whether the statistics are as a reset leaves them, which no batch does."""
     mean, variance = norm.running_mean, norm.running_var
     return mean is not None and variance is not None and not bool(mean.any()) and bool((variance == 1).all())
+
+
+def _check_batches(images: object) -> None:
+    if not isinstance(images, Iterable) or isinstance(images, (torch.Tensor, str)):
+        raise ValueError(  # noqa: TRY004 (the user's mistake)
+            f"got images of type {type(images).__name__}; expected several batches, such as a list of tensors"
+        )
+
+
+def _restore_unused(norms: Mapping[str, _NormBase], statistics: Mapping[str, Sequence[torch.Tensor]]) -> None:
+    """Give norms that did not run their statistics back: heads for training, branches that no image took."""
+    for name, norm in norms.items():
+        if _is_reset(norm):
+            for buffer, before in zip(norm.buffers(recurse=False), statistics[name], strict=True):
+                buffer.copy_(before)
 
 
 def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
@@ -51,6 +67,8 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     >>> bool(fresh(torch.rand(8, 3, 16, 16)).mean().abs() < 0.1)
     True
     """
+    check_arguments(model=model)
+    _check_batches(images)
     work = copy_model(model)
     norms = {
         name: module
@@ -76,10 +94,8 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
             seen = True
     if not seen:
         raise ValueError("got no images to estimate batch norms on; give at least one batch")
+    _restore_unused(norms, statistics)
     for name, norm in norms.items():
-        if _is_reset(norm):  # it did not run: a head for training, or a branch that these images do not take
-            for buffer, before in zip(norm.buffers(recurse=False), statistics[name], strict=True):
-                buffer.copy_(before)
         if not all(bool(torch.isfinite(own).all()) for own in (norm.running_mean, norm.running_var) if own is not None):
             raise ValueError(
                 f"got statistics that are not finite in {name!r}; check the images and the model's weights"

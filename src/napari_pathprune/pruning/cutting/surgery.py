@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pathprune.pruning.cutting.masked_norm import make_kept_weight
+from napari_pathprune.pruning.cutting.masked_norm import leave_out_inputs, make_kept_weight, use_masked_norms
 from napari_pathprune.pruning.cutting.verify import verify_equal
 from napari_pathprune.pruning.graph import ChannelGraph, Indices, positions_to_cut
 from napari_pathprune.pruning.modules.follow import follow_shapes
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.modules.replica import replicate
 from napari_pathprune.pruning.plan import PrunePlan
@@ -23,7 +24,8 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
     """Return a copy with the removed channels silenced: dense shapes, same outputs as the compact model.
 
     In removed channels, filters, biases, weights and biases of norms and added parameters are zero, and so are the
-    weights that read them. Norms that take one mean over all channels (layer norm) take it over those that stay.
+    weights that read them. Norms that take one mean over all channels (layer norm) take it over those that stay. So do
+    convolutions that standardise their weights, which lose the removed inputs.
 
     Parameters
     ----------
@@ -40,17 +42,30 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
         If model, graph and plan do not belong together.
     """
     cuts = _list_cuts(model, graph, plan)
+    standardised = {
+        name: gone
+        for name in graph.standardised
+        for axis, splits, gone in cuts.get(name, ())
+        if (axis, splits) == (1, 1)
+    }
+    left_out = {(name, 1) for name in standardised}
 
     def silence(name: str, tensor: Tensor) -> Tensor:
         copy = tensor.detach().clone()
         if isinstance(tensor, nn.Parameter):
             for axis, splits, gone in cuts.get(name, ()):
-                _silence(copy, axis, splits, gone)
+                if (name, axis) not in graph.directions and (name, axis) not in left_out:
+                    _silence(copy, axis, splits, gone)
+        if name in standardised:
+            return _cut(copy, 1, 1, standardised[name])
         if name in graph.norms and name in cuts:
             return make_kept_weight(copy, np.concatenate([gone for _, _, gone in cuts[name]]), tensor.requires_grad)
         return copy
 
-    return replicate(model, silence)
+    masked = replicate(model, silence)
+    leave_out_inputs(masked, standardised)
+    use_masked_norms(masked)
+    return masked
 
 
 def compact(
@@ -152,7 +167,9 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
     def resize(_: str, tensor: Tensor) -> Tensor:
         shape = new_shapes.get(id(tensor), tuple(tensor.shape))
         same = shape == tuple(tensor.shape)
-        return tensor.detach().clone() if same else torch.zeros(shape, dtype=tensor.dtype, device=tensor.device)
+        if same:
+            return tensor.detach().clone()
+        return _keep_format(torch.zeros(shape, dtype=tensor.dtype, device=tensor.device), tensor)
 
     skeleton = replicate(model, resize)
     follow_shapes(model, skeleton)
@@ -161,6 +178,7 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
 
 def _list_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
     """Return the (axis, splits, positions) to remove from each tensor, after checking that all belong together."""
+    check_arguments(model=model, graph=graph, plan=plan)
     plan.check(graph)
     match_state(model, graph)
     cuts: _Cuts = {}
@@ -188,7 +206,7 @@ def _find_factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:
 def _cut(tensor: Tensor, axis: int, splits: int, gone: Indices) -> Tensor:
     if splits == 1:
         left = np.delete(np.arange(tensor.shape[axis]), gone)
-        return tensor.index_select(axis, torch.from_numpy(left).to(tensor.device))
+        return _keep_format(tensor.index_select(axis, torch.from_numpy(left).to(tensor.device)), tensor)
     assert axis == 1, "only axis 1 of a weight holds one split's share"
     share = tensor.shape[1]
     stay = np.delete(np.arange(share * splits), gone).reshape(splits, -1) % share
@@ -197,7 +215,15 @@ def _cut(tensor: Tensor, axis: int, splits: int, gone: Indices) -> Tensor:
     rows = torch.arange(parts.shape[1], device=tensor.device)
     which = torch.arange(splits, device=tensor.device)
     picked = parts[which[:, None, None], rows[None, :, None], index[:, None, :]]
-    return picked.reshape(-1, *picked.shape[2:])
+    return _keep_format(picked.reshape(-1, *picked.shape[2:]), tensor)
+
+
+def _keep_format(tensor: Tensor, before: Tensor) -> Tensor:
+    """Return a tensor in the memory format (channels last) of another."""
+    kind = {4: torch.channels_last, 5: torch.channels_last_3d}.get(before.ndim)
+    if kind is None or before.is_contiguous() or not before.is_contiguous(memory_format=kind):
+        return tensor
+    return tensor.contiguous(memory_format=kind)
 
 
 def _silence(tensor: Tensor, axis: int, splits: int, gone: Indices) -> None:

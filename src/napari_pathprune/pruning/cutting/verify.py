@@ -80,7 +80,13 @@ def verify_equal(
 
 def _compare(masked: nn.Module, small: nn.Module, given: Arguments, dense: nn.Module | None) -> tuple[float, str]:
     """Return the largest difference, and what is wrong; empty if nothing is."""
-    expected = outputs_of(masked, given)
+    try:
+        expected = outputs_of(masked, given)
+    except Exception as error:  # noqa: BLE001 (the model's code may not accept the example, or so few channels)
+        return float("inf"), (
+            f"the masked model does not run on this example ({error}); keep more channels, or give an example_input "
+            "that the model accepts"
+        )
     try:
         found = outputs_of(small, given)
     except Exception as error:  # noqa: BLE001 (whatever it is, it does not run)

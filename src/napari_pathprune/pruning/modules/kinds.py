@@ -1,6 +1,11 @@
-"""Models that are not plain modules: compiled, scripted, quantised or lazy ones."""
+"""Arguments of the wrong kind, and models that are not plain modules: compiled, scripted, quantised or lazy ones."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Final
 
 import torch
 from torch import nn
@@ -33,3 +38,45 @@ def check_kind(model: object) -> None:
             raise ValueError(f"got {where} quantised, whose weights are packed; cut the float model, then quantise it")
         if any(is_lazy(p) for p in module.parameters(recurse=False)):
             raise ValueError(f"got {where} with weights of unknown size (lazy); run the model once, then trace it")
+
+
+_EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
+    "model": ("Module", "give the network itself"),
+    "graph": ("ChannelGraph", "make one with trace(model, example_input)"),
+    "plan": ("PrunePlan", "make one with choose(graph, scores), or read it with PrunePlan.from_json"),
+    "limits": ("Limits", "give Limits(...)"),
+    "target": ("Target", 'give a Target, such as Target("params", keep=0.1)'),
+    "scores": ("Mapping", "give the scores that importance or taylor return"),
+}
+
+
+def check_arguments(**given: object) -> None:
+    """Raise if an argument is of the wrong kind; the names are those of the public functions.
+
+    Examples
+    --------
+    >>> check_arguments(graph="model.safetensors")
+    Traceback (most recent call last):
+    ...
+    ValueError: got graph of type str; expected a ChannelGraph: make one with trace(model, example_input)
+    """
+    for name, value in given.items():
+        kind, advice = _EXPECTED[name]
+        is_kind = isinstance(value, Mapping) if kind == "Mapping" else _has_base(value, kind)
+        if not is_kind:
+            raise ValueError(f"got {name} of type {type(value).__name__}; expected a {kind}: {advice}")
+
+
+def _has_base(value: object, name: str) -> bool:
+    """Return whether a class of this name is among those of a value; this room cannot import all of them."""
+    return any(kind.__name__ == name for kind in type(value).__mro__)
+
+
+def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
+    """Return whether a value is a number from ``low`` to ``high``; not a truth value, a text or NaN."""
+    return type(value) is not bool and isinstance(value, Real) and low <= float(value) <= high
+
+
+def is_count(value: object, low: int = 0) -> bool:
+    """Return whether a value is a whole number of at least ``low``."""
+    return is_number(value, low) and isinstance(value, Real) and float(value).is_integer()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.replica import state_of
 
 
@@ -16,6 +17,7 @@ def match_state(model: nn.Module, graph: ChannelGraph) -> dict[str, Tensor]:
     ValueError
         If they do not match; the message names the first tensor that differs.
     """
+    check_arguments(model=model, graph=graph)
     state = state_of(model)
     for name, shape in graph.shapes.items():
         found = tuple(state[name].shape) if name in state else None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph, ChannelGroup, Member
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.scoring.channel_weights import weights_per_channel
 from napari_pathprune.pruning.scoring.criteria import CRITERIA, Criterion, Evidence, bn_scale
@@ -63,9 +64,10 @@ def importance(
     >>> importance(model, graph, "l1", decider="max")["0"].shape
     torch.Size([8])
     """
+    check_arguments(model=model, graph=graph)
     if criterion == "taylor":
         raise ValueError("got criterion 'taylor', which needs data; call taylor(model, graph, batches, loss)")
-    measure = CRITERIA.get(criterion)
+    measure = CRITERIA.get(criterion) if isinstance(criterion, str) else None
     if measure is None:
         raise ValueError(f"got criterion {criterion!r}; the criteria are {', '.join(CRITERIA)}")
     if measure is bn_scale and decider in SIDES:

@@ -65,6 +65,10 @@ class Identities:
         MACs of each operation, divided by the lengths of some axes, and the identities on these axes.
     norms
         Names of the weights of norms that run over channels.
+    directions
+        Names of tensors, and their axes on which a masked model keeps removed rows.
+    standardised
+        Names of weights that are standardised over the channels that they read.
     rescaled
         Rows of weights, identities of an axis, the power of its length that the rows compensate for, and the number of
         the step that multiplies by that power.
@@ -79,6 +83,8 @@ class Identities:
     even: list[EvenSplits] = field(default_factory=list)
     macs: list[tuple[float, tuple[Ids, ...]]] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
+    directions: list[tuple[str, int]] = field(default_factory=list)
+    standardised: list[str] = field(default_factory=list)
     rescaled: list[tuple[tuple[tuple[str, Ids], ...], Ids, float, int]] = field(default_factory=list)
 
     def number_axis(self, name: str, axis: int, length: int, splits: int = 1) -> Ids:

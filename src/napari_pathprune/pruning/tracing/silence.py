@@ -157,7 +157,7 @@ _KEEP: Final = """
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d
     upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-    native_group_norm native_layer_norm
+    native_group_norm native_layer_norm _weight_norm _weight_norm_interface
 """
 _KEEPS: Final = frozenset(_KEEP.split())
 """Operations that turn zeros into zeros."""

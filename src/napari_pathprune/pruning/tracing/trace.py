@@ -119,7 +119,17 @@ def _build_graph(model: nn.Module, given: Arguments, tracer: Tracer, grouping: G
     unreached = tuple(name for name, tensor in state.items() if isinstance(tensor, nn.Parameter) and name not in met)
     norms = tuple(dict.fromkeys(tracer.ids.norms))
     rescales = tuple(_list_rescales(tracer, grouping))
-    return ChannelGraph(groups, shapes, describe_arguments(given), sizes, unreached, norms, rescales)
+    return ChannelGraph(
+        groups,
+        shapes,
+        describe_arguments(given),
+        sizes,
+        unreached,
+        norms,
+        rescales,
+        tuple(dict.fromkeys(tracer.ids.directions)),
+        tuple(dict.fromkeys(tracer.ids.standardised)),
+    )
 
 
 def _list_rescales(tracer: Tracer, grouping: Grouping) -> Iterator[Rescale]:

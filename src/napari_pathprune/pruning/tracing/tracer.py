@@ -89,6 +89,12 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
         before = self.facts.of(tensor).shape_before
         return tuple(tensor.shape) if before is None else before
 
+    def is_filter(self, name: str) -> bool:
+        """Return whether a parameter is a weight of the convolution that is running, without conv groups."""
+        module, kind = self.stack[-1]
+        own = issubclass(kind, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and name.rpartition(".")[0] == module
+        return own and self.facts.state[name].ndim > 2
+
     def is_buffer(self, tensor: Tensor) -> bool:
         """Return whether a tensor is a buffer of the model."""
         return self.facts.name_of(tensor) is not None and not isinstance(tensor, nn.Parameter)

@@ -219,15 +219,16 @@ def shape_after(shape: tuple[int, ...], factors: Factors, stays: NDArray[np.bool
     stays
         (identities,) bool.
     """
-    left = list(shape)
+    on_axis: dict[int, NDArray[np.bool_]] = {}
     for factor in factors:
         kept = stays[factor]
         axes = [axis for axis in range(kept.ndim) if kept.shape[axis] > 1]
         count = 1
         for axis in axes:
             others = tuple(other for other in range(kept.ndim) if other != axis)
-            left[axis] = int(kept.any(axis=others).sum())
-            count *= left[axis]
+            own = np.asarray(kept.any(axis=others))
+            count *= int(own.sum())
+            on_axis[axis] = own & on_axis[axis] if axis in on_axis else own
         if count != int(kept.sum()):
             return None
-    return tuple(left)
+    return tuple(int(on_axis[axis].sum()) if axis in on_axis else length for axis, length in enumerate(shape))

@@ -68,6 +68,14 @@ class Probe:
             return run.freeze(self._list_counterparts(position))
         return self._freeze_culprit(run, position)
 
+    def _merges_channels(self, before: NarrowRun, after: NarrowRun, steps: Sequence[TracedStep]) -> bool:
+        """Return whether all channels that a module reads have become one, after which nothing is left to cut."""
+        entries = [entry for step in steps for entry in self.tracer.entries.get(step.module, ())]
+        return any(
+            len(np.unique(after.grouping.labels[entry])) == 1 < len(np.unique(before.grouping.labels[entry]))
+            for entry in entries
+        )
+
     def _list_counterparts(self, position: int) -> list[TracedStep]:
         """Return a step, and those at the same place in other modules of the same kind."""
         steps = self.tracer.steps
@@ -137,8 +145,11 @@ class Probe:
                         self.tracer.ids.unite(np.tile(entry, factor.size // len(entry)), factor.ravel())
         if len(same) == before:
             return False
-        later = run.regroup().find_failure()
-        helps = later is None or later > position
+        narrower = run.regroup()
+        helps = not self._merges_channels(run, narrower, alike)
+        if helps:
+            later = narrower.find_failure()
+            helps = later is None or later > position
         if not helps:
             del same[before:]
             self._tied.add(_kind(alike[-1]))

@@ -13,18 +13,40 @@ from napari_pathprune.pruning.cutting.masked_norm import MASKED_NORMS
 from napari_pathprune.pruning.tracing.axes import place_on_axis
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors
-from napari_pathprune.pruning.tracing.rules.pointwise_rules import unite_operands
+from napari_pathprune.pruning.tracing.rules.pointwise_rules import standardises, unite_operands
 from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 
 def trace_batch_norm(tracer: Tracer, call: Call) -> Factors:
     """Unite the parameters with axis 1; each channel has its own statistics."""
+    if standardises(tracer, call.inputs[0]) and call.get("running_mean") is None:
+        x = call.inputs[0]
+        _scale_channels(tracer, call, x, call.inputs[1:], alone=True)
+        return tracer.of(x)
     return _scale_channels(tracer, call, call.inputs[0], call.inputs[1:])
 
 
-def _scale_channels(tracer: Tracer, call: Call, x: Tensor, parameters: Sequence[Tensor]) -> Factors:
+def trace_weight_norm(tracer: Tracer, call: Call) -> Factors | list[Factors] | None:
+    """Scale the rows of a weight to given lengths: a row is removed by its length."""
+    direction, length = call.inputs[:2]
+    name, axis = tracer.name_of(direction), int(call.get("dim", 0))
+    if name is None or tracer.name_of(length) is None:
+        return None
+    factors = tracer.of(direction)
+    if axis >= 0:
+        ids = tracer.line(direction, axis, "weight norm")
+        lengths = tracer.line(length, axis, "weight norm")
+        if ids is not None and lengths is not None:
+            tracer.ids.unite(ids, lengths)
+            tracer.ids.directions.append((name, axis))
+    return [factors, ()] if len(call.outputs) > 1 else factors
+
+
+def _scale_channels(
+    tracer: Tracer, call: Call, x: Tensor, parameters: Sequence[Tensor], *, alone: bool = False
+) -> Factors:
     ids = tracer.line(x, 1, f"{call.name} over channels that share an axis with others")
-    others = tuple(f for f in tracer.of(x) if f.shape[1] == 1)
+    others = tuple(f for f in tracer.of(x) if f.shape[1] == 1 and not alone)
     tracer.freeze(others, f"{call.name} mixes channels")
     for parameter in parameters:
         own = tracer.line(parameter, 0, call.name)
@@ -93,4 +115,5 @@ NORM_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("group_norm", "native_group_norm"), trace_group_norm),
     **dict.fromkeys(("layer_norm", "native_layer_norm", "rms_norm"), trace_layer_norm),
     "prelu": trace_prelu,
+    **dict.fromkeys(("_weight_norm", "_weight_norm_interface"), trace_weight_norm),
 }

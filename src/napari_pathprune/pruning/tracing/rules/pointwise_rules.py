@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from torch import Tensor
 
 from napari_pathprune.pruning.tracing.axes import long_axes
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors, Ids
+from napari_pathprune.pruning.tracing.origins import rows_of
 from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 Shape = Sequence[int]
@@ -106,6 +108,21 @@ def _is_repeated(shape: Shape, ndim: int, axes: frozenset[int]) -> bool:
 def trace_like_first(tracer: Tracer, call: Call) -> Factors:
     """Return the channels of the first tensor: the others only lend their type or device."""
     return tracer.of(call.inputs[0])
+
+
+def standardises(tracer: Tracer, weight: Tensor) -> bool:
+    """Return whether statistics of a tensor are those of a layer's own weight, and note that weight.
+
+    After a cut, such statistics are taken over the channels that stay. A masked model then leaves out the others, for
+    which it has to read the channels of the layer's input on axis 1.
+    """
+    if not tracer.facts.is_weight(weight) or tracer.stack[-1][0] not in tracer.entries:
+        return False
+    names = {name for name, _ in rows_of(tracer.facts, weight)}
+    if len(names) != 1 or not tracer.is_filter(name := names.pop()):
+        return False
+    tracer.ids.standardised.append(name)
+    return True
 
 
 def trace_new(tracer: Tracer, call: Call) -> Factors:

@@ -8,7 +8,7 @@ from typing import Final
 from napari_pathprune.pruning.tracing.axes import long_axes
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors, Ids
-from napari_pathprune.pruning.tracing.rules.pointwise_rules import trace_pointwise
+from napari_pathprune.pruning.tracing.rules.pointwise_rules import standardises, trace_pointwise
 from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 
@@ -25,7 +25,11 @@ def trace_reduction(tracer: Tracer, call: Call) -> Factors:
             for factor in tracer.of(x)
             if not long_axes(factor) & axes
         )
-    return _mix_axes(tracer, call, axes, keepdim=bool(call.get("keepdim", False)))
+    keepdim = bool(call.get("keepdim", False))
+    if call.name in _STATISTICS and standardises(tracer, x):
+        own = tuple(factor for factor in tracer.of(x) if not long_axes(factor) & axes)
+        return own if keepdim else tuple(factor.squeeze(tuple(axes)) for factor in own)
+    return _mix_axes(tracer, call, axes, keepdim=keepdim)
 
 
 def trace_along_axis(tracer: Tracer, call: Call) -> Factors:
@@ -76,6 +80,7 @@ _REDUCTIONS: Final = """
     sum mean amax amin max min var std var_mean std_mean prod any all logsumexp argmax argmin nansum linalg_vector_norm
 """
 _SUMS: Final = frozenset({"sum", "linalg_vector_norm"})
+_STATISTICS: Final = frozenset({"mean", "var", "std", "var_mean", "std_mean"})
 _ALONG: Final = "softmax log_softmax _softmax _log_softmax cumsum cumprod sort argsort topk roll"
 _POOLING: Final = """
     max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
