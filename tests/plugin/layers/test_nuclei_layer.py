@@ -101,3 +101,17 @@ def test_a_model_without_types_has_one_colour():
 )
 def test_outlines_are_half_a_micron_wide_and_left_out_in_large_regions(region, mpp, width):
     assert outline_width(region, (mpp, mpp)) == width
+
+
+@pytest.mark.gui
+def test_the_features_table_of_napari_selects_the_nucleus_of_its_row(make_napari_viewer, table):
+    from qtpy.QtWidgets import QTableView
+
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(np.zeros((20, 30), int), **make_attributes(table, (0.5, 0.5), NAMES))
+    _, widget = viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+    viewer.layers.selection.active = layer
+    (view,) = widget.findChildren(QTableView)
+    for row in (4, 9, 2):
+        view.selectRow(row)
+        assert layer.selected_label == row == layer.features["index"][row]

@@ -25,8 +25,25 @@ SMALL_REGION_PX: Final = 2_000_000
 MOST_TILES: Final = 4000
 """Tiles that are looked up in the tissue mask one by one, which takes 10 microseconds each."""
 WARM_UP_PX: Final = 96
+POLL_S: Final = 0.2
 STRIDE_PX: Final = 8
 """Tiles start at multiples of the network's stride; another one than HoVer-Net's hardly changes their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """A measurement goes on.
+
+    Attributes
+    ----------
+    line, done, total, is_milestone
+        See `base.event.Event`.
+    """
+
+    line: str = ""
+    done: int = 0
+    total: int | None = 1
+    is_milestone: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +120,7 @@ def measure_in_process(source: str, asked: str) -> Iterator[Event]:
 
     Yields
     ------
-    ModelMeasured
+    Measuring, ModelMeasured
 
     Raises
     ------
@@ -113,11 +130,22 @@ def measure_in_process(source: str, asked: str) -> Iterator[Event]:
         If the process fails.
     """
     command = [sys.executable, "-m", __name__, source, asked]
-    process = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=POLL_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    yield Measuring()  # so that it can be stopped
+        finally:
+            process.kill()
     try:
-        fields = json.loads(process.stdout.splitlines()[-1])
+        fields = json.loads(output.splitlines()[-1])
     except (IndexError, ValueError):
-        lines = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
+        lines = errors.strip().splitlines() or [f"exit code {process.returncode}"]
         raise RuntimeError(f"the speed could not be measured: {lines[-1]}") from None
     if "problem" in fields:
         raise ValueError(fields["problem"])

@@ -66,13 +66,14 @@ def _make_nuclei_layer(slide: Slide, model: str, file: str) -> LayerData:
     assert slide.mpp is not None
     labels, table, type_names = load_nuclei(path)
     height, width = labels.shape
+    name = make_slide_layer(slide)[1]["name"]
     attributes = {
         **make_attributes(table, slide.mpp, type_names),
-        "name": f"nuclei ({model})",
+        "name": f"{name}, whole: {model}",
         "scale": slide.mpp,
         "units": ("um", "um"),
         "metadata": {
-            **result_metadata(model, make_slide_layer(slide)[1]["name"], (0, 0, height, width), type_names),
+            **result_metadata(model, name, (0, 0, height, width), type_names),
             "mpp": slide.mpp,
         },
     }
