@@ -16,6 +16,17 @@ def make_nuclei(labels, y0=0, x0=0):
     return TileNuclei((y0, x0, y0 + labels.shape[0], x0 + labels.shape[1]), labels, table)
 
 
+def draw_discs(side, radius_px):
+    """Return 20 x 20 discs at odd places."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side]
+    cell = side / 20
+    row, column = (np.minimum(axis // cell, 19).astype(int) for axis in (y, x))
+    cy, cx = ((np.arange(20)[:, None] + 0.5) * cell + rng.uniform(-3, 3, (20, 20)) for _ in range(2))
+    inside = np.hypot(y - cy[row, column], x - cx.T[row, column]) < radius_px
+    return np.where(inside, row * 20 + column + 1, 0).astype(np.int32)
+
+
 def test_scale_of_one_changes_nothing():
     nuclei = make_nuclei(draw_field((40, 50), seed=0))
     assert rescale_to_level0(nuclei, (1.0, 1.0), (40, 50)) is nuclei
@@ -61,6 +72,30 @@ def test_every_nucleus_has_a_pixel_on_a_coarser_slide(seed, scale):
     found = rescale_to_level0(make_nuclei(labels), (scale, scale), shape)
     assert set(np.unique(found.labels)) - {0} == set(np.unique(labels)) - {0}
     assert (found.table.box[:, 2:] <= shape).all()
+
+
+@pytest.mark.parametrize("scale", [2.0, 4.0, 3.0, 2.5])
+def test_labels_of_a_coarser_slide_do_not_shift(scale):
+    side = round(600 * scale)
+    labels = draw_discs(side, 6 * scale)
+    found = rescale_to_level0(make_nuclei(labels), (scale, scale), (600, 600))
+    again = InstanceTable.from_instance_map(found.labels)
+    assert len(again) == len(found.table) > 300
+    shift = np.array([again.y - found.table.y, again.x - found.table.x])
+    assert np.abs(shift.mean(axis=1)).max() < 0.04
+    assert np.abs(again.area.sum() / found.table.area.sum() - 1) < 0.02
+
+
+def test_parts_meet_where_centres_lie_on_lines():
+    view = np.arange(1, 60 * 80 + 1, dtype=np.int32).reshape(60, 80)
+    whole = rescale_to_level0(TileNuclei((0, 0, 60, 80), view, InstanceTable.empty()), (2.0, 2.0), (30, 40)).labels
+    for cut in range(2, 58):
+        parts = [(0, cut), (cut, 60)]
+        found = [
+            rescale_to_level0(TileNuclei((y0, 0, y1, 80), view[y0:y1], InstanceTable.empty()), (2.0, 2.0), (30, 40))
+            for y0, y1 in parts
+        ]
+        assert np.array_equal(np.concatenate([part.labels for part in found]), whole)
 
 
 def test_nucleus_does_not_take_the_last_pixel_of_another():

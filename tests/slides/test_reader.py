@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from slide_files import ALPHA, GREY, ON_WHITE, RGB, halve, read_level, write_svs
 
+from napari_pathprune.slides import reader
 from napari_pathprune.slides.reader import open_slide, slide_from_arrays
 
 if TYPE_CHECKING:
@@ -90,6 +91,30 @@ def test_bad_files_are_rejected_with_one_clear_line(tmp_path: Path, painting, na
         open_slide(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't allocate memory"), OSError(5, "Input/output error")]
+)
+def test_memory_and_disks_that_fail_are_no_damage(tiny_slide: Path, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(reader, "open_tiff_levels", fail)
+    with pytest.raises(type(error)):
+        open_slide(tiny_slide)
+
+
+def test_memory_that_runs_out_in_a_picture_is_no_damage(tmp_path: Path, monkeypatch):
+    def fail(*_: object) -> None:
+        error = cv2.error("Failed to allocate 8000000000 bytes")
+        error.code, error.err = cv2.Error.StsNoMem, "Failed to allocate 8000000000 bytes"
+        raise error
+
+    cv2.imwrite(str(tmp_path / "a.png"), RGB)
+    monkeypatch.setattr(cv2, "imdecode", fail)
+    with pytest.raises(MemoryError):
+        open_slide(tmp_path / "a.png")
 
 
 def test_missing_file_is_reported(tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,12 +13,16 @@ from napari_pathprune.inference.stitch import TileNuclei
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FUZZ: Final = 1e-9
+"""View pixels: the rounding error of a centre that lies on a line."""
+
 
 def rescale_to_level0(nuclei: TileNuclei, scale: tuple[float, float], shape: tuple[int, int]) -> TileNuclei:
     """Rescale a tile's nuclei to level-0 pixels.
 
-    Each level-0 pixel takes the label of the view pixel that contains its centre, so tiles that share no view pixel
-    share no level-0 pixel. A nucleus that contains no centre of a (larger) level-0 pixel gets the nearest one.
+    Each level-0 pixel takes the label of the view pixel that contains its centre, or of one of those that meet there.
+    So tiles that share no view pixel share no level-0 pixel. A nucleus that gets no (larger) level-0 pixel in this way
+    gets the nearest one.
 
     Parameters
     ----------
@@ -47,15 +51,33 @@ def rescale_to_level0(nuclei: TileNuclei, scale: tuple[float, float], shape: tup
 
 
 def _find_pixels(first: int, last: int, scale: float, length: int) -> range:
-    """Return the level-0 pixels whose centres lie in the view pixels first..last, or else the nearest one."""
-    start = min(max(math.ceil(first / scale - 0.5), 0), length - 1)
-    stop = min(math.ceil(last / scale - 0.5), length)
+    """Return the level-0 pixels that take their labels from the view pixels first..last, or else the nearest one."""
+    start = min(max(_find_first(first, scale), 0), length - 1)
+    stop = min(_find_first(last, scale), length)
     return range(start, max(stop, start + 1))
 
 
+def _find_first(view_px: int, scale: float) -> int:
+    """Return the first level-0 pixel that takes its label from a view pixel, or from one behind it."""
+    first = math.ceil(view_px / scale - 0.5)
+    return first + int(_choose_pixels(np.array([first]), scale)[0] < view_px)
+
+
+def _choose_pixels(numbers: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
+    """Return the view pixels that contain the centres of level-0 pixels, on one axis.
+
+    All centres lie on the line between two view pixels if a level-0 pixel has exactly 2 or 4 of them. Then every second
+    one takes the view pixel before the line and the others the one behind it, so that labels do not shift on average.
+    """
+    centres = (numbers + 0.5) * scale
+    is_line = (np.abs(centres - np.rint(centres)) < FUZZ) & (numbers % 2 == 1) & (scale > 1)
+    chosen: NDArray[np.int64] = np.where(is_line, np.rint(centres) - 1, np.floor(centres)).astype(np.int64)
+    return chosen
+
+
 def _sample(pixels: range, first: int, last: int, scale: float) -> NDArray[np.int64]:
-    """Return the rows (or columns) of the labels that contain the centres of level-0 pixels."""
-    view = np.floor((np.arange(pixels.start, pixels.stop) + 0.5) * scale).astype(np.int64)
+    """Return the rows (or columns) of the labels from which level-0 pixels take their labels."""
+    view = _choose_pixels(np.arange(pixels.start, pixels.stop), scale)
     inside: NDArray[np.int64] = np.clip(view, first, last - 1) - first
     return inside
 

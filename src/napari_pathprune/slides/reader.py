@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import tifffile
 
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.slides.colour import RgbLevel, check_pixels, to_rgb
 from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.resolution import MPP_LIMITS, Mpp, read_mpp
@@ -116,17 +117,21 @@ def open_slide(path: str | os.PathLike[str], mpp: float | Mpp | None = None) -> 
 def _open_tiff(path: Path, mpp: Mpp | None) -> Slide:
     try:
         tif = tifffile.TiffFile(path)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
         raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
     try:
         tif.filehandle.set_lock(True)
         levels, notes = open_tiff_levels(tif, path)
         return Slide(levels, mpp or read_mpp(tif, levels[0].page), path.name, path, tif, notes)
-    except ValueError:
+    except (ValueError, OSError, MemoryError):
         tif.close()
         raise
     except Exception as error:
         tif.close()
+        if is_out_of_memory(error):
+            raise
         raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
 
 
@@ -135,6 +140,8 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise ValueError(f"{path}: the image cannot be decoded ({error.err}); save it as tiled TIFF") from error
     if pixels is None:
         raise ValueError(f"{path}: not an image, truncated, or in another format; expected {READABLE}")

@@ -70,7 +70,8 @@ def find_tissue(slide: PixelSource, mpp: float = 8.0) -> TissueMask:
 
     Tissue is more colourful or darker than glass by Otsu's threshold (doi:10.1109/TSMC.1979.4310076). The threshold is
     bounded, so that a slide full of tissue and a slide of glass alone are recognized; the bounds are lower on pale and
-    dark slides. Black borders and uniformly filled regions are not tissue. Holes are filled, and the mask is dilated by a pixel.
+    dark slides. Black borders and uniformly filled regions are not tissue. Holes are filled, and the mask is dilated by
+    a pixel.
 
     Parameters
     ----------
@@ -161,8 +162,8 @@ def _measure_contrast(
 ) -> tuple[float, float]:
     """Return the contrast of a slide, 1 for that of an ordinary one or more, and the noise of its glass.
 
-    The contrast is that of the strongest tenth of all that stands out from the noise; so neither glass nor a stroke of a
-    pen counts.
+    The contrast is that of the strongest tenth of all that stands out from the noise; so neither glass nor a stroke
+    of a pen counts.
     """
     grain = np.abs(cv2.Laplacian(smooth, cv2.CV_32F)).mean(axis=2)[scanned]
     noise = NOISES * float(np.percentile(grain, 10))

@@ -164,3 +164,28 @@ def test_levels_can_be_sliced_like_arrays(tiny_slide: Path):
         assert np.array_equal(level[::3, 200:10:-7, 1], pixels[::3, 200:10:-7, 1])
         assert np.array_equal(level[5], pixels[5])
         assert level[40:40, 3:9].shape == (0, 6, 3)
+
+
+@pytest.mark.parametrize("kind", ["one strip", "strips", "separate", "white is zero"])
+def test_strips_without_compression_are_read_row_by_row(tmp_path: Path, painting, monkeypatch, kind):
+    pixels, options = {
+        "one strip": (painting, {"rowsperstrip": 300, "photometric": "rgb"}),
+        "strips": (painting, {"rowsperstrip": 7, "photometric": "rgb"}),
+        "separate": (painting.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate"}),
+        "white is zero": (255 - painting[..., 0], {"photometric": "miniswhite"}),
+    }[kind]
+    expected = painting if pixels.ndim == 3 else painting[..., :1].repeat(3, axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=None, **options)
+    seen = []
+    original = TiffLevel._read_bytes
+
+    def record(level: TiffLevel, page: tifffile.TiffPage, index: int) -> bytes | None:
+        seen.append(original(level, page, index))
+        return seen[-1]
+
+    monkeypatch.setattr(TiffLevel, "_read_bytes", record)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert np.array_equal(slide.read((100, 30, 110, 90)), expected[100:110, 30:90])
+        assert sum(map(len, seen)) <= pixels.size / 4
+        assert np.array_equal(read_level(slide), expected)
+        assert np.array_equal(slide.read((290, 400, 310, 420))[:10, :10], expected[290:, 400:])

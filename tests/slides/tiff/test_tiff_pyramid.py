@@ -156,3 +156,45 @@ def test_a_file_with_a_macro_alone_opens(tmp_path: Path):
     write_images(tmp_path / "a.ome.tif", [(MACRO, 16.0, "macro")])
     with open_slide(tmp_path / "a.ome.tif") as slide:
         assert slide.shape == (200, 300)
+
+
+def write_channel_files(folder: Path, image: np.ndarray, compression: str | None) -> list[Path]:
+    """Write an OME-TIFF whose three channels lie in files of their own, all of the same layout."""
+    uuid = "urn:uuid:6a3b0d4e-0000-4000-8000-00000000000"
+    paths = [folder / f"channel{number}.ome.tif" for number in range(3)]
+    planes = "".join(
+        f'<TiffData IFD="0" FirstC="{number}" PlaneCount="1"><UUID FileName="{path.name}">{uuid}{number}</UUID>'
+        "</TiffData>"
+        for number, path in enumerate(paths)
+    )
+    channels = "".join(f'<Channel ID="Channel:0:{number}" SamplesPerPixel="1"/>' for number in range(3))
+    h, w = image.shape[:2]
+    for number, path in enumerate(paths):
+        xml = (
+            '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="{uuid}{number}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" '
+            f'SizeX="{w}" SizeY="{h}" SizeC="3" SizeZ="1" SizeT="1" PhysicalSizeX="0.25" PhysicalSizeY="0.25">'
+            f"{channels}{planes}</Pixels></Image></OME>"
+        )
+        options = {"photometric": "minisblack", "tile": (32, 32), "metadata": None, "description": xml}
+        tifffile.imwrite(path, np.ascontiguousarray(image[..., number]), compression=compression, **options)
+    return paths
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("opened", range(3))
+def test_channels_in_files_of_their_own_are_read(tmp_path: Path, painting, compression, opened):
+    paths = write_channel_files(tmp_path, painting, compression)
+    with open_slide(paths[opened]) as slide:
+        assert np.array_equal(read_level(slide), painting)
+        assert slide.mpp == (0.25, 0.25)
+    assert all(page.parent.filehandle.closed for page in slide.levels[0]._pages)
+
+
+def test_a_missing_file_of_several_is_named_as_the_reason(tmp_path: Path, painting):
+    paths = write_channel_files(tmp_path, painting, None)
+    paths[1].unlink()
+    with pytest.raises(
+        ValueError, match="is not read, since it is stored in several files and some of them are missing"
+    ):
+        open_slide(paths[0])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 APERIO_YCBCR = 33003  # Matrox JPEG 2000: the file holds YCbCr, and tifffile does not convert it
 JPEG = {6, 7, 34892, 33007}
 WHITE = 255
+RAW_ROWS = 64
 PROBES = 9  # if a segment is broken and none of so many others can be read, the whole image is damaged
 _LOG = logging.getLogger(__name__)
 
@@ -54,7 +55,10 @@ class TiffLevel:
         self._damage: dict[int, Box] = {}  # boxes of broken segments, by their place in the grid
         self._lock = threading.Lock()
         self._is_readable: bool | None = None
+        self._is_raw = all(_is_raw(page) for page in pages)
         self._segment_shape = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+        if self._is_raw:  # strips without compression, which may hold the whole image, are read row by row
+            self._segment_shape = (min(RAW_ROWS, key.imagelength), key.imagewidth)
         self._channels = 3 if int(key.photometric) == 3 else len(pages) * key.samplesperpixel
         self._separate = key.samplesperpixel if key.planarconfig == 2 else 1  # grids of segments, one for each sample
         self._grid = tuple(
@@ -104,9 +108,9 @@ class TiffLevel:
         return to_rgb(raw, premultiplied=self._alpha == "premultiplied")
 
     @property
-    def tile_shape(self) -> tuple[int, int]:
-        """Height and width of a tile or strip in pixels."""
-        return self._segment_shape
+    def tile_shape(self) -> tuple[int, int] | None:
+        """Height and width of a tile in pixels; None for strips."""
+        return self._segment_shape if self.page.is_tiled else None
 
     def crop(self, shape: tuple[int, int]) -> None:
         """Cut the level to its upper left part, the only one that shows the slide."""
@@ -123,10 +127,14 @@ class TiffLevel:
         """Boxes of the segments that could not be decoded so far, in pixels of the level; they are read as white."""
         return tuple(self._damage.values()) if self._damage else ()
 
-    def end_of_data(self) -> int:
-        """Return the file position behind the last segment, in bytes."""
-        ends = (np.add(p.dataoffsets, p.databytecounts, dtype=np.int64) for p in self._pages if len(p.dataoffsets))
-        return max((int(end.max()) for end in ends), default=0)
+    def find_missing_bytes(self) -> int:
+        """Return how many bytes of the level lie behind the end of its file, or of one of its files; 0 if none."""
+        missing = [0]
+        for page in self._pages:
+            if len(page.dataoffsets):
+                ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.int64)
+                missing.append(int(ends.max()) - int(page.parent.filehandle.size))
+        return max(missing)
 
     def _read_all(self) -> NDArray[np.uint8]:
         return self.read((0, 0, *self.shape[:2]))
@@ -159,7 +167,7 @@ class TiffLevel:
     def _read_segment(self, plane: int, index: int) -> NDArray[np.uint8]:
         """Return the decoded samples (h, w, samples) of a segment, from the cache if they are there."""
         page = self._pages[plane]
-        key = (int(page.offset), index)
+        key = (id(page), index)
         segment = self._cache.get(key)
         if segment is None:
             segment = self._decode_segment(page, plane, index)
@@ -191,6 +199,11 @@ class TiffLevel:
         data = self._read_bytes(page, index)
         if data is None:  # scanners leave out segments without tissue
             return self._white_segment()
+        if self._is_raw:
+            rows = np.frombuffer(data, np.uint8).reshape(
+                -1, self.page.imagewidth, page.samplesperpixel // self._separate
+            )
+            return _to_colours(rows, page.keyframe)
         pixels, _, _ = self._decode(data, index, **self._tables[plane])
         return self._white_segment() if pixels is None else _to_colours(pixels[0], page.keyframe)
 
@@ -220,7 +233,10 @@ class TiffLevel:
 
     def _read_bytes(self, page: tifffile.TiffPage, index: int) -> bytes | None:
         """Read the encoded bytes of a segment; None if the file leaves it out."""
-        offset, count = page.dataoffsets[index], page.databytecounts[index]
+        if self._is_raw:
+            offset, count = self._place_rows(page, index)
+        else:
+            offset, count = page.dataoffsets[index], page.databytecounts[index]
         if offset == 0 or count == 0:
             return None
         handle = page.parent.filehandle
@@ -232,6 +248,24 @@ class TiffLevel:
         if len(data) < count:
             raise EOFError(f"the file ends {count - len(data)} bytes early")
         return data
+
+    def _place_rows(self, page: tifffile.TiffPage, index: int) -> tuple[int, int]:
+        """Return the file position and the number of bytes of some rows of an image without compression."""
+        sample, row = divmod(index, self._grid[0])
+        height, first = self.page.imagelength, row * self._segment_shape[0]
+        row_bytes = self.page.imagewidth * page.samplesperpixel // self._separate
+        count = min(self._segment_shape[0], height - first) * row_bytes
+        return int(page.dataoffsets[0]) + (sample * height + first) * row_bytes, count
+
+
+def _is_raw(page: tifffile.TiffPage) -> bool:
+    """Return whether the pixels of a page lie in its file one after the other, in strips without compression."""
+    key = page.keyframe
+    if key.is_tiled or int(key.compression) != 1 or int(key.fillorder) != 1 or key.bitspersample != 8:
+        return False
+    offsets, counts = np.array(page.dataoffsets, np.int64), np.array(page.databytecounts, np.int64)
+    is_whole = int(counts.sum()) == key.imagelength * key.imagewidth * key.samplesperpixel
+    return is_whole and bool((offsets > 0).all() and (offsets[1:] == offsets[:-1] + counts[:-1]).all())
 
 
 def _to_colours(pixels: NDArray[np.uint8], key: tifffile.TiffPage) -> NDArray[np.uint8]:

@@ -53,7 +53,7 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
     chosen = series[0] if tif.is_svs else _find_largest(series)
     cache = SegmentCache()
     finest, *others = (_open_level(level, path, cache) for level in chosen.levels)
-    _check_length(tif, finest, path)
+    _check_length(finest, path)
     if chosen.kind in UNNAMED:
         others += _open_reduced(tif, finest, others, path, cache)
         others.sort(key=lambda level: -level.size)
@@ -96,11 +96,10 @@ def _fit_level(level: TiffLevel, finest: TiffLevel, last: TiffLevel) -> bool:
     Pixels are compared only where the sides of the level leave a doubt, so that most slides open without reading any.
     """
     stored, whole = level.shape[:2], finest.shape[:2]
-    padded = find_padded_shapes(whole, stored, level.tile_shape)
+    padded = [] if level.tile_shape is None else find_padded_shapes(whole, stored, level.tile_shape)
     is_even = is_even_factor(whole, stored)
-    is_close = (
-        abs(stored[0] - stored[1] * whole[0] / whole[1]) <= 2 + 0.02 * stored[0]
-    )  # some scanners cut a few pixels
+    # some scanners cut a few pixels
+    is_close = abs(stored[0] - stored[1] * whole[0] / whole[1]) <= 2 + 0.02 * stored[0]
     shapes = [shape for shape in ([stored] if is_even or is_close else []) + padded if _is_coarser(shape, last)]
     if not shapes:
         return False
@@ -119,6 +118,7 @@ def _is_coarser(shape: tuple[int, int], last: TiffLevel) -> bool:
 
 def _open_level(series: tifffile.TiffPageSeries, path: Path, cache: SegmentCache) -> TiffLevel:
     pages = _list_pages(series)
+    _open_files(series, path)
     key = pages[0].keyframe
     axes = "".join(a for a, n in zip(series.axes, series.shape, strict=True) if n > 1 or a in "YX")
     channels = len(pages) * int(key.samplesperpixel)
@@ -135,12 +135,23 @@ def _open_level(series: tifffile.TiffPageSeries, path: Path, cache: SegmentCache
     return TiffLevel(pages, path, cache)
 
 
+def _open_files(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """Open the other files of an image that is stored in several; closing the first one closes them."""
+    if any(page is None for page in series.pages):
+        raise ValueError(f"{path}: is not read, since it is stored in several files and some of them are missing here")
+    for page in series.pages:
+        handle = page.parent.filehandle
+        if handle.closed:
+            handle.open()
+            handle.set_lock(True)
+
+
 def _list_pages(series: tifffile.TiffPageSeries) -> tuple[Any, ...]:
     return tuple(page for page in series.pages if page is not None)
 
 
-def _check_length(tif: tifffile.TiffFile, level: TiffLevel, path: Path) -> None:
+def _check_length(level: TiffLevel, path: Path) -> None:
     """Raise if the file is truncated, now rather than an hour into a run."""
-    missing = level.end_of_data() - int(tif.filehandle.size)
+    missing = level.find_missing_bytes()
     if missing > 0:
         raise ValueError(f"{path}: the file is truncated, {missing} bytes are missing; get a fresh copy of it")
