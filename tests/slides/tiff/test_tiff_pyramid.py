@@ -71,6 +71,7 @@ TIFFS = {
         RGB,
     ),
     "three OME channels": (RGB.transpose(2, 0, 1), {"ome": True, "photometric": "minisblack", "tile": (16, 16)}, RGB),
+    "three OME channels in strips": (RGB.transpose(2, 0, 1), {"ome": True, "photometric": "minisblack"}, RGB),
     "one OME channel": (GREY, {"ome": True, "photometric": "minisblack"}, GREY[..., None].repeat(3, 2)),
     "big endian BigTIFF": (RGB, {"photometric": "rgb", "bigtiff": True, "byteorder": ">"}, RGB),
 }

@@ -61,6 +61,7 @@ class TiffLevel:
             self._segment_shape = (min(RAW_ROWS, key.imagelength), key.imagewidth)
         self._channels = 3 if int(key.photometric) == 3 else len(pages) * key.samplesperpixel
         self._separate = key.samplesperpixel if key.planarconfig == 2 else 1  # grids of segments, one for each sample
+        self._samples = key.samplesperpixel // self._separate  # of a pixel in a segment
         self._grid = tuple(
             -(-n // s) for n, s in zip((key.imagelength, key.imagewidth), self._segment_shape, strict=True)
         )
@@ -200,15 +201,13 @@ class TiffLevel:
         if data is None:  # scanners leave out segments without tissue
             return self._white_segment()
         if self._is_raw:
-            rows = np.frombuffer(data, np.uint8).reshape(
-                -1, self.page.imagewidth, page.samplesperpixel // self._separate
-            )
+            rows = np.frombuffer(data, np.uint8).reshape(-1, self.page.imagewidth, self._samples)
             return _to_colours(rows, page.keyframe)
         pixels, _, _ = self._decode(data, index, **self._tables[plane])
         return self._white_segment() if pixels is None else _to_colours(pixels[0], page.keyframe)
 
     def _white_segment(self) -> NDArray[np.uint8]:
-        samples = 3 if int(self.page.photometric) == 3 else self.page.samplesperpixel // self._separate
+        samples = 3 if int(self.page.photometric) == 3 else self._samples
         return np.full((*self._segment_shape, samples), WHITE, np.uint8)
 
     def _has_sound_segments(self, page: tifffile.TiffPage, plane: int) -> bool:
@@ -253,7 +252,7 @@ class TiffLevel:
         """Return the file position and the number of bytes of some rows of an image without compression."""
         sample, row = divmod(index, self._grid[0])
         height, first = self.page.imagelength, row * self._segment_shape[0]
-        row_bytes = self.page.imagewidth * page.samplesperpixel // self._separate
+        row_bytes = self.page.imagewidth * self._samples
         count = min(self._segment_shape[0], height - first) * row_bytes
         return int(page.dataoffsets[0]) + (sample * height + first) * row_bytes, count
 
