@@ -126,7 +126,7 @@ def test_nuclei_appear_before_the_end_and_their_slide_is_opened(open_panel, run,
         assert len(viewer.layers) == 0
         panel.show_button.click()
         qtbot.waitUntil(lambda: panel.layer is not None, timeout=LONG_MS)
-        assert [layer.name for layer in viewer.layers] == ["crop", f"crop, whole: {MODEL}"]
+        assert [layer.name for layer in viewer.layers] == ["crop", f"crop, whole: {MODEL}, unfinished"]
         assert sum(panel.layer.metadata["counts"]) == nuclei > 10
         assert set(np.unique(panel.layer.data)) <= set(range(len(panel.layer.metadata["type_names"]) + 1))
         assert shelf_of(viewer).results == ()

@@ -17,7 +17,7 @@ from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
 from napari_pathprune.plugin.jobs.slide_job import GrowingSlide, SlideRun, TilesRead, find_slide_jobs, start_slide
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result, find_slide_layer, open_slide_layer
-from napari_pathprune.plugin.layers.nuclei_layer import FILLED, make_type_attributes
+from napari_pathprune.plugin.layers.nuclei_layer import FILLED, hide_types, make_type_attributes
 from napari_pathprune.plugin.layers.result_layer import arrange_result, name_result
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import unwrap
@@ -240,7 +240,7 @@ class SlidePanel(QWidget):  # type: ignore[misc]
             self.layer = unwrap(
                 self._viewer.add_labels(
                     data,
-                    name=name_result(slide, region, _name_model(job)),
+                    name=f"{name_result(slide, region, _name_model(job))}, unfinished",
                     opacity=FILLED,
                     multiscale=isinstance(data, list),
                     metadata={
@@ -261,15 +261,17 @@ class SlidePanel(QWidget):  # type: ignore[misc]
 
     def _replace_by_result(self, read: ResultRead) -> None:
         """Show the result instead of the nuclei that were found on the way."""
-        growing, self.layer = self.layer, None
-        if growing is not None and growing in self._viewer.layers:
-            self._viewer.layers.remove(growing)
+        growing = self.layer
         try:
-            self.layer = unwrap(
-                add_folder_result(self._viewer, read.segmentation, read.data, read.attributes, self._slide)
-            )
-        except ValueError as error:
+            layer = add_folder_result(self._viewer, read.segmentation, read.data, read.attributes, self._slide)
+        except (RuntimeError, ValueError) as error:  # napari refuses colours of more than 65,536 labels without numba
             self.progress.show_error(error_line(error))
+            return
+        self.layer = unwrap(layer)
+        if growing is not None and growing in self._viewer.layers:
+            hide_types(self.layer, growing.metadata.get("hidden_types", ()))
+            self._viewer.layers.remove(growing)
+        arrange_result(self._viewer, self.layer, self._slide)
         self._show_state()
 
     def _finish(self, end: JobEnd) -> None:
