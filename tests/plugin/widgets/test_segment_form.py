@@ -165,7 +165,7 @@ def test_one_of_three_channels_is_not_taken_for_a_slide(form, viewer, tissue):
 
 
 def test_layers_of_a_comparison_are_not_offered_as_slides(form, viewer, tissue):
-    from napari_pathprune.plugin.layers.compare_grid import MARK
+    from napari_pathprune.plugin.layers.comparison.compare_grid import MARK
 
     add_slide(viewer, tissue, metadata={MARK: True}, **MICRONS)
     assert form.slide.layers == ()

@@ -18,7 +18,7 @@ from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
 from napari_pathprune.plugin.jobs.turns import Turns
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result
-from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, CompareGrid
+from napari_pathprune.plugin.layers.comparison.compare_grid import BLINK_KEY, CompareGrid
 from napari_pathprune.plugin.layers.nuclei_layer import OUTLINE_UM
 from napari_pathprune.plugin.layers.segmentation_from_layer import segmentation_from_layer
 from napari_pathprune.plugin.layers.slide_from_layer import slide_from_layer

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
 from napari_pathprune.plugin.jobs.slide_job import SlideRun
-from napari_pathprune.plugin.layers.compare_grid import MARK
+from napari_pathprune.plugin.layers.comparison.compare_grid import MARK
 from napari_pathprune.plugin.layers.region_kind import Region, RegionKind, find_region
 from napari_pathprune.plugin.layers.slide_from_layer import (
     enter_mpp,

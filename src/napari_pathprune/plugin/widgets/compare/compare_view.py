@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY
-from napari_pathprune.plugin.layers.difference_layer import list_statuses
+from napari_pathprune.plugin.layers.comparison.compare_grid import BLINK_KEY
+from napari_pathprune.plugin.layers.comparison.difference_layer import list_statuses
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.compare.comparison import Comparison

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils import DirectLabelColormap
 
-from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, MARK, CompareGrid
+from napari_pathprune.plugin.layers.comparison.compare_grid import BLINK_KEY, MARK, CompareGrid
 
 REGION = (0, 0, 120, 160)
 

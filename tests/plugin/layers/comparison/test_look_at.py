@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pathprune.plugin.layers.look_at import is_centred_in, look_at_box, look_at_point
+from napari_pathprune.plugin.layers.comparison.look_at import is_centred_in, look_at_box, look_at_point
 
 
 @pytest.fixture

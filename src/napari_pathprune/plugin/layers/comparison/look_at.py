@@ -63,4 +63,4 @@ def _find_zoom(viewer: ViewerModel, slide: Layer, y: float, x: float, height_px:
     world_px = float(np.linalg.norm(step))
     canvas = viewer.canvas
     height, width = canvas.viewbox_size(viewer.layers) if canvas.grid.enabled else canvas.size
-    return min(height / (height_px * world_px), width / (width_px * world_px))
+    return float(min(height / (height_px * world_px), width / (width_px * world_px)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pathprune.plugin.layers.edit_watch import EditWatch
+from napari_pathprune.plugin.layers.comparison.edit_watch import EditWatch
 
 
 @pytest.fixture

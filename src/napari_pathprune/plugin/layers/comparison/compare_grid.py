@@ -10,12 +10,12 @@ from napari.layers import Labels, Layer
 from psygnal import Signal
 
 from napari_pathprune.base.box import Box, clip_box
-from napari_pathprune.plugin.layers.difference_layer import make_difference_colormap
-from napari_pathprune.plugin.layers.edit_watch import EditWatch
-from napari_pathprune.plugin.layers.look_at import is_centred_in, look_at_box, look_at_point
+from napari_pathprune.plugin.layers.comparison.difference_layer import make_difference_colormap
+from napari_pathprune.plugin.layers.comparison.edit_watch import EditWatch
+from napari_pathprune.plugin.layers.comparison.look_at import is_centred_in, look_at_box, look_at_point
+from napari_pathprune.plugin.layers.comparison.twin_layers import copy_nuclei, copy_slide
+from napari_pathprune.plugin.layers.comparison.viewer_layout import ViewerLayout, record_layout
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape
-from napari_pathprune.plugin.layers.twin_layers import copy_nuclei, copy_slide
-from napari_pathprune.plugin.layers.viewer_layout import ViewerLayout, record_layout
 from napari_pathprune.workflows.compare.difference import STATUS_COLOURS
 from napari_pathprune.workflows.compare.disagreements import Status
 
@@ -263,6 +263,9 @@ class CompareGrid:
         self._watch = self._slide = self._difference = None
         self.twins, self._nuclei = [], ()
         viewer.canvas.grid.enabled = False
+        for layer in twins:
+            layer.visible = False  # so that none is drawn again while others are removed
+        yield
         for layer in reversed(twins):
             if layer in viewer.layers:
                 viewer.layers.remove(layer)

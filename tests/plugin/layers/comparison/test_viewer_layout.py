@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pathprune.plugin.layers.viewer_layout import record_layout
+from napari_pathprune.plugin.layers.comparison.viewer_layout import record_layout
 
 
 @pytest.fixture
