@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_pathprune.base.event_log import EVENTS, ProcessEnded, log_event, read_events, write_event
+from napari_pathprune.base.event_log import EVENTS, ProcessEnded, find_example, log_event, read_events, write_event
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,10 @@ def test_the_environment_names_the_log(tmp_path: Path, monkeypatch: pytest.Monke
     log_event(ProcessEnded(2, "got ratio=2"))
     (event,), _ = read_events(tmp_path / "log")
     assert (event.kind, event.line, event.facts) == ("ProcessEnded", "got ratio=2", {"code": 2})
+
+
+def test_the_example_patch_is_beside_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(EVENTS, raising=False)
+    assert find_example() is None
+    monkeypatch.setenv(EVENTS, str(tmp_path / "events.jsonl"))
+    assert find_example() == tmp_path / "example.png"

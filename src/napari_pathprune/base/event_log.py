@@ -16,6 +16,8 @@ from napari_pathprune.base.event import Event
 
 EVENTS: Final = "PATHPRUNE_EVENTS"
 """Environment variable with the path of the log that a process writes its events to."""
+EXAMPLE: Final = "example.png"
+"""Name of the example patch that a training draws beside its log."""
 MOST_ENTRIES: Final = 256
 """Longest sequence or mapping that is written."""
 CHUNK_BYTES: Final = 1 << 19
@@ -112,6 +114,12 @@ def log_event(event: Event) -> None:
     path = os.environ.get(EVENTS)
     if path:
         write_event(Path(path), event)
+
+
+def find_example() -> Path | None:
+    """Return the file for the example patch of a training, beside the log that `EVENTS` names; None without a log."""
+    path = os.environ.get(EVENTS)
+    return Path(path).with_name(EXAMPLE) if path else None
 
 
 def read_events(path: Path, offset: int = 0, most_bytes: int = CHUNK_BYTES) -> tuple[tuple[LoggedEvent, ...], int]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 
+from napari_pathprune.base.event_log import find_example
 from napari_pathprune.cli.options.cut_options import (
     METAVARS,
     NOTES,
@@ -101,7 +102,8 @@ def compress(
     limited = dataclasses.replace(config.compress.limits, **limits)
     settings = dataclasses.replace(config.compress, target=target, plan=file, limits=limited, **_settle_steps(cuts))
     report = None
-    for event in show_progress(run(model, dataclasses.replace(config, compress=settings), out), "compressing"):
+    events = run(model, dataclasses.replace(config, compress=settings), out, example=find_example())
+    for event in show_progress(events, "compressing"):
         if isinstance(event, CompressDone):
             report = event.report
     assert report is not None

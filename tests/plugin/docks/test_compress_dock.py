@@ -1,5 +1,7 @@
 """The dock in a real viewer: a compression from the form to the report, in a process of its own."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from napari_pathprune.plugin.jobs.compress.cut_speed import CurveMeasured
 from napari_pathprune.plugin.jobs.compress.speed_curve import SpeedCurve
 from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, start_process
 from napari_pathprune.plugin.shelf.shelf import shelf_of
+from napari_pathprune.workflows.checkpoint import load
 
 pytestmark = [
     pytest.mark.gui,
@@ -168,3 +171,39 @@ def test_every_field_has_a_tooltip_and_an_accessible_name(open_dock):
     ]
     assert len(fields) > 15
     assert [type(field).__name__ for field in fields if not field.toolTip()] == []
+
+
+def test_a_slide_without_labels_is_enough_from_the_model_to_the_report(open_dock, viewer, tmp_path, qtbot):
+    """The default: the dense model teaches on the slide; losses, agreement and an example patch are shown."""
+    pixels, path = np.tile(viewer.layers[0].data, (3, 9, 1)), tmp_path / "slide.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb")
+    viewer.layers.clear()
+    facts = {"scale": (0.25, 0.25), "units": ("um", "um"), "metadata": {"path": str(path)}}
+    viewer.add_image(pixels, rgb=True, name="slide", **facts)
+    dock = open_dock()
+    assert dock.form.is_slide
+    dock.form.cut.keep.setValue(50)
+    group = dock.form.cut.preview.widths[0]
+    dock.form.cut.widths.width_asked.emit(group.name, 4)
+    qtbot.waitUntil(lambda: "set by hand" in dock.form.cut.numbers.text())
+    dock.form.out.setText(str(tmp_path / "small.safetensors"))
+    dock.form.fit.fit_steps.setValue(2)
+    assert dock.form.problem is None
+    dock.run.click()
+    qtbot.waitUntil(dock.training.pause.isVisible, timeout=LONG_MS)
+    (job,) = find_jobs(tmp_path / "jobs")
+    assert job.arguments[job.arguments.index("--plan") + 1] == str(job.folder / "plan.json")
+    qtbot.waitUntil(dock.training.example.isVisible, timeout=LONG_MS)  # before the first step
+    qtbot.waitUntil(lambda: not dock.is_running, timeout=LONG_MS)
+    line = dock.training.progress.line.text()
+    assert line.startswith("Wrote small.safetensors: parameters 326 k \u2192 163 k (")
+    assert "agreement" in line
+    assert list(dock.training.curves.losses["loss"]) == [1, 2]
+    assert list(dock.training.curves.scores["agreement_pq"]) == [1, 2]
+    assert not dock.training.example.picture.isNull()
+    assert str(tmp_path / "small.safetensors") in [model.source for model in shelf_of(viewer).models]
+    assert (tmp_path / "small.report.html").exists()
+    plan = json.loads((job.folder / "plan.json").read_text())
+    assert len(plan["keep"][group.name]) == 4 != group.width
+    (cut,) = (step for step in load(tmp_path / "small.safetensors").lineage[-2:] if step["step"] == "pruned")
+    assert cut["plan"]["keep"] == plan["keep"]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+from numpy.typing import NDArray
 
+from napari_pathprune.datasets.annotated_image import AnnotatedImage
 from napari_pathprune.training.fit_events import StepDone
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.compress.compress_events import StageFit, StageStarted
@@ -66,3 +70,20 @@ def test_a_cut_is_scored_before_its_fine_tuning_if_asked_for(
     compression = prepare_compression(str(simple_file), config, tmp_path / "small.safetensors")
     _, stage, _ = run(compression)
     assert (stage.scores_cut, stage.scores) == ({"pq": 0.2}, {"pq": 0.5})
+
+
+def test_an_example_patch_is_drawn_after_the_cut_and_at_the_end(
+    config: TrainConfig, simple_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+
+    def predict(image: AnnotatedImage, model: torch.nn.Module, *_: object) -> NDArray[np.int32]:
+        drawn.append(sum(weights.numel() for weights in model.parameters()))
+        return np.zeros_like(image.instances)
+
+    monkeypatch.setattr("napari_pathprune.workflows.evaluate.example_patch.predict_instances", predict)
+    path = tmp_path / "example.png"
+    compression = prepare_compression(str(simple_file), config, tmp_path / "small.safetensors", path)
+    _, stage, _ = run(compression)
+    assert drawn == [compression.dense.params, stage.params, stage.params]
+    assert path.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import cv2
@@ -111,3 +112,28 @@ def test_patience_without_validation_images_is_refused(config: TrainConfig) -> N
         read_image_sets(patient, NAMES)
     training, validation = read_image_sets(dataclasses.replace(patient, hold_out=2), NAMES)
     assert (len(training), len(validation)) == (1, 1)
+
+
+def make_project(folder: Path, mpp: float) -> Path:
+    (folder / "project.json").write_text(json.dumps({"format": 1, "mpp": mpp}))
+    return folder
+
+
+def test_images_of_a_project_are_rescaled_to_the_model(
+    config: TrainConfig, annotated_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_project(annotated_folder, 0.5)
+    training, _ = read_image_sets(config, NAMES, 0.25)
+    assert [image.zoom for image in training] == [2.0, 2.0]
+    assert "have 0.5 um/px, the model has 0.25: they are rescaled by 2" in caplog.text
+    caplog.clear()
+    training, _ = read_image_sets(config, NAMES, 0.501)
+    assert [image.zoom for image in training] == [1.0, 1.0]
+    assert "rescaled" not in caplog.text
+
+
+def test_another_zoom_for_a_project_is_refused(config: TrainConfig, annotated_folder: Path) -> None:
+    make_project(annotated_folder, 0.5)
+    config = dataclasses.replace(config, data=(DataSettings(".", zoom=4.0),))
+    with pytest.raises(ValueError, match=r"got zoom = 4 for the project .*: leave zoom out, it is 2"):
+        read_image_sets(config, NAMES, 0.25)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from napari_pathprune.base.event_log import find_example
 from napari_pathprune.base.score_names import format_scores
 from napari_pathprune.cli.options.field_options import FieldOptions, Given
 from napari_pathprune.cli.show_progress import show_progress
@@ -149,7 +150,9 @@ def run_training(config: TrainConfig, out: Path, *, start: str | None, as_json: 
     if start is not None and find(start).resolve() == out.resolve():
         raise ValueError(f"{out} is the model to start from; give another file to write")
     losses, done = {}, None
-    for event in show_progress(run(config, out, start=None if start is None else load(start)), "training"):
+    before = None if start is None else load(start)
+    example = None if start is None else find_example()
+    for event in show_progress(run(config, out, start=before, example=example), "training"):
         match event:
             case StepDone():
                 losses = dict(event.losses)

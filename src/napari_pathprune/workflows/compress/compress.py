@@ -39,7 +39,9 @@ class KeptStage:
     plan: PrunePlan | None = None
 
 
-def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[CompressEvent]:
+def compress(
+    model_name: str, config: TrainConfig, out: Path, *, example: Path | None = None
+) -> Iterator[CompressEvent]:
     """Compress a model and write the smallest one within the allowed drop.
 
     Next to it (``small.safetensors``) are written the report (``small.report.html``, and its figures in
@@ -57,6 +59,8 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
         teacher.
     out
         The ``.safetensors`` to write.
+    example
+        PNG for an example patch, drawn after each cut and at each validation; see `ExamplePatch`.
 
     Yields
     ------
@@ -72,7 +76,7 @@ def compress(model_name: str, config: TrainConfig, out: Path) -> Iterator[Compre
     """
     can_lock = out.suffix == ".safetensors" and out.parent.is_dir()
     with advise_on_memory(MEMORY_ADVICE), lock_output(out) if can_lock else nullcontext():
-        compression = prepare_compression(model_name, config, out)
+        compression = prepare_compression(model_name, config, out, example)
         total, resumed = sum(compression.fit_steps), _count_finished_steps(compression)
         stages, kept = [score_dense(compression)], KeptStage()
         for step in compression.cuts():

@@ -25,6 +25,7 @@ from napari_pathprune.workflows.compress.stage_folder import PLAN, StageFolder
 from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
+from napari_pathprune.workflows.evaluate.example_patch import ExamplePatch
 from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses
 from napari_pathprune.workflows.train.image_sets import collect_facts, read_image_sets
@@ -53,6 +54,8 @@ class Compression:
         Folder of the stages.
     plan
         The widths to reach, of a plan in a file or of a latency target; None for other targets.
+    example
+        Draws the example patch; None if none was asked for.
     """
 
     model_name: str
@@ -65,6 +68,7 @@ class Compression:
     validation: Sequence[AnnotatedImage]
     folder: StageFolder
     plan: PrunePlan | None = None
+    example: ExamplePatch | None = None
 
     @property
     def fit_steps(self) -> tuple[int, ...]:
@@ -77,12 +81,12 @@ class Compression:
         return _cut(self.config, self.model, self.graph, scorer, self.plan)
 
 
-def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Compression:
+def prepare_compression(model_name: str, config: TrainConfig, out: Path, example: Path | None = None) -> Compression:
     """Check a compression and read what it needs.
 
     Parameters
     ----------
-    model_name, config, out
+    model_name, config, out, example
         As in `compress`.
 
     Raises
@@ -109,7 +113,8 @@ def prepare_compression(model_name: str, config: TrainConfig, out: Path) -> Comp
     if plan is not None:
         folder.write_plan(plan)
     validation = label_by_parent(validation, load_teacher(config), config.device)
-    return Compression(model_name, out, config, dense, model, graph, training, validation, folder, plan)
+    picture = None if example is None else ExamplePatch(validation or training, dense, example, config.device)
+    return Compression(model_name, out, config, dense, model, graph, training, validation, folder, plan, picture)
 
 
 def find_stages(out: Path) -> Path:

@@ -86,7 +86,7 @@ def run_stage(
         start = _start_stage(compression, step, steps_before)
         config, file = _configure_stage(compression, number), folder.model_path(number)
         images = (compression.training, compression.validation)
-        for event in train(config, file, start=start.checkpoint, images=images):
+        for event in train(config, file, start=start.checkpoint, images=images, example=compression.example):
             if isinstance(event, FitDone):  # kept before train() removes its state, so that a stop loses nothing
                 stage = _measure_stage(compression, step, start, event)
                 folder.write_stage(stage)

@@ -73,6 +73,18 @@ def open_project(folder: str | Path, mpp: float | None = None) -> Project:
     return Project(folder, float(mpp))
 
 
+def read_project_mpp(folder: Path) -> float | None:
+    """Return the size of a pixel of the images of a project in um; None if the folder is not a project.
+
+    Raises
+    ------
+    ValueError
+        If its ``project.json`` is damaged.
+    """
+    settings = folder / SETTINGS
+    return _read_mpp(settings) if settings.exists() else None
+
+
 def _read_mpp(settings: Path) -> float:
     try:
         mpp = float(json.loads(settings.read_text(encoding="utf-8"))["mpp"])

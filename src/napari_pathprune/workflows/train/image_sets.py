@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from napari_pathprune.models.hovernet.hovernet_foreign import default_type_names
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
+from napari_pathprune.workflows.project.project import read_project_mpp
 from napari_pathprune.workflows.train.named_types import identify
 from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, list_slides
 from napari_pathprune.workflows.unlabelled.slide_windows import read_windows, split_windows
@@ -55,8 +57,8 @@ def read_image_sets(config: TrainConfig, type_names: Sequence[str], mpp: float =
         name in the data; or if there is ``patience`` without validation images.
     """
     _check_names(config, type_names)
-    training_sets = [_read(data, config, type_names, "train") for data in config.data]
-    validation_sets = [_read(data, config, type_names, "test") for data in config.validation]
+    training_sets = [_read(data, config, type_names, "train", mpp) for data in config.data]
+    validation_sets = [_read(data, config, type_names, "test", mpp) for data in config.validation]
     _warn_of_shared_images(config, training_sets, validation_sets)
     training, validation = join(training_sets), join(validation_sets)
     every = config.hold_out
@@ -151,14 +153,45 @@ def _locate(base: Path, tables: Sequence[DataSettings], sets: Sequence[Sequence[
     return {(base / data.folder).resolve() / name for data, images in pairs for name in list_names(images)}
 
 
-def _read(data: DataSettings, config: TrainConfig, type_names: Sequence[str], part: Part) -> Sequence[AnnotatedImage]:
+def _read(
+    data: DataSettings, config: TrainConfig, type_names: Sequence[str], part: Part, mpp: float
+) -> Sequence[AnnotatedImage]:
     return read_images(
         config.base / data.folder,
         type_names,
-        zoom=data.zoom,
+        zoom=_find_zoom(config.base / data.folder, data.zoom, mpp),
         weight=data.weight,
         leave_out=data.leave_out,
         only=data.only,
         bad_files=data.bad_files,
         part=part,
     )
+
+
+def _find_zoom(folder: Path, zoom: float, mpp: float) -> float:
+    """Return the zoom of a folder's images: of a project, which states its pixel size, the one that fits the model.
+
+    Raises
+    ------
+    ValueError
+        If another zoom was given for a project.
+    """
+    own = read_project_mpp(folder)
+    if own is None:
+        return zoom
+    right = own / mpp
+    if zoom != 1.0 and not math.isclose(zoom, right, rel_tol=0.01):
+        raise ValueError(
+            f"got zoom = {zoom:g} for the project {folder}, whose images have {own:g} um/px; the model has {mpp:g} "
+            f"um/px: leave zoom out, it is {right:g}"
+        )
+    if math.isclose(right, 1.0, rel_tol=0.01):
+        return 1.0
+    _LOG.warning(
+        "the images of the project %s have %g um/px, the model has %g: they are rescaled by %.3g",
+        folder,
+        own,
+        mpp,
+        right,
+    )
+    return right

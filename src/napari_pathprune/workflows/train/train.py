@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from napari_pathprune.training.random_patches import RandomPatches
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.evaluate import DEFAULT_MPP
+from napari_pathprune.workflows.evaluate.example_patch import ExamplePatch
 from napari_pathprune.workflows.evaluate.validation import score_validation
 from napari_pathprune.workflows.train.config_losses import load_teacher, make_losses, make_penalty
 from napari_pathprune.workflows.train.curves import draw_curves
@@ -45,6 +45,7 @@ def train(
     *,
     start: Checkpoint | None = None,
     images: ImageSets | None = None,
+    example: ExamplePatch | Path | None = None,
 ) -> Iterator[FitEvent]:
     """Train a model and write it.
 
@@ -66,6 +67,8 @@ def train(
         them. None trains a new model.
     images
         The training images and the validation images of the config if they have been read already; None reads them.
+    example
+        What draws an example patch at the start and at each validation; or a PNG for one that compares with ``start``.
 
     Yields
     ------
@@ -82,11 +85,15 @@ def train(
     """
     is_first = not rank_zero_only.rank and out.suffix == ".safetensors" and out.parent.is_dir()
     with advise_on_memory(MEMORY_ADVICE), lock_output(out) if is_first else nullcontext():
-        yield from _train(config, out, start, images)
+        yield from _train(config, out, start, images, example)
 
 
 def _train(  # noqa: C901 - a loop over phases that reads from top to bottom
-    config: TrainConfig, out: Path, start: Checkpoint | None, known: ImageSets | None
+    config: TrainConfig,
+    out: Path,
+    start: Checkpoint | None,
+    known: ImageSets | None,
+    example: ExamplePatch | Path | None,
 ) -> Iterator[FitEvent]:
     phases = len(config.fit)
     states = [out.with_name(out.name + ".state" + (f"-{phase}" if phase > 1 else "")) for phase in range(1, phases + 1)]
@@ -100,7 +107,10 @@ def _train(  # noqa: C901 - a loop over phases that reads from top to bottom
     check_fit(model, *config.fit)  # finds a mistake in the last phase before the first one starts
     losses = make_losses(config, before, images)
     validation = label_by_parent(validation, load_teacher(config), config.device)
-    validate = _make_validate(config, before, validation)
+    if isinstance(example, Path):
+        example = ExamplePatch(validation or images, before, example, config.device)
+    _draw_first(example, before, states)
+    validate = _make_validate(config, before, validation, example)
     log = FitLog(out, list_names(images), list_names(validation))
     facts = collect_facts(config, images, validation, load_teacher(config), mpp)
     about = {"start": identify(before), **{name: json.dumps(fact) for name, fact in facts.items()}}
@@ -128,6 +138,8 @@ def _train(  # noqa: C901 - a loop over phases that reads from top to bottom
                     save(_record_training(before, event.weights, config, phase, event.step, images), out)
                 if isinstance(event, FitDone) and phase == phases:
                     _finish(before, model, event, config, images, out, log)
+                    if example is not None and validate is None:
+                        example.write(model)
                 yield event
         except NotFinite as error:
             if find_not_finite(model.state_dict()):
@@ -140,9 +152,24 @@ def _train(  # noqa: C901 - a loop over phases that reads from top to bottom
         state.unlink(missing_ok=True)
 
 
-def _make_validate(config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage]) -> Validate | None:
+def _draw_first(example: ExamplePatch | None, before: Checkpoint, states: Sequence[Path]) -> None:
+    """Draw the example patch of a model that is not trained yet, unless a stopped training is resumed."""
+    if example is not None and not rank_zero_only.rank and not any(state.exists() for state in states):
+        example.write(before.model())
+
+
+def _make_validate(
+    config: TrainConfig, before: Checkpoint, images: Sequence[AnnotatedImage], example: ExamplePatch | None
+) -> Validate | None:
     """Return the function that scores a model on the validation images, or None if there are none."""
-    return partial(score_validation, images=images, checkpoint=before, device=config.device) if images else None
+
+    def validate(model: nn.Module) -> Mapping[str, float]:
+        scores = score_validation(model, images=images, checkpoint=before, device=config.device)
+        if example is not None:
+            example.write(model)
+        return scores
+
+    return validate if images else None
 
 
 def _check_out(out: Path, states: Sequence[Path]) -> None:

@@ -9,10 +9,12 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
+from napari_pathprune.base.event_log import EXAMPLE
 from napari_pathprune.plugin.jobs.job import JobCancelled, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob
 from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
 from napari_pathprune.plugin.widgets.compress.compress_words import describe_result, name_job
+from napari_pathprune.plugin.widgets.compress.example_view import ExampleView
 from napari_pathprune.plugin.widgets.compress.training_curves import TrainingCurves
 from napari_pathprune.plugin.widgets.form_parts import describe
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
@@ -50,7 +52,7 @@ class TrainingPanel(QWidget):  # type: ignore[misc]
         self.progress = ProgressPanel(run, unit="step")
         self.progress.cancel.setToolTip("End the training and forget it; files that it wrote stay")
         self.pause, self.resume = QPushButton("Pause"), QPushButton("Resume")
-        self.curves = TrainingCurves()
+        self.curves, self.example = TrainingCurves(), ExampleView()
         self.report, self.both = QPushButton("Open the report"), QPushButton("Segment the view with both")
         for widget, tip in (
             (self.pause, "End the process; Resume continues where it was, also after a restart of napari"),
@@ -66,7 +68,7 @@ class TrainingPanel(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.progress)
         layout.addLayout(more)
-        for widget in (self.curves, self.report, self.both):
+        for widget in (self.curves, self.example, self.report, self.both):
             layout.addWidget(widget)
 
         self.progress.cancel.clicked.connect(self._cancel)  # before the panel stops the runner
@@ -75,6 +77,7 @@ class TrainingPanel(QWidget):  # type: ignore[misc]
         self.resume.clicked.connect(self.continue_job)
         self.report.clicked.connect(self.open_report)
         self.runner.batch.connect(self.curves.add_events)
+        self.runner.batch.connect(self._show_example)
         self.runner.ended.connect(self._finish)
         self.show_state()
 
@@ -102,6 +105,8 @@ class TrainingPanel(QWidget):  # type: ignore[misc]
             before.dismiss()
         self._is_cancelling = False
         self.curves.clear()
+        self.example.clear()
+        self.example.titles = ("tissue", "dense" if job.arguments[0] == "compress" else "before", "now")
         self.runner.follow(job, name_job(job))
         self.show_state()
         self.changed.emit()
@@ -133,12 +138,17 @@ class TrainingPanel(QWidget):  # type: ignore[misc]
         job = self.runner.process
         return None if job is None or self.is_running else job.end()
 
+    def _show_example(self, _: object = None) -> None:
+        assert self.runner.process is not None
+        self.example.refresh(self.runner.process.folder / EXAMPLE)
+
     def _cancel(self) -> None:
         self._is_cancelling = True
 
     def _finish(self, end: JobEnd) -> None:
         job = self.runner.process
         assert job is not None
+        self._show_example()
         if isinstance(end, JobFinished) and self._out().exists():
             self.written.emit(self._out())
         if isinstance(end, JobCancelled) and self._is_cancelling:
