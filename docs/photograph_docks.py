@@ -61,10 +61,10 @@ def photograph_compare(viewer: Viewer) -> None:
     wait_for(dock.run.isEnabled)
     dock.run.click()
     wait_for(lambda: not dock.is_running)
-    dock.difference.setChecked(True)
-    dock.tabs.setCurrentWidget(dock.table)
-    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
-    dock.table.selectRow(0)
+    dock.view.difference.setChecked(True)
+    dock.tabs.setCurrentWidget(dock.tabs.table)
+    dock.tabs.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    dock.tabs.table.selectRow(0)
     viewer.scene.camera.zoom /= 2
 
 

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from napari_pathprune.plugin.jobs.cut_preview import MEASURES, CutSettings, preview_cut, read_model
+from napari_pathprune.plugin.jobs.compress.cut_preview import MEASURES, CutSettings, preview_cut, read_model
 
 LIMIT_MS = 100
 

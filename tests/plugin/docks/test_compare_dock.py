@@ -80,14 +80,16 @@ def test_one_click_shows_both_sides_and_the_numbers_and_leave_restores_the_layou
     wait(dock, qtbot)
     assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 2)
     assert dock.progress.line.text() == f"PQ {dock.comparison.panoptic.pq:.3f}: 1 of 3 nuclei agree."
-    assert ("PQ", f"{dock.comparison.panoptic.pq:.3f}") in dock.numbers.scores
-    assert dock.numbers.types[-1][1].startswith("3 (")
-    assert "only&nbsp;in&nbsp;A&nbsp;1" in dock.legend.text()
+    assert ("PQ", f"{dock.comparison.panoptic.pq:.3f}") in dock.tabs.numbers.scores
+    assert dock.tabs.numbers.types[-1][1].startswith("3 (")
+    assert "only&nbsp;in&nbsp;A&nbsp;1" in dock.view.legend.text()
     assert dock.tabs.tabText(1) == "Nuclei (2)"
-    assert dock.regions.count() >= 1
-    dock.difference.setChecked(True)
+    assert dock.tabs.regions.count() >= 1
+    dock.view.difference.setChecked(True)
+    wait(dock, qtbot)
     assert viewer.canvas.grid.actual_shape(viewer.layers) == (1, 3)
-    qtbot.mouseClick(dock.leave, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dock.view.leave, Qt.MouseButton.LeftButton)
+    wait(dock, qtbot)
     assert describe(viewer) == before
     assert not dock.view.isVisible()
 
@@ -96,14 +98,14 @@ def test_a_click_in_the_table_goes_to_the_nucleus(dock, viewer, qtbot):
     dock.run.click()
     wait(dock, qtbot)
     dock.tabs.setCurrentIndex(1)
-    dock.table.selectRow(0)
+    dock.tabs.table.selectRow(0)
     slide = viewer.layers["discs"]
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], slide.data_to_world((90, 120)), atol=1e-6)
     assert viewer.layers["A: dense"].selected_label == 3
-    dock.table.selectRow(1)
+    dock.tabs.table.selectRow(1)
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], slide.data_to_world((40, 80)), atol=1e-6)
-    item = dock.regions.item(0)
-    dock.regions.itemClicked.emit(item)
+    item = dock.tabs.regions.item(0)
+    dock.tabs.regions.itemClicked.emit(item)
     y0, x0, y1, x1 = dock.comparison.worst[0].box
     centre = slide.data_to_world(((y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2))
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], centre, atol=1e-6)
@@ -170,7 +172,15 @@ def test_closing_the_dock_restores_the_layout(dock, viewer, qtbot):
 
 
 def test_every_field_has_a_tooltip_and_a_name(dock):
-    for widget in (dock.form.a, dock.form.b, dock.form.slide, dock.form.open, dock.blink, dock.leave, dock.table):
+    for widget in (
+        dock.form.a,
+        dock.form.b,
+        dock.form.slide,
+        dock.form.open,
+        dock.view.blink,
+        dock.view.leave,
+        dock.tabs.table,
+    ):
         assert widget.toolTip()
         assert widget.accessibleName()
     assert dock.minimumWidth() == 320
@@ -189,12 +199,13 @@ def test_the_packaged_results_are_compared_and_clicked_through(make_napari_viewe
     dock.run.click()
     wait(dock, qtbot)
     assert 0.5 < dock.comparison.panoptic.pq < 0.9
-    assert dock.table.rows.rowCount() == len(dock.comparison.disagreements) > 500
-    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert dock.tabs.table.rows.rowCount() == len(dock.comparison.disagreements) > 500
+    dock.tabs.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
     for row in (0, 1):
-        dock.table.selectRow(row)
-        y, x, _ = dock.table.rows.place(row)
+        dock.tabs.table.selectRow(row)
+        y, x, _ = dock.tabs.table.rows.place(row)
         centre = viewer.layers[names[0]].data_to_world((y, x))
         np.testing.assert_allclose(viewer.scene.camera.center[-2:], centre, atol=1e-6)
-    dock.leave.click()
+    dock.view.leave.click()
+    wait(dock, qtbot)
     assert [layer.name for layer in viewer.layers] == names

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QWidget
 
-from napari_pathprune.plugin.jobs.process_job import find_jobs, start_process
+from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, start_process
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 
 pytestmark = [

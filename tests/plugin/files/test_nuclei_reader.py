@@ -96,5 +96,5 @@ def test_other_files_and_folders_are_declined(tmp_path, slide_file):
 
 def test_a_damaged_result_is_named(result):
     (result / "run.json").write_text("{}")
-    with pytest.raises(ValueError, match="not a complete result"):
+    with pytest.raises(ValueError, match="is damaged"):
         read_nuclei(str(result))

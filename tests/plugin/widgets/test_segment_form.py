@@ -105,8 +105,8 @@ def test_a_refresh_signals_changes_only(form, viewer, tissue):
 def test_drawing_starts_on_a_layer_aligned_with_the_slide(form, viewer, tissue):
     slide = add_slide(viewer, tissue, translate=(10, 20), **MICRONS)
     choose(form, RegionKind.DRAWN)
-    form.draw.click()
-    shapes = form.shapes.layer
+    form.drawn.draw.click()
+    shapes = form.drawn.layer
     assert shapes is viewer.layers.selection.active
     assert shapes.mode == "add_rectangle"
     assert shapes.units == slide.units
@@ -114,7 +114,7 @@ def test_drawing_starts_on_a_layer_aligned_with_the_slide(form, viewer, tissue):
     form.refresh()
     assert form.problem is None
     assert form.request().region == (10, 20, 50, 80)
-    form.draw.click()
+    form.drawn.draw.click()
     assert len(viewer.layers) == 2
 
 

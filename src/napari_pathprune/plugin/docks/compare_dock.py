@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QShortcut,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QShortcut, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
@@ -28,20 +16,21 @@ from napari_pathprune.plugin.jobs.compare_job import ComparisonReady, compare_an
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
+from napari_pathprune.plugin.jobs.turns import Turns
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result
-from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, CompareGrid
-from napari_pathprune.plugin.layers.difference_layer import list_statuses
+from napari_pathprune.plugin.layers.comparison.compare_grid import BLINK_KEY, CompareGrid
 from napari_pathprune.plugin.layers.nuclei_layer import OUTLINE_UM
 from napari_pathprune.plugin.layers.segmentation_from_layer import segmentation_from_layer
 from napari_pathprune.plugin.layers.slide_from_layer import slide_from_layer
 from napari_pathprune.plugin.widgets.compare.compare_form import CompareForm, CompareRequest
-from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
-from napari_pathprune.plugin.widgets.compare.disagreement_table import DisagreementTable
+from napari_pathprune.plugin.widgets.compare.compare_view import CompareView, make_button
+from napari_pathprune.plugin.widgets.compare.comparison_tabs import ComparisonTabs
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_pathprune.base.box import Box
     from napari_pathprune.workflows.compare.comparison import Comparison
 
 WIDTH_PX: Final = 320
@@ -62,7 +51,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._runner = JobRunner(self)
+        self._runner, self._turns = JobRunner(self), Turns(self)
         self._grid = CompareGrid(napari_viewer)
         self._request: CompareRequest | None = None
         self._compared: tuple[CompareRequest, Comparison] | None = None
@@ -72,27 +61,10 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.form = CompareForm(napari_viewer)
         self.run = QPushButton("Compare")
         self.progress = ProgressPanel(self.run, unit="block")
-        self.side_by_side = _make_button("Side by side", "Show A and B in two cells with linked cameras")
-        self.blink = _make_button(f"Blink ({BLINK_KEY})", f"Show A and B in turn in one canvas (key {BLINK_KEY})")
-        self.leave = _make_button("Leave", "Remove the comparison's layers, and restore your own layout")
-        self.difference = QCheckBox("Show the difference in a cell of its own")
-        self.difference.setToolTip("Agreed, only in A, only in B, and other type, each in one colour")
-        self.difference.setAccessibleName("Show the difference")
-        self.legend, self.problem = QLabel(), QLabel()
-        for label in (self.legend, self.problem):
-            label.setWordWrap(True)
-        self.numbers, self.table, self.regions = ComparisonNumbers(), DisagreementTable(), QListWidget()
-        self.regions.setAccessibleName("Annotate here next")
-        self.regions.setToolTip("Regions with the most disagreements, worst first: click one to go there")
-        self.tabs = QTabWidget()
-        for widget, title, tip in (
-            (self.numbers, "Numbers", "Scores, and nuclei by type"),
-            (self.table, "Nuclei", "Nuclei on which A and B disagree"),
-            (self.regions, "Annotate next", "Regions with the most disagreements"),
-        ):
-            self.tabs.setTabToolTip(self.tabs.addTab(widget, title), tip)
-        self.tabs.setAccessibleName("Results of the comparison")
-        self.export = _make_button("Export report...", "Write a report (HTML) and the disagreements (CSV)")
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.view, self.tabs = CompareView(), ComparisonTabs()
+        self.export = make_button("Export report...", "Write a report (HTML) and the disagreements (CSV)")
         self._lay_out()
         self.setMinimumWidth(WIDTH_PX)
 
@@ -106,8 +78,8 @@ class CompareDock(QWidget):  # type: ignore[misc]
 
     @property
     def is_running(self) -> bool:
-        """Whether a comparison, an export or the reading of a folder is running."""
-        return self._runner.is_running
+        """Whether a comparison, an export or the reading of a folder is running, or layers come or go."""
+        return self._runner.is_running or self._turns.is_running
 
     @property
     def comparison(self) -> Comparison | None:
@@ -123,11 +95,18 @@ class CompareDock(QWidget):  # type: ignore[misc]
         except (ValueError, MemoryError) as error:
             self.progress.show_error(error_line(error))
             return
-        self._grid.leave()
         self._request = request
         contour_px = max(round(OUTLINE_UM / (request.a.mpp or UNKNOWN_MPP)[0]), 1)
-        self._grid.enter(request.slide_layer, request.layer_a, request.layer_b, request.region, contour_px)
+        self._turns.add(self._grid.leave())
+        self._turns.add(
+            self._grid.enter(request.slide_layer, request.layer_a, request.layer_b, request.region, contour_px)
+        )
         self._compare()
+
+    def leave(self) -> None:
+        """Remove the layers of the comparison, and restore the layout of the user."""
+        self._turns.add(self._grid.leave())
+        self._show_readiness()
 
     def choose_report(self) -> None:
         """Ask where to write the report, and write it."""
@@ -168,38 +147,29 @@ class CompareDock(QWidget):  # type: ignore[misc]
 
     def _connect(self) -> None:
         self.run.clicked.connect(self.start)
-        self.side_by_side.clicked.connect(self._grid.show_side_by_side)
-        self.blink.clicked.connect(self._grid.blink)
-        self.leave.clicked.connect(self._grid.leave)
-        shortcut = QShortcut(QKeySequence(BLINK_KEY), self.table)  # the canvas has one of its own
+        self.view.side_by_side.clicked.connect(self._grid.show_side_by_side)
+        self.view.blink.clicked.connect(self._grid.blink)
+        self.view.leave.clicked.connect(self.leave)
+        shortcut = QShortcut(QKeySequence(BLINK_KEY), self.tabs.table)  # the canvas has one of its own
         shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
         shortcut.activated.connect(self._grid.blink)
-        self.difference.toggled.connect(self._show_difference)
+        self.view.difference.toggled.connect(self._show_difference)
         self._grid.edited.connect(self._note_edit)
         self._grid.left.connect(self._show_readiness)
         self.export.clicked.connect(self.choose_report)
         self.form.open.clicked.connect(self.choose_folder)
         self.form.changed.connect(self._show_readiness)
-        self.table.chosen.connect(self._go_to)
-        self.regions.itemClicked.connect(self._go_to_region)
-        self.regions.itemActivated.connect(self._go_to_region)
+        self.tabs.place_chosen.connect(self._go_to)
+        self.tabs.box_chosen.connect(self._show_box)
         self.progress.follow(self._runner, self._describe_end)
         self._runner.ended.connect(self._finish)
+        self._turns.ended.connect(self._show_readiness)
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.addWidget(self.form)
         layout.addWidget(self.progress)
         layout.addWidget(self.problem)
-        self.view = QWidget()
-        view = QVBoxLayout(self.view)
-        view.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        for button in (self.side_by_side, self.blink, self.leave):
-            row.addWidget(button)
-        view.addLayout(row)
-        view.addWidget(self.difference)
-        view.addWidget(self.legend)
         layout.addWidget(self.view)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.export)
@@ -236,22 +206,15 @@ class CompareDock(QWidget):  # type: ignore[misc]
             return
         one = end.last.comparison
         self._compared = (self._request, one)
-        self.numbers.show_comparison(one)
-        self.table.show_comparison(one)
-        self.tabs.setTabText(1, f"Nuclei ({len(one.disagreements):,})")
-        self.regions.clear()
-        for number, region in enumerate(one.worst, 1):
-            item = QListWidgetItem(f"{number}. {region.disagreements:,} of {region.nuclei:,} nuclei disagree")
-            item.setToolTip("y {0:,} to {2:,}, x {1:,} to {3:,} px of level 0".format(*region.box))
-            self.regions.addItem(item)
-        entries = [
-            f'<span style="color: #{bytes(colour).hex()}">&#9632;</span> {name} {count:,}'
-            for name, colour, count in list_statuses(one)
-        ]
-        self.legend.setText(" &nbsp; ".join(_keep_together(entry) for entry in entries))
+        self.tabs.show_comparison(one)
+        self.view.show_comparison(one)
+        self._turns.add(self._set_difference(end.last.difference, one.region[:2]))
+
+    def _set_difference(self, data: Any, origin: tuple[int, int]) -> Iterator[None]:  # noqa: ANN401 - an array or levels
+        """Set the difference once both sides are shown: the comparison may be faster than the window."""
         if self._grid.is_active:
-            self._grid.set_difference(end.last.difference, one.region[:2])
-            self._grid.show_difference(visible=self.difference.isChecked())
+            self._grid.set_difference(data, origin)
+            yield from self._grid.show_difference(visible=self.view.difference.isChecked())
 
     def _add_result(self, end: JobEnd) -> None:
         """Add the layer of a folder that was read, and choose it as B."""
@@ -269,7 +232,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.form.b.choose(layer)
 
     def _show_difference(self, is_on: bool) -> None:  # noqa: FBT001 - Qt's signature
-        self._grid.show_difference(visible=is_on)
+        self._turns.add(self._grid.show_difference(visible=is_on))
 
     def _note_edit(self) -> None:
         """Compare again after a pause, since labels were edited."""
@@ -293,15 +256,15 @@ class CompareDock(QWidget):  # type: ignore[misc]
         if self._grid.is_active:
             self._grid.go_to(y, x, ids)
 
-    def _go_to_region(self, item: QListWidgetItem) -> None:
-        one = self.comparison
-        if one is not None and self._grid.is_active:
-            self._grid.show_box(one.worst[self.regions.row(item)].box)
+    def _show_box(self, box: Box) -> None:
+        if self._grid.is_active:
+            self._grid.show_box(box)
 
     def _close_down(self) -> None:
         self._edit_timer.stop()
         self._runner.stop()
-        self._grid.leave()
+        self._turns.add(self._grid.leave())
+        self._turns.finish()
         self.form.disconnect_viewer()
 
     def _show_readiness(self) -> None:
@@ -318,16 +281,3 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.filler.setVisible(not has_result)
         self.problem.setText("" if problem is None else f"{problem}.")
         self.problem.setVisible(problem is not None and not is_running)
-
-
-def _keep_together(entry: str) -> str:
-    """Replace the spaces after the coloured square, so that a legend entry stays in one line."""
-    square, _, text = entry.partition("</span>")
-    return f"{square}</span>{text.replace(' ', '&nbsp;')}"
-
-
-def _make_button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(text)
-    return button

@@ -13,13 +13,13 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.compress_words import describe_result, name_job
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
-from napari_pathprune.plugin.jobs.compress_check import RequestChecked, check_in_process
-from napari_pathprune.plugin.jobs.compress_request import CompressRequest
-from napari_pathprune.plugin.jobs.cut_preview import MEASURES, ModelRead, cut_model, read_model
+from napari_pathprune.plugin.jobs.compress.compress_check import RequestChecked, check_in_process
+from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest
+from napari_pathprune.plugin.jobs.compress.cut_preview import MEASURES, ModelRead, cut_model, read_model
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
-from napari_pathprune.plugin.jobs.process_job import ProcessJob, find_jobs, jobs_folder, start_process
-from napari_pathprune.plugin.jobs.process_runner import ProcessRunner
+from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob, find_jobs, jobs_folder, start_process
+from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
 from napari_pathprune.plugin.jobs.view_job import NamedModel
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.compress.compress_cut import describe

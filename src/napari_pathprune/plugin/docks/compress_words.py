@@ -10,7 +10,7 @@ from napari_pathprune.plugin.widgets.compress.compress_cut import format_count
 
 if TYPE_CHECKING:
     from napari_pathprune.plugin.jobs.job import JobEnd
-    from napari_pathprune.plugin.jobs.process_job import ProcessJob
+    from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob
 
 
 def name_job(job: ProcessJob) -> str:

@@ -19,6 +19,7 @@ from napari_pathprune.instances.label_pyramid import open_levels
 from napari_pathprune.instances.outlines.paint_outlines import bound_outlines, paint_outlines
 from napari_pathprune.instances.outlines.read_outlines import read_outlines
 from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.plugin.files.folder_result import read_folder_result
 from napari_pathprune.plugin.layers.napari_reader import LayerData, Reader, make_slide_layer
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
@@ -89,19 +90,17 @@ def read_nuclei(path: str) -> list[LayerData]:
 
 def _read_folder(folder: Path) -> list[LayerData]:
     """Return the layers of a result folder."""
-    try:
-        run: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        y0, x0, y1, x1 = (int(side) for side in run["region_yxyx_px"])
-        table, mpp, type_names = read_parquet(folder / TABLE)
-        levels = open_levels(folder / LABELS)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder} is not a complete result of pathprune segment ({error}); segment again") from error
-    slide_layers, place, slide_name = _place(str(run.get("slide") or ""), str(run.get("slide_path") or ""), mpp)
-    model = str(run.get("model") or "")
-    facts = {**result_metadata(model, slide_name, (y0, x0, y1, x1), type_names), "mpp": mpp, "path": str(folder)}
-    name = f"nuclei ({Path(model).name.removesuffix('.safetensors')})" if model else folder.name
-    data = levels if len(levels) > 1 else _load(levels[0])
-    return [*slide_layers, _make_layer(name, data, table, mpp, type_names, facts, place)]
+    result = read_folder_result(folder)
+    found = result.segmentation
+    path = "" if found.slide_path is None else str(found.slide_path)
+    slide_layers, place, slide_name = _place(found.slide, path, found.mpp)
+    facts = {
+        **result_metadata(found.model, slide_name, found.region, found.type_names),
+        "mpp": found.mpp,
+        "path": str(folder),
+    }
+    name = f"nuclei ({Path(found.model).name.removesuffix('.safetensors')})" if found.model else folder.name
+    return [*slide_layers, _finish_layer(name, result.data, result.attributes, facts, place)]
 
 
 def _load(level: Any) -> Any:  # noqa: ANN401 - zarr has no types
@@ -202,15 +201,25 @@ def _make_layer(
     facts: Mapping[str, Any],
     place: Mapping[str, Any],
 ) -> LayerData:
+    return _finish_layer(name, data, make_attributes(table, mpp or (1.0, 1.0), type_names), facts, place)
+
+
+def _finish_layer(
+    name: str,
+    data: Any,  # noqa: ANN401 - an array or levels
+    attributes: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    place: Mapping[str, Any],
+) -> LayerData:
     placement = {key: value for key, value in place.items() if key != "mpp"}
-    attributes = {
-        **make_attributes(table, mpp or (1.0, 1.0), type_names),
+    complete = {
+        **attributes,
         "name": name,
         "multiscale": isinstance(data, list),
         "metadata": dict(facts),
         **placement,
     }
-    return data, attributes, "labels"
+    return data, complete, "labels"
 
 
 def _is_label_pyramid(path: Path) -> bool:

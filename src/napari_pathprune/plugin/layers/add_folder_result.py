@@ -44,7 +44,7 @@ def add_folder_result(viewer: ViewerModel, found: Segmentation, data: Any, attri
     slide = _find_slide(viewer, found)
     if slide is None:
         raise ValueError(f"the result is placed on {found.slide or 'its slide'}; open that first")
-    facts = {"model": found.name, "slide": slide.name, "region": found.region, "type_names": found.type_names}
+    facts = {"model": found.model, "slide": slide.name, "region": found.region, "type_names": found.type_names}
     return viewer.add_labels(
         data,
         name=f"nuclei ({found.name})",

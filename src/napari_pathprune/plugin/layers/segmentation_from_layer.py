@@ -69,6 +69,7 @@ def segmentation_from_layer(layer: Layer, slide: Layer) -> Segmentation:
         type_names=names,
         mpp=find_mpp(slide),
         slide=slide.name,
+        model=str(layer.metadata.get("model") or ""),
     )
 
 

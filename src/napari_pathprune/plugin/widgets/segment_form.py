@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from napari.layers import Image, Shapes
+from napari.layers import Image
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -21,9 +19,10 @@ from qtpy.QtWidgets import (
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.jobs.segment_job import SegmentRequest
 from napari_pathprune.plugin.layers.region_kind import Region, RegionKind, find_region
-from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, find_mpp, slide_from_layer
+from napari_pathprune.plugin.layers.slide_from_layer import find_mpp, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
+from napari_pathprune.plugin.widgets.draw_region import DrawRegion
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,7 +35,6 @@ that the answer depends on: camera, canvas, shapes, scales and more."""
 LARGE_MPX: Final = 20.0
 LARGE_ADVICE: Final = "For large regions, use pathprune segment in a\nshell: it saves results while it runs"
 UNKNOWN: Final = "unknown"
-DRAWN_STYLE: Final = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 4}
 
 
 class SegmentForm(QWidget):  # type: ignore[misc]
@@ -76,15 +74,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         for kind in RegionKind:
             self.region_kind.addItem(kind.value, kind)
         self.region_kind.setToolTip("Part of the slide to segment")
-        self.shapes = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Shapes), "No shapes layer")
-        self.shapes.setToolTip("Shapes layer with the region: the selected shapes, or the last one")
-        self.draw = QPushButton("Draw")
-        self.draw.setToolTip("Draw a rectangle on the slide")
-        self.drawn = QWidget()
-        row = QHBoxLayout(self.drawn)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.shapes, 1)
-        row.addWidget(self.draw)
+        self.drawn = DrawRegion(viewer, self.slide)
         self.extent = QLabel()
         self.tissue_only = QCheckBox("Skip tiles without tissue")
         self.tissue_only.setChecked(True)
@@ -111,12 +101,11 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        self.draw.clicked.connect(self.start_drawing)
         self.slide.chosen.connect(self._show_mpp)
         for signal in (
             self.mpp.valueChanged,
             self.model.chosen,
-            self.shapes.chosen,
+            self.drawn.shapes.chosen,
             self.region_kind.currentIndexChanged,
         ):
             signal.connect(self.refresh)
@@ -157,22 +146,11 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         if (self.problem, self.extent.text()) != before:
             self.changed.emit()
 
-    def start_drawing(self) -> None:
-        """Activate the rectangle tool on a Shapes layer that is aligned with the slide."""
-        layer = self.slide.layer
-        if layer is None:
-            return
-        if self.shapes.layer is None:
-            self.shapes.choose(self._viewer.add_shapes(ndim=2, name="region", **DRAWN_STYLE, **copy_placement(layer)))
-        shapes = self.shapes.layer
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
-
     def disconnect_viewer(self) -> None:
         """Stop following the viewer."""
         self._timer.stop()
         self.slide.disconnect_viewer()
-        self.shapes.disconnect_viewer()
+        self.drawn.disconnect_viewer()
         self.model.disconnect_viewer()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
@@ -206,7 +184,7 @@ class SegmentForm(QWidget):  # type: ignore[misc]
         return find_mpp(self.slide.layer) or ((entered, entered) if entered > 0 else None)
 
     def _region(self) -> Region:
-        return find_region(self.region_kind.currentData(), self._viewer, self.slide.layer, self.shapes.layer)
+        return find_region(self.region_kind.currentData(), self._viewer, self.slide.layer, self.drawn.layer)
 
     def _describe_extent(self) -> str:
         region, mpp = self._region(), self._mpp()

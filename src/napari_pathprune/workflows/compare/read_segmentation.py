@@ -12,6 +12,7 @@ import tifffile
 import zarr
 
 from napari_pathprune.instances.export import read_parquet
+from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.workflows.compare.segmentation import Segmentation
 from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
 
@@ -36,10 +37,17 @@ def read_segmentation(path: Path) -> Segmentation:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
-    return _read_folder(path) if path.is_dir() else _read_image(path)
+    return read_result_folder(path)[0] if path.is_dir() else _read_image(path)
 
 
-def _read_folder(folder: Path) -> Segmentation:
+def read_result_folder(folder: Path) -> tuple[Segmentation, InstanceTable]:
+    """Read a result folder of `pathprune segment`: its nuclei, whose labels are read when needed, and their table.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not a finished result, or damaged.
+    """
     missing = [name for name in (RUN, TABLE, LABELS) if not (folder / name).exists()]
     if missing:
         raise ValueError(f"{folder} has no {missing[0]}; expected a finished result of pathprune segment")
@@ -49,10 +57,14 @@ def _read_folder(folder: Path) -> Segmentation:
         height, width = (int(side) for side in run["shape_px"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / RUN} is damaged ({error}); segment the slide again") from error
-    table, mpp, type_names = read_parquet(folder / TABLE)
-    return Segmentation(
+    try:
+        table, mpp, type_names = read_parquet(folder / TABLE)
+        labels = zarr.open_array(folder / LABELS / "0", mode="r")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder} is damaged ({error}); segment the slide again") from error
+    found = Segmentation(
         f"{run.get('model') or folder.name}",
-        zarr.open_array(folder / LABELS / "0", mode="r"),
+        labels,
         (y0, x0, y1, x1),
         (height, width),
         ids=table.id.astype(np.int64),
@@ -60,10 +72,12 @@ def _read_folder(folder: Path) -> Segmentation:
         probabilities=table.type_probability.astype(np.float64),
         type_names=type_names,
         mpp=mpp,
-        slide=str(run.get("slide", "")),
+        slide=str(run.get("slide") or ""),
         slide_path=Path(run["slide_path"]) if run.get("slide_path") else None,
+        model=str(run.get("model") or ""),
         boxes=table.box,
     )
+    return found, table
 
 
 def _read_image(path: Path) -> Segmentation:

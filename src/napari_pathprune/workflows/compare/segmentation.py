@@ -54,6 +54,9 @@ class Segmentation:
         Name of the slide; empty if unknown.
     slide_path
         File of the slide; None if unknown.
+    model
+        Name of the packaged model, or path of the model file, that found the nuclei; empty if a person drew them, or if
+        it is unknown.
     boxes
         (N, 4) boxes of all nuclei in level-0 pixels, which save reading empty parts; None if they are not known.
 
@@ -76,6 +79,7 @@ class Segmentation:
     mpp: Mpp | None = None
     slide: str = ""
     slide_path: Path | None = None
+    model: str = ""
     boxes: NDArray[np.int64] | None = None
 
     def read(self, box: Box) -> NDArray[Any]:

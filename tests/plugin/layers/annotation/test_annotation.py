@@ -5,7 +5,6 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_pathprune.plugin.layers.annotation.annotation import Annotation
-from napari_pathprune.plugin.layers.annotation.annotation_colours import SELECTED
 
 NAMES = ("background", "neoplastic", "inflammatory")
 RED, GREEN = np.divide((237, 28, 36), 255), np.divide((33, 217, 51), 255)
@@ -56,7 +55,7 @@ def test_every_edit_is_undone_and_redone(annotation, edit):
     assert sum(annotation.counts()) == len(annotation.layer.features) == len(np.unique(annotation.layer.data)) - 1
     annotation.undo()
     assert state(annotation) == before
-    assert not annotation.can_undo
+    assert not annotation.history.can_undo
     annotation.redo()
     assert state(annotation) == after
 
@@ -117,7 +116,7 @@ def test_one_line_cuts_several_nuclei_in_one_step(annotation):
 
 def test_selected_nuclei_are_white(annotation):
     annotation.select([3, 1000])
-    np.testing.assert_allclose(annotation.layer.colormap.map(3), SELECTED)
+    np.testing.assert_allclose(annotation.layer.colormap.map(3), 1)
     annotation.toggle(7)
     assert annotation.selection == (3, 7)
     annotation.toggle(3)
@@ -143,7 +142,7 @@ def test_what_is_not_possible_is_explained_and_changes_nothing(annotation, act, 
     with pytest.raises(ValueError, match=message):
         act(annotation)
     assert state(annotation) == before
-    assert not annotation.can_undo
+    assert not annotation.history.can_undo
 
 
 def test_nuclei_without_types_can_be_edited():
@@ -166,3 +165,19 @@ def test_each_edit_is_reported(annotation):
     annotation.disconnect_layer()
     annotation.layer.paint((35, 5), 1)
     assert calls[-1] == (0, 1, 1)
+
+
+def test_colours_are_set_only_where_a_nucleus_would_have_a_wrong_one(annotation):
+    annotation.set_type(2)
+    changes = []
+    annotation.layer.events.colormap.connect(lambda: changes.append(1))
+    annotation.layer.paint((35, 5), annotation.start_new())
+    assert len(changes) == 1  # it is selected, and so white
+    annotation.delete()
+    annotation.undo()
+    assert len(changes) == 2  # not selected any more
+    annotation.select([3])
+    annotation.set_type(2)
+    assert len(changes) == 3  # white before and after
+    annotation.select([])
+    np.testing.assert_allclose(annotation.layer.colormap.map(3)[:3], GREEN, atol=1e-6)

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from napari_pathprune.plugin.layers.annotation.annotation_colours import SELECTED, make_colormap, make_features
+from napari_pathprune.plugin.layers.annotation.annotation_colours import list_colours, make_colormap, make_features
 from napari_pathprune.plugin.layers.annotation.annotation_nuclei import EditedNuclei
 
 NAMES = ("background", "neoplastic", "inflammatory")
 
 
 def test_selected_nuclei_are_white_and_unknown_labels_have_the_current_type():
-    colours = make_colormap({3: 1, 4: 2}, [3], 2, NAMES)
-    np.testing.assert_allclose(colours.map(3), SELECTED)
+    colours = make_colormap(list_colours({3: 1, 4: 2}, [3], 2, NAMES))
+    np.testing.assert_allclose(colours.map(3), 1)
     np.testing.assert_array_equal(colours.map(99), colours.map(4))
     assert colours.map(0)[3] == 0
     assert colours.map(4)[3] == 1

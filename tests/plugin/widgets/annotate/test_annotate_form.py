@@ -51,8 +51,8 @@ def test_a_drawn_region_is_requested(form):
     form.region_kind.setCurrentIndex(form.region_kind.findData(RegionKind.DRAWN))
     with pytest.raises(ValueError, match="nothing is drawn yet"):
         form.request()
-    form.start_drawing()
-    form.shapes.layer.add_rectangles([[9.5, 19.5], [9.5, 59.5], [39.5, 59.5], [39.5, 19.5]])
+    form.drawn.draw.click()
+    form.drawn.layer.add_rectangles([[9.5, 19.5], [9.5, 59.5], [39.5, 59.5], [39.5, 19.5]])
     request = form.request()
     assert request.mpp == (0.5, 0.5)
     assert request.region == (10, 20, 40, 60)

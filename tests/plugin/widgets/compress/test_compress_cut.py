@@ -18,7 +18,7 @@ def test_large_numbers_have_three_digits():
 
 
 def test_the_form_returns_its_settings_and_keeps_slider_and_number_alike(qtbot):
-    from napari_pathprune.plugin.jobs.cut_preview import CutSettings
+    from napari_pathprune.plugin.jobs.compress.cut_preview import CutSettings
     from napari_pathprune.plugin.widgets.compress.compress_cut import CompressCut
 
     form = CompressCut()

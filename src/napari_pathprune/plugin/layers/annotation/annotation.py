@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 
-from napari_pathprune.plugin.layers.annotation.annotation_colours import make_colormap, make_features
+from napari_pathprune.plugin.layers.annotation.annotation_colours import (
+    has_colours,
+    list_colours,
+    make_colormap,
+    make_features,
+)
+from napari_pathprune.plugin.layers.annotation.annotation_history import AnnotationHistory, Edit
 from napari_pathprune.plugin.layers.annotation.annotation_nuclei import EditedNuclei
-from napari_pathprune.plugin.layers.annotation.annotation_shapes import Point, cut_along_line, split_at_point
+from napari_pathprune.plugin.layers.annotation.annotation_shapes import Point, list_cut_parts, split_at_point
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -20,26 +24,6 @@ if TYPE_CHECKING:
 
     from napari_pathprune.base.box import Box
     from napari_pathprune.slides.reader import Mpp
-
-HISTORY: Final = 100
-"""Number of edits that can be undone, as many as napari keeps of a Labels layer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """One step of the history.
-
-    Attributes
-    ----------
-    has_pixels
-        Whether it is a step of the layer's own history as well.
-    before, after
-        Types that it changed.
-    """
-
-    has_pixels: bool
-    before: Mapping[int, int]
-    after: Mapping[int, int]
 
 
 class Annotation:
@@ -66,6 +50,8 @@ class Annotation:
         Ids of the selected nuclei.
     current_type
         Type of nuclei that are painted next.
+    history
+        What can be undone and redone.
     """
 
     changed = Signal()
@@ -79,28 +65,17 @@ class Annotation:
         self.nuclei = EditedNuclei(layer.data)
         self.selection: tuple[int, ...] = ()
         self.current_type = 1 if len(self.type_names) > 1 else 0
-        self._done: deque[_Edit] = deque(maxlen=HISTORY)
-        self._undone: list[_Edit] = []
+        self.history = AnnotationHistory()
         self._next_id = max(self.nuclei.areas, default=0) + 1
         self._new_types: dict[int, int] = {}  # types of the nuclei that the current operation makes
         self._new_selection: tuple[int, ...] | None = None  # what it selects
-        self._shown: tuple[object, ...] = ()  # what the colours depend on
+        self._shown: dict[int | None, str] = {}  # the colours of the layer
         self._is_waiting = False
         self._picked = layer.selected_label
         layer.events.paint.connect(self._receive_step)
         layer.events.labels_update.connect(self._receive_pixels)
         layer.events.selected_label.connect(self._follow_selected_label)
         self._refresh()
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is an edit to undo."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an edit to redo."""
-        return bool(self._undone)
 
     def counts(self) -> tuple[int, ...]:
         """Return the number of nuclei of each type, nuclei without a type first."""
@@ -119,7 +94,7 @@ class Annotation:
             self.selection = chosen
             if chosen:
                 self.layer.selected_label = chosen[-1]
-            self._refresh()
+            self._refresh(is_edited=False)
 
     def toggle(self, number: int) -> None:
         """Add a nucleus to the selection, or take it out."""
@@ -202,38 +177,20 @@ class Annotation:
         return new
 
     def cut(self, start: Point, end: Point) -> tuple[int, ...]:
-        """Divide all nuclei that a line crosses, and return the numbers of the new ones.
-
-        Parameters
-        ----------
-        start, end
-            (y, x) the ends of the line in pixels of the layer.
-        """
-        parts = []
-        for number, (y0, x0, y1, x1) in self.nuclei.boxes.items():
-            if min(start[0], end[0]) > y1 or max(start[0], end[0]) < y0:
-                continue
-            if min(start[1], end[1]) > x1 or max(start[1], end[1]) < x0:
-                continue
-            mask, (top, left) = self.nuclei.mask(number)
-            part = cut_along_line(mask, (start[0] - top, start[1] - left), (end[0] - top, end[1] - left))
-            if part.any():
-                parts.append((number, part))
-        return self._divide(parts)
+        """Divide all nuclei that a line crosses from (y, x) to (y, x), and return the numbers of the new ones."""
+        return self._divide(list(list_cut_parts(self.nuclei, start, end)))
 
     def undo(self) -> None:
         """Undo the last edit of pixels or types."""
         self._end_waiting()
-        if self._done:
-            edit = self._done.pop()
-            self._undone.append(edit)
+        edit = self.history.undo()
+        if edit is not None:
             self._restore(edit.before, self.layer.undo if edit.has_pixels else None)
 
     def redo(self) -> None:
         """Redo the edit that was undone last."""
-        if self._undone:
-            edit = self._undone.pop()
-            self._done.append(edit)
+        edit = self.history.redo()
+        if edit is not None:
             self._restore(edit.after, self.layer.redo if edit.has_pixels else None)
 
     def disconnect_layer(self) -> None:
@@ -305,8 +262,7 @@ class Annotation:
         self._refresh()
 
     def _remember(self, *, has_pixels: bool, after: Mapping[int, int]) -> None:
-        self._done.append(_Edit(has_pixels, {number: self.types.get(number, 0) for number in after}, after))
-        self._undone.clear()
+        self.history.add(Edit(has_pixels, {number: self.types.get(number, 0) for number in after}, after))
         self.types.update(after)
 
     def _restore(self, types: Mapping[int, int], step: Any) -> None:  # noqa: ANN401 - a method or None
@@ -324,15 +280,18 @@ class Annotation:
         if is_new and number not in self.selection:
             self.select([number])
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, is_edited: bool = True) -> None:
         """Update features and, where they differ, colours, and report the change.
 
-        napari redraws the whole layer when it has new colours. Nuclei that are gone keep theirs until they come back.
+        napari redraws the whole layer when it has new colours, so it only gets them if a nucleus would have a wrong
+        one. Nuclei that are gone keep theirs until they come back.
         """
+        if is_edited:
+            kinds = {number: self.type_of(number) for number in self.nuclei.areas}
+            self.layer.features = make_features(self.nuclei, kinds, self.region, self.mpp, self.type_names)
         kinds = {number: self.type_of(number) for number in (*self.types, *self.nuclei.areas)}
-        self.layer.features = make_features(self.nuclei, kinds, self.region, self.mpp, self.type_names)
-        colours = (kinds, self.selection, self.current_type)
-        if colours != self._shown:
+        colours = list_colours(kinds, self.selection, self.current_type, self.type_names)
+        if not has_colours(self._shown, colours, self.nuclei.areas):
             self._shown = colours
-            self.layer.colormap = make_colormap(kinds, self.selection, self.current_type, self.type_names)
+            self.layer.colormap = make_colormap(colours)
         self.changed.emit()

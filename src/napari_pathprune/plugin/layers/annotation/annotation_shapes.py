@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +11,8 @@ from skimage.segmentation import watershed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_pathprune.plugin.layers.annotation.annotation_nuclei import EditedNuclei
 
 WAIST: Final = 0.9
 """Largest width of a waist relative to the narrower lobe; otherwise the nucleus has no waist."""
@@ -56,6 +59,36 @@ def split_at_point(mask: NDArray[np.bool_], point: Point | None = None) -> NDArr
     border = ndimage.binary_dilation(part) & mask & ~part
     waist, lobe = distance[border].max(initial=0), min(distance[first], distance[second])
     return part if waist < WAIST * lobe else _halve(mask)
+
+
+def list_cut_parts(nuclei: EditedNuclei, start: Point, end: Point) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Yield each nucleus that a line cuts in two, with the smaller part as a mask in its box.
+
+    Parameters
+    ----------
+    nuclei
+        The nuclei of an image.
+    start, end
+        (y, x) the ends of the line, in pixels of the image.
+
+    Examples
+    --------
+    >>> from napari_pathprune.plugin.layers.annotation.annotation_nuclei import EditedNuclei
+    >>> labels = np.zeros((4, 9), np.int32)
+    >>> labels[1:3, 1:4], labels[1:3, 5:9] = 4, 6
+    >>> [(number, part)] = list_cut_parts(EditedNuclei(labels), (0, 6.5), (4, 6.5))
+    >>> number, part.astype(int).tolist()
+    (6, [[1, 1, 0, 0], [1, 1, 0, 0]])
+    """
+    for number, (y0, x0, y1, x1) in nuclei.boxes.items():
+        if min(start[0], end[0]) > y1 or max(start[0], end[0]) < y0:
+            continue
+        if min(start[1], end[1]) > x1 or max(start[1], end[1]) < x0:
+            continue
+        mask, (top, left) = nuclei.mask(number)
+        part = cut_along_line(mask, (start[0] - top, start[1] - left), (end[0] - top, end[1] - left))
+        if part.any():
+            yield number, part
 
 
 def cut_along_line(mask: NDArray[np.bool_], start: Point, end: Point) -> NDArray[np.bool_]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from napari.layers import Image, Shapes
+from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QWidget
 
 from napari_pathprune.plugin.layers.annotation.annotation_layer import check_editable
 from napari_pathprune.plugin.layers.region_kind import RegionKind, find_region
-from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, find_mpp
+from napari_pathprune.plugin.layers.slide_from_layer import find_mpp
 from napari_pathprune.plugin.shelf.preferences import read_preferences
 from napari_pathprune.plugin.shelf.shelf import ShelfModel, ShelfResult, shelf_of, unwrap
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser
+from napari_pathprune.plugin.widgets.draw_region import DrawRegion
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from napari_pathprune.base.box import Box
     from napari_pathprune.slides.reader import Mpp
 
-DRAWN_STYLE: Final = {"face_color": "transparent", "edge_color": "yellow", "edge_width": 4}
 Source = ShelfModel | ShelfResult | None
 """Where the first nuclei come from: a model, a result, or nowhere."""
 
@@ -75,13 +75,7 @@ class AnnotateForm(QWidget):  # type: ignore[misc]
         self.region_kind = Chooser()
         for kind in (RegionKind.VIEWPORT, RegionKind.DRAWN):
             self.region_kind.addItem(kind.value, kind)
-        self.shapes = LayerChooser(viewer.layers, lambda layer: isinstance(layer, Shapes), "No shapes layer")
-        self.draw = QPushButton("Draw")
-        self.drawn = QWidget()
-        row = QHBoxLayout(self.drawn)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.shapes, 1)
-        row.addWidget(self.draw)
+        self.drawn = DrawRegion(viewer, self.slide)
         self.source = Chooser()
         self._has_sources = False
         self._layout = QFormLayout(self)
@@ -91,7 +85,7 @@ class AnnotateForm(QWidget):  # type: ignore[misc]
             ("Slide", self.slide, self.slide, "Image layer of the slide, opened by any reader"),
             ("Pixel size", self.mpp, self.mpp, "The layer has no pixel size; 40x is about 0.25, 20x about 0.5"),
             ("Region", self.region_kind, self.region_kind, "Part of the slide to annotate"),
-            ("Shapes", self.drawn, self.shapes, "Shapes layer with the region: the selected shapes, or the last one"),
+            ("Shapes", self.drawn, self.drawn.shapes, self.drawn.shapes.toolTip()),
             (
                 "Start from",
                 self.source,
@@ -102,9 +96,7 @@ class AnnotateForm(QWidget):  # type: ignore[misc]
             self._layout.addRow(name, widget)
             field.setToolTip(tip)
             field.setAccessibleName(name)
-        self.draw.setToolTip("Draw a rectangle on the slide")
 
-        self.draw.clicked.connect(self.start_drawing)
         self.region_kind.currentIndexChanged.connect(self.refresh)
         self.slide.chosen.connect(self.refresh)
         self._shelf.models_changed.connect(self.refresh)
@@ -126,7 +118,7 @@ class AnnotateForm(QWidget):  # type: ignore[misc]
         mpp = find_mpp(layer) or ((entered, entered) if entered > 0 else None)
         if mpp is None:
             raise ValueError("Enter the pixel size: about 0.25 \u00b5m/px for a 40x scan, 0.5 \u00b5m/px for 20x")
-        region = find_region(self.region_kind.currentData(), self._viewer, layer, self.shapes.layer).box
+        region = find_region(self.region_kind.currentData(), self._viewer, layer, self.drawn.layer).box
         check_editable(region)
         return AnnotateRequest(unwrap(layer), region, mpp, self.source.currentData())
 
@@ -159,20 +151,9 @@ class AnnotateForm(QWidget):  # type: ignore[misc]
         found = (self.source.itemData(i) for i in range(self.source.count()))
         self.source.setCurrentIndex(next(i for i, data in enumerate(found) if data is source))
 
-    def start_drawing(self) -> None:
-        """Activate the rectangle tool on a Shapes layer that is aligned with the slide."""
-        layer = self.slide.layer
-        if layer is None:
-            return
-        if self.shapes.layer is None:
-            self.shapes.choose(self._viewer.add_shapes(ndim=2, name="region", **DRAWN_STYLE, **copy_placement(layer)))
-        shapes = self.shapes.layer
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
-
     def disconnect_viewer(self) -> None:
         """Stop following the viewer."""
         self.slide.disconnect_viewer()
-        self.shapes.disconnect_viewer()
+        self.drawn.disconnect_viewer()
         self._shelf.models_changed.disconnect(self.refresh, missing_ok=True)
         self._shelf.results_changed.disconnect(self.refresh, missing_ok=True)

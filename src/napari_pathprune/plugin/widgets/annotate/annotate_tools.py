@@ -84,8 +84,8 @@ class AnnotateTools(QWidget):  # type: ignore[misc]
         self.buttons["Delete"].setEnabled(selected > 0)
         self.buttons["Merge"].setEnabled(selected > 1)
         self.buttons["Split"].setEnabled(selected > 0)
-        self.buttons["Undo"].setEnabled(annotation.can_undo)
-        self.buttons["Redo"].setEnabled(annotation.can_redo)
+        self.buttons["Undo"].setEnabled(annotation.history.can_undo)
+        self.buttons["Redo"].setEnabled(annotation.history.can_redo)
 
     def _operations(self) -> Sequence[tuple[str, str, str, Callable[[AnnotationKeys], object]]]:
         return (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_pathprune.plugin.layers.compare_grid import MARK
+from napari_pathprune.plugin.layers.comparison.compare_grid import MARK
 from napari_pathprune.plugin.layers.segmentation_from_layer import (
     find_slide_layer,
     is_nuclei_layer,

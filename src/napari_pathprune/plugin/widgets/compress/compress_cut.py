@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
-from napari_pathprune.plugin.jobs.cut_preview import (
+from napari_pathprune.plugin.jobs.compress.cut_preview import (
     CRITERIA,
     DECIDERS,
     MEASURES,

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pathprune.plugin.jobs.compress_request import CompressRequest, next_free
+from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest, next_free
 from napari_pathprune.plugin.layers.slide_from_layer import find_mpp
 from napari_pathprune.plugin.widgets.choosers import Chooser, LayerChooser, ModelChooser
 from napari_pathprune.plugin.widgets.compress.compress_cut import CompressCut, describe, fold, make_form

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils import DirectLabelColormap
 
-from napari_pathprune.plugin.layers.compare_grid import BLINK_KEY, MARK, CompareGrid
+from napari_pathprune.plugin.layers.comparison.compare_grid import BLINK_KEY, MARK, CompareGrid
 
 REGION = (0, 0, 120, 160)
 
@@ -47,6 +47,12 @@ def calls():
     return Calls()
 
 
+def run(steps):
+    """Do all steps at once."""
+    for _ in steps:
+        pass
+
+
 def make_grid(viewer, calls):
     grid = CompareGrid(viewer)
     grid.edited.connect(calls.edited)
@@ -57,7 +63,7 @@ def make_grid(viewer, calls):
 @pytest.fixture
 def grid(viewer, calls):
     grid = make_grid(viewer, calls)
-    grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1)
+    run(grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1))
     return grid
 
 
@@ -86,7 +92,7 @@ def list_cells(viewer):
 def test_leaving_restores_the_layout_of_the_user(viewer, calls, steps):
     before = describe(viewer)
     grid = make_grid(viewer, calls)
-    grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1)
+    run(grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1))
     assert describe(viewer) != before
     for step in steps:
         if step == "blink":
@@ -95,8 +101,8 @@ def test_leaving_restores_the_layout_of_the_user(viewer, calls, steps):
             grid.go_to(40, 40, (7, 0))
         else:
             grid.set_difference(np.ones((120, 160), np.int32), (0, 0))
-            grid.show_difference(visible=True)
-    grid.leave()
+            run(grid.show_difference(visible=True))
+    run(grid.leave())
     assert describe(viewer) == before
     assert calls.ends == 1
     assert not grid.is_active
@@ -120,14 +126,14 @@ def test_slide_and_nuclei_of_each_side_share_a_cell(viewer, grid):
 def test_the_difference_has_a_cell_of_its_own_while_it_is_shown(viewer, grid):
     grid.set_difference(np.ones((120, 160), np.int32), (0, 0))
     assert len(grid.twins) == 4
-    grid.show_difference(visible=True)
+    run(grid.show_difference(visible=True))
     cells = [
         [viewer.layers[i].name for i in indices] for _, indices in viewer.canvas.grid.iter_viewboxes(viewer.layers)
     ]
     assert cells[2] == ["difference: slide", "difference"]
     grid.set_difference(np.full((120, 160), 2, np.int32), (0, 0))
     assert (grid.twins[5].data == 2).all()
-    grid.show_difference(visible=False)
+    run(grid.show_difference(visible=False))
     assert len(list(viewer.canvas.grid.iter_viewboxes(viewer.layers))) == 2
 
 
@@ -138,11 +144,40 @@ def test_blinking_shows_one_side_at_a_time_in_one_canvas(viewer, grid):
     for _ in range(3):
         viewer.keymap[key](viewer)
         assert not viewer.canvas.grid.enabled
-        shown.append([layer.name for layer in viewer.layers if layer.visible])
+        shown.append([layer.name for layer in viewer.layers if layer.visible and layer.opacity > 0])
     assert shown == [["A: slide", "A: a"], ["A: slide", "B: b"], ["A: slide", "A: a"]]
     grid.show_side_by_side()
     assert viewer.canvas.grid.enabled
-    assert all(layer.visible for layer in grid.twins)
+    assert all(layer.visible and layer.opacity > 0 and layer.name_overlay.visible for layer in grid.twins[1::2])
+
+
+def test_blinking_draws_no_layer_anew(grid):
+    grid.blink()
+    drawn = []
+    for twin in grid.twins:
+        twin.events.set_data.connect(lambda event: drawn.append(event.source.name))
+    grid.blink()
+    grid.blink()
+    assert drawn == []
+    grid.twins[1].opacity = 0.4  # of the user
+    grid.blink()
+    grid.show_side_by_side()
+    assert grid.twins[1].opacity == 0.4
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_a_comparison_is_left_at_any_time_while_its_layers_come(viewer, calls, steps):
+    before = describe(viewer)
+    grid = make_grid(viewer, calls)
+    entering = grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), REGION, 1)
+    for _ in range(steps):
+        next(entering)
+    grid.blink()
+    grid.go_to(40, 40, (7, 7))
+    run(grid.leave())
+    run(entering)
+    assert describe(viewer) == before
+    assert (calls.ends, grid.is_active) == (1, False)
 
 
 def test_what_is_painted_in_a_twin_is_painted_in_the_layer_of_the_user(viewer, grid, calls):
@@ -163,11 +198,11 @@ def test_what_is_painted_in_a_twin_is_painted_in_the_layer_of_the_user(viewer, g
 
 def test_only_the_compared_region_is_shown_and_placed(viewer, calls):
     grid = make_grid(viewer, calls)
-    grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), (100, 110, 110, 140), 1)
+    run(grid.enter(*(viewer.layers[name] for name in ("slide", "a", "b")), (100, 110, 110, 140), 1))
     twin = grid.twins[1]
     assert twin.data.shape == (120 - 36, 160 - 46)  # 64 px of context, within the slide
     np.testing.assert_allclose(twin.data_to_world((0, 0)), viewer.layers["a"].data_to_world((36, 46)))
-    grid.leave()
+    run(grid.leave())
 
 
 def test_a_click_in_the_list_centres_the_view_and_selects_the_nucleus(viewer, grid):

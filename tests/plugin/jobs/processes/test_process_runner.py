@@ -40,7 +40,7 @@ def step(done, *, is_milestone=False):
 
 @pytest.fixture
 def runner(qapp):  # noqa: ARG001 - Qt must be running
-    from napari_pathprune.plugin.jobs.process_runner import ProcessRunner
+    from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
 
     return ProcessRunner()
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.plugin.jobs import process_job as module
 from napari_pathprune.plugin.jobs.job import JobCancelled, JobFailed, JobFinished
-from napari_pathprune.plugin.jobs.process_job import ProcessJob, find_jobs, start_process
+from napari_pathprune.plugin.jobs.processes import process_job as module
+from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob, find_jobs, start_process
 
 COUNTER = """
 import os, sys, time
@@ -74,7 +74,7 @@ def test_a_job_outlives_its_starter_and_is_found_cancelled_and_resumed(counter: 
     folder = tmp_path / "jobs" / "one"
     start = f"""
 from pathlib import Path
-from napari_pathprune.plugin.jobs import process_job
+from napari_pathprune.plugin.jobs.processes import process_job
 process_job.MODULE = "counter"
 process_job.start_process(Path({str(folder)!r}), ({str(counter)!r}, "5", "waiting"))
 """

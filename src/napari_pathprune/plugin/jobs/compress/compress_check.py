@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from napari_pathprune.base.error_line import error_line, is_mistake
-from napari_pathprune.plugin.jobs.compress_request import CompressRequest
-from napari_pathprune.plugin.jobs.cut_preview import preview_cut, read_model
+from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest
+from napari_pathprune.plugin.jobs.compress.cut_preview import preview_cut, read_model
 
 DISK_FACTOR: Final = 12
 """Free space that a training needs, as a multiple of the size of the dense model: states, stages and the result."""

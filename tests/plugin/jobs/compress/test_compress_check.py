@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pathprune.plugin.jobs import compress_check as module
-from napari_pathprune.plugin.jobs.compress_check import check_in_process, check_request
-from napari_pathprune.plugin.jobs.compress_request import CompressRequest
-from napari_pathprune.plugin.jobs.cut_preview import CutSettings
+from napari_pathprune.plugin.jobs.compress import compress_check as module
+from napari_pathprune.plugin.jobs.compress.compress_check import check_in_process, check_request
+from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest
+from napari_pathprune.plugin.jobs.compress.cut_preview import CutSettings
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from napari_pathprune.plugin.layers.difference_layer import list_statuses, make_difference_colormap
+from napari_pathprune.plugin.layers.comparison.difference_layer import list_statuses, make_difference_colormap
 from napari_pathprune.workflows.compare.difference import STATUS_COLOURS
 
 

@@ -6,8 +6,8 @@ import pytest
 from typer.main import get_command
 
 from napari_pathprune.cli.command_line import build_app
-from napari_pathprune.plugin.jobs.compress_request import CompressRequest, next_free
-from napari_pathprune.plugin.jobs.cut_preview import CutSettings
+from napari_pathprune.plugin.jobs.compress.compress_request import CompressRequest, next_free
+from napari_pathprune.plugin.jobs.compress.cut_preview import CutSettings
 
 FULL = CompressRequest(
     "hovernet-s",

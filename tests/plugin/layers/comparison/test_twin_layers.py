@@ -5,7 +5,7 @@ import pytest
 import zarr
 from napari.layers import Image, Labels
 
-from napari_pathprune.plugin.layers.twin_layers import copy_nuclei, copy_slide
+from napari_pathprune.plugin.layers.comparison.twin_layers import copy_nuclei, copy_slide
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_small_part_of_stored_labels_is_read_and_not_editable(slide):
 
 
 def test_a_large_part_of_stored_labels_is_shown_whole(slide, monkeypatch):
-    monkeypatch.setattr("napari_pathprune.plugin.layers.twin_layers.OUTLINED_PX", 100)
+    monkeypatch.setattr("napari_pathprune.plugin.layers.comparison.twin_layers.OUTLINED_PX", 100)
     stored = zarr.array(np.ones((120, 160), np.int32), chunks=(64, 64))
     nuclei = make_nuclei(slide, [stored, stored[::2, ::2]])
     twin = copy_nuclei(nuclei, slide, (0, 0, 50, 90), (255, 0, 0))

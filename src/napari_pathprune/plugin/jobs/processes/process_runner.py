@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_pathprune.base.time_left import TimeLeft
 
 if TYPE_CHECKING:
-    from napari_pathprune.plugin.jobs.process_job import ProcessJob
+    from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob
 
 POLL_MS: Final = 250
 

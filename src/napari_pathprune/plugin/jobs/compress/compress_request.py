@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_pathprune.plugin.jobs.cut_preview import CutSettings
+from napari_pathprune.plugin.jobs.compress.cut_preview import CutSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,14 +15,19 @@ from typing import Any, Final
 import psutil
 from platformdirs import user_data_path
 
-from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.event import Event
 from napari_pathprune.base.event_log import EVENTS, LoggedEvent, ProcessEnded, read_events
 from napari_pathprune.plugin.jobs.job import JobCancelled, JobEnd, JobFailed, JobFinished
+from napari_pathprune.plugin.jobs.processes.job_folder import (
+    EVENTS_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    count_bytes,
+    read_last_line,
+    read_state,
+    write_state,
+)
 
-JOB_FILE: Final = "job.json"
-EVENTS_FILE: Final = "events.jsonl"
-LOG_FILE: Final = "log.txt"
 MODULE: Final = "napari_pathprune.cli"
 STOPPED: Final = 130
 """Exit code of a process that was interrupted."""
@@ -31,11 +35,6 @@ KILL_AFTER_S: Final = 1.5
 """How long a process that was asked to terminate may go on."""
 SAME_START_S: Final = 1.0
 """Process ids are used again; a process that started at another time than recorded is not the job's."""
-LOG_TAIL_BYTES: Final = 4096
-FIELDS: Final = frozenset(
-    {"arguments", "pid", "created", "started", "cancelled", "dismissed", "notes", "events_bytes", "log_bytes"}
-)
-"""What ``job.json`` states."""
 
 
 def jobs_folder() -> Path:
@@ -62,7 +61,7 @@ class ProcessJob:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._state = _read_state(folder)
+        self._state = read_state(folder)
         self._offset = 0
         self._last: Event | None = None
         self._ended: LoggedEvent | None = None
@@ -98,7 +97,7 @@ class ProcessJob:
     @property
     def is_read(self) -> bool:
         """Whether `events` has returned all that the process has written."""
-        return self._offset >= _count_bytes(self.folder / EVENTS_FILE)
+        return self._offset >= count_bytes(self.folder / EVENTS_FILE)
 
     @property
     def is_running(self) -> bool:
@@ -171,24 +170,12 @@ class ProcessJob:
 
     def _write_state(self, **changes: object) -> None:
         self._state = {**self._state, **changes}
-        _write_state(self.folder, self._state)
+        write_state(self.folder, self._state)
 
     def _explain_death(self) -> str:
         """Return one line about a process that ended without a last event: the last line that it printed."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(file.tell() - LOG_TAIL_BYTES, self._state["log_bytes"]))
-                lines = file.read().decode(errors="replace").split("\n")
-        except (OSError, ValueError):
-            lines = []
-        last = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
-        last = last.removeprefix("pathprune: ")
-        return (
-            f"the process was ended from outside; its last line: {last}"
-            if last
-            else "the process was ended from outside"
-        )
+        last = read_last_line(self.log, self._state["log_bytes"]).removeprefix("pathprune: ")
+        return "the process was ended from outside" + (f"; its last line: {last}" if last else "")
 
 
 def start_process(folder: Path, arguments: Sequence[str], notes: Mapping[str, Any] | None = None) -> ProcessJob:
@@ -241,7 +228,7 @@ def find_jobs(root: Path) -> tuple[ProcessJob, ...]:
 def _start(folder: Path, arguments: Sequence[str], notes: Mapping[str, Any]) -> dict[str, Any]:
     """Start the process and return what ``job.json`` states about it."""
     events, log = folder / EVENTS_FILE, folder / LOG_FILE
-    before = {"events_bytes": _count_bytes(events), "log_bytes": _count_bytes(log)}
+    before = {"events_bytes": count_bytes(events), "log_bytes": count_bytes(log)}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", MODULE, *arguments],
@@ -268,38 +255,8 @@ def _start(folder: Path, arguments: Sequence[str], notes: Mapping[str, Any]) -> 
         "notes": dict(notes),
         **before,
     }
-    _write_state(folder, state)
+    write_state(folder, state)
     return state
-
-
-def _count_bytes(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    with write_atomically(folder / JOB_FILE) as part:
-        part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
-        known = {
-            "arguments",
-            "pid",
-            "created",
-            "started",
-            "cancelled",
-            "dismissed",
-            "notes",
-            "events_bytes",
-            "log_bytes",
-        }
-        if known <= state.keys():
-            return state
-    except (OSError, ValueError, AttributeError):
-        pass
-    raise ValueError(f"{folder} is not the folder of a job: it has no readable {JOB_FILE}")
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from napari_pathprune.plugin.jobs import cut_preview as module
-from napari_pathprune.plugin.jobs.cut_preview import CutSettings, cut_model, preview_cut, read_model
+from napari_pathprune.plugin.jobs.compress import cut_preview as module
+from napari_pathprune.plugin.jobs.compress.cut_preview import CutSettings, cut_model, preview_cut, read_model
 from napari_pathprune.pruning.scoring.criteria import CRITERIA
 from napari_pathprune.pruning.scoring.deciders import Decider
 from napari_pathprune.workflows.checkpoint import Checkpoint, save

@@ -1,0 +1,1 @@
+"""Layers of a comparison: twins side by side, and their difference."""
