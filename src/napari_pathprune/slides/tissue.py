@@ -146,14 +146,13 @@ def _classify(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
         scanned = ~blank
         if not scanned.any():
             return np.zeros(scanned.shape, np.bool_)
-        blended = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # grey mixtures
-        sure = scanned & ~blended if not blended.all() else scanned
-        darkness = float(np.percentile(brightest[sure], 99)) - grey
-        contrast, noise = _measure_contrast(smooth, chroma, darkness, sure)
+        darkness = float(np.percentile(brightest[scanned], 99)) - grey
+        contrast, noise = _measure_contrast(smooth, chroma, darkness, scanned)
         if contrast >= LOW_CONTRAST:
             break
-    coloured = chroma > _bound_otsu(chroma[sure], CHROMA, contrast, noise)
-    dark = darkness > _bound_otsu(darkness[sure], DARKNESS, contrast, noise)
+    coloured = chroma > _bound_otsu(chroma[scanned], CHROMA, contrast, noise)
+    dark = darkness > _bound_otsu(darkness[scanned], DARKNESS, contrast, noise)
+    blended = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # mixtures of blank and glass are grey
     tissue: NDArray[np.bool_] = scanned & (coloured | (dark & ~blended))
     return tissue
 
