@@ -213,7 +213,7 @@ class SlidePanel(QWidget):  # type: ignore[misc]
     def _receive(self, event: Event) -> None:
         if isinstance(event, ResultRead):
             self._replace_by_result(event)
-        elif isinstance(event, TilesRead) and event.tiles:
+        elif isinstance(event, TilesRead) and event.tiles and self._growing is not None:
             start = time.perf_counter()
             self._draw()
             took = time.perf_counter() - start
