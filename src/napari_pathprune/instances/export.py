@@ -1,6 +1,6 @@
 """Instance tables as files: Parquet for analysis, GeoJSON for QuPath.
 
-This is the only module that converts (y, x) to (x, y). `instances.label_pyramid` writes labels for viewers.
+`instances.outlines` writes and reads outlines of other programs, `instances.label_pyramid` writes labels for viewers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.error_line import first_line
+from napari_pathprune.instances.outlines.rings import make_rings
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.instances.table import InstanceTable
 
@@ -192,7 +192,7 @@ def _open_output(path: Path, *, is_compressed: bool) -> Iterator[IO[bytes]]:
 def _make_features(
     table: InstanceTable, classes: Sequence[dict[str, Any]], mpp: tuple[float, float] | None
 ) -> Iterator[dict[str, Any]]:
-    for row, ring in enumerate(_make_rings(table)):
+    for row, ring in enumerate(make_rings(table)):
         kind = int(table.type[row])
         measurements: dict[str, float] = {"Area px^2": float(table.area[row])}
         if mpp is not None:
@@ -210,21 +210,6 @@ def _make_features(
                 "measurements": measurements,
             },
         }
-
-
-def _make_rings(table: InstanceTable) -> Iterator[list[list[float]]]:
-    """Yield the outlines as closed, valid rings of (x, y)."""
-    if not len(table):
-        return
-    corners = np.repeat(np.arange(len(table)), np.diff(table.offsets))
-    xy = table.points[:, ::-1].astype(np.float64) + 0.5
-    polygons = shapely.polygons(shapely.linearrings(xy, indices=corners))
-    for row in np.flatnonzero(~shapely.is_valid(polygons)):  # outlines with spurs one pixel wide touch themselves
-        parts = shapely.get_parts(shapely.buffer(polygons[row], 0))
-        largest = parts[shapely.area(parts).argmax()] if len(parts) else shapely.Polygon()
-        polygons[row] = largest if largest.area > 0 else shapely.box(*polygons[row].bounds)
-    for polygon in polygons:
-        yield shapely.get_coordinates(polygon.exterior).round(2).tolist()
 
 
 def _name_types(table: InstanceTable, type_names: Sequence[str]) -> list[str]:

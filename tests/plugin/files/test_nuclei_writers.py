@@ -48,8 +48,8 @@ def test_a_result_folder_comes_back_as_it_was(layer, two_discs, tmp_path):
     np.testing.assert_array_equal(np.asarray(finest)[100:164, 200:280], two_discs)
 
 
-@pytest.mark.parametrize("name", ["a.geojson", "a.geojson.gz"])
-def test_outlines_are_saved_for_qupath(layer, two_discs, tmp_path, name):
+@pytest.mark.parametrize("name", ["a.geojson", "a.geojson.gz", "a.xml"])
+def test_outlines_are_saved_for_qupath_and_imagescope(layer, two_discs, tmp_path, name):
     layer.save(str(tmp_path / name), plugin="napari-pathprune")
     assert read_outlines(tmp_path / name).type_names == ("background", "neoplastic", "inflammatory")
     again = open_again(tmp_path / name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.instances.export import write_geojson, write_parquet
 from napari_pathprune.instances.label_pyramid import LabelsWriter
+from napari_pathprune.instances.outlines.write_aperio import write_aperio
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.plugin.files.saved_nuclei import SavedNuclei, collect_nuclei
 from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
@@ -61,6 +62,13 @@ def save_geojson(path: str, data: Any, attributes: Mapping[str, Any]) -> list[st
     """Write the outlines of the nuclei for QuPath, compressed if the name ends in ``.gz``."""
     nuclei = collect_nuclei(data, attributes)
     write_geojson(nuclei.table, path, nuclei.type_names, nuclei.mpp)
+    return [path]
+
+
+def save_aperio(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:  # noqa: ANN401
+    """Write the outlines of the nuclei as Aperio XML, with a layer for each type."""
+    nuclei = collect_nuclei(data, attributes)
+    write_aperio(nuclei.table, path, nuclei.type_names, nuclei.mpp)
     return [path]
 
 
