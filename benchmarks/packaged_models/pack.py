@@ -18,7 +18,9 @@ import torch
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.workflows.checkpoint import load, save
+from napari_pathprune.workflows.checkpoint_card import update_card
 from napari_pathprune.workflows.evaluate.evaluate import TILE_PX, evaluate_models
+from napari_pathprune.workflows.evaluate.measure_ceiling import CeilingMeasured, measure_ceilings
 from napari_pathprune.workflows.prune.prune import compute_patch_cost
 
 HERE = Path(__file__).parent
@@ -73,6 +75,10 @@ def main() -> None:
             seconds[title] = round(score.seconds_per_megapixel, 2)
         card["seconds per megapixel"] = {"processor": processor(), "threads": torch.get_num_threads(), **seconds}
         save(dataclasses.replace(load(target), card=card), target, half=True)
+        # on the packaged slide, as pathprune evaluate MODEL --shift does
+        (measured,) = (event for event in measure_ceilings([name]) if isinstance(event, CeilingMeasured))
+        update_card(target, measured.ceiling.to_card())
+        card |= measured.ceiling.to_card()
         print(name, f"{trained.params:,} parameters", json.dumps(card, indent=2), sep="\n")
 
 

@@ -16,10 +16,10 @@ from napari_pathprune.base.event_log import ProcessEnded, log_event
 from napari_pathprune.cli.compare_verb import compare
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
-from napari_pathprune.cli.evaluate_verb import evaluate
+from napari_pathprune.cli.evaluate_verb import SHIFT_PX, evaluate
 from napari_pathprune.cli.finetune_verb import finetune
 from napari_pathprune.cli.info_verb import info
-from napari_pathprune.cli.options.arguments import repeat_option
+from napari_pathprune.cli.options.arguments import complete_option, repeat_option
 from napari_pathprune.cli.options.field_options import expand_options
 from napari_pathprune.cli.prune_verb import prune
 from napari_pathprune.cli.segment_verb import segment
@@ -33,6 +33,8 @@ STOPPED: Final = 130
 """Exit code after Ctrl-C, as in shells."""
 UNLABELLED: Final = "--unlabelled"
 """The option that takes several values in a row, as a shell expands ``slides/*.svs``."""
+SHIFT: Final = "--shift"
+"""The option of ``evaluate`` that may stand without its number."""
 VERBS: Final = (demo, info, prune, train, finetune, compress, segment, compare, evaluate)
 
 
@@ -73,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = repeat_option(sys.argv[1:] if arguments is None else arguments, UNLABELLED) or ["--help"]
+    given = complete_option(given, SHIFT, SHIFT_PX) if given[0] == evaluate.__name__ else given
     line = ""
     try:
         code = build_app(given[0])(args=given, prog_name="pathprune", standalone_mode=False)

@@ -46,3 +46,5 @@ def compare(
         ("disagreements", *(f"{len(one.disagreements):,}" for one in written.comparisons)),
     ]
     print_result(make_table(("", *columns), rows, f"{a} and {b}"))
+    if written.comparisons[0].ceiling_line:
+        print_result(written.comparisons[0].agreement_line)

@@ -14,11 +14,13 @@ import torch
 
 from napari_pathprune.training.fit_events import StepDone
 from napari_pathprune.workflows.checkpoint import load
+from napari_pathprune.workflows.checkpoint_card import update_card
 from napari_pathprune.workflows.compress.compress import compress
 from napari_pathprune.workflows.compress.compress_events import CompressDone, CompressEvent, StageFit
 from napari_pathprune.workflows.compress.compress_report import CompressReport
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
 from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
+from napari_pathprune.workflows.evaluate.ceiling import CARD_KEY, Ceiling
 
 RESOLUTION = {"resolution": (40_000.0, 40_000.0), "resolutionunit": "CENTIMETER", "photometric": "rgb"}
 
@@ -66,6 +68,23 @@ def test_one_slide_and_one_model_are_enough(unlabelled: TrainConfig, simple_file
     assert card["on"] == report.validation_images[0]
     assert load(out).lineage[-1]["unlabelled_slides"] == 1
     assert "pq" not in json.dumps(report.to_dict()["stages"]).replace("agreement_pq", "")
+    advice = f"ceiling not measured: pathprune evaluate {simple_file} --shift --to-card"
+    assert report.to_dict()["ceiling"] == advice
+    assert report.summary().endswith(f"; {advice}")
+    assert advice in page
+    assert "ceiling of PQ" not in card
+
+
+def test_the_agreement_stands_beside_its_ceiling(unlabelled: TrainConfig, simple_file: Path, tmp_path: Path) -> None:
+    update_card(simple_file, Ceiling("simple", {"pq": 0.87, "f1": 0.9, "dice": 0.93}, 5, 1, "a.svs").to_card())
+    report = finish(compress(str(simple_file), unlabelled, tmp_path / "small.safetensors"))
+    line = "ceiling: PQ 0.870, F1 0.900, Dice 0.930 (simple.safetensors against itself, shifted by 1 to 5 px)"
+    assert report.ceiling == line
+    assert report.summary().endswith(f"; {line}")
+    assert line in (tmp_path / "small.report.html").read_text(encoding="utf-8")
+    card = load(tmp_path / "small.safetensors").card
+    assert card["agreement with the parent"]["ceiling of PQ"] == 0.87
+    assert CARD_KEY not in card  # that of the parent is not that of the compact model
 
 
 def test_it_resumes_exactly(unlabelled: TrainConfig, simple_file: Path, tmp_path: Path, slide: Path) -> None:

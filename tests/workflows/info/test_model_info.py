@@ -10,6 +10,7 @@ import pytest
 
 from napari_pathprune.pruning import choose, importance, trace
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
+from napari_pathprune.workflows.evaluate.ceiling import Ceiling
 from napari_pathprune.workflows.info.model_info import Description, describe
 from napari_pathprune.workflows.prune.prune import cut_checkpoint, make_example
 
@@ -36,6 +37,15 @@ def test_facts_are_in_words(description: Description, checkpoint: Checkpoint) ->
     assert facts["step 2"].startswith("pruned by l1: ")
     assert facts["step 2"].endswith(f" channels cut, from {checkpoint.params:,} parameters")
     assert facts["card: scores"] == "PQ 0.5"
+    advice = f"not measured: pathprune evaluate {description.file} --shift --to-card"
+    assert facts["card: ceiling of agreement"] == advice
+
+
+def test_the_ceiling_of_agreement_is_a_fact(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    card = Ceiling("tiny", {"pq": 0.87, "f1": 0.9, "dice": 0.93}, 5, 1, "a.svs").to_card()
+    save(dataclasses.replace(checkpoint, card=card), tmp_path / "m.safetensors")
+    fact = dict(describe(str(tmp_path / "m.safetensors")).facts())["card: ceiling of agreement"]
+    assert fact == "PQ 0.87, F1 0.9, Dice 0.93, largest shift in px 5, on a.svs"
 
 
 def test_groups_have_their_dense_width(description: Description) -> None:

@@ -77,7 +77,7 @@ def test_all_slides_train_where_annotated_images_validate(make_slide: Callable[.
 def test_glass_has_no_windows(tmp_path: Path) -> None:
     image = np.full((256, 1024, 3), 245, np.uint8)
     image[:, :512] = np.random.default_rng(0).normal((215, 150, 190), 6.0, (256, 512, 3)).clip(0, 255)
-    boxes = slide_windows._find_windows(slide_from_arrays([image], 0.25).at(0.25), 128)
+    boxes = slide_windows.find_windows(slide_from_arrays([image], 0.25).at(0.25), 128)
     assert max(box[3] for box in boxes) == 512
     assert len(boxes) == 8
     cv2.imwrite(str(tmp_path / "glass.png"), np.full((128, 128, 3), 245, np.uint8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from napari_pathprune.base.box import Box
@@ -86,4 +87,31 @@ def repeat_option(arguments: Sequence[str], option: str) -> list[str]:
             found.append(option)
         found.append(word)
         is_inside = is_value or word == option
+    return found
+
+
+def complete_option(arguments: Sequence[str], option: str, number: int) -> list[str]:
+    """Return arguments in which an option that may stand without its number has one.
+
+    Parameters
+    ----------
+    arguments
+        The words of a command line.
+    option
+        The option.
+    number
+        Its value where no whole number follows it.
+
+    Examples
+    --------
+    >>> complete_option(["evaluate", "--shift", "hovernet-s"], "--shift", 5)
+    ['evaluate', '--shift', '5', 'hovernet-s']
+    >>> complete_option(["evaluate", "hovernet-s", "--shift", "3"], "--shift", 5)
+    ['evaluate', 'hovernet-s', '--shift', '3']
+    """
+    found: list[str] = []
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        found.append(word)
+        if word == option and not following.removeprefix("-").isdecimal():
+            found.append(str(number))
     return found

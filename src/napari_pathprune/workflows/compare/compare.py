@@ -28,6 +28,7 @@ from napari_pathprune.workflows.compare.comparison import Comparison
 from napari_pathprune.workflows.compare.disagreements import TypedNuclei, find_disagreements
 from napari_pathprune.workflows.compare.segmentation import Segmentation, find_common_region
 from napari_pathprune.workflows.compare.worst_regions import FIELD_PX, FIELD_UM, rank_regions
+from napari_pathprune.workflows.evaluate.ceiling import Ceiling, advise_on_ceiling, find_ceiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -223,7 +224,18 @@ def _conclude(
         confusion.reshape(count, count),
         disagreements,
         rank_regions(wrong, overlaps.centre_a[pair_a[~is_changed]], region, side_px),
+        *((None, "") if is_truth else _find_ceiling(a, b)),
     )
+
+
+def _find_ceiling(a: Segmentation, b: Segmentation) -> tuple[Ceiling | None, str]:
+    """Return how well a model agrees with itself, and that in words: that of A, or of B if only that is known."""
+    models = [side for side in (a, b) if side.model]
+    for side in models:
+        ceiling = find_ceiling(side.model, side.phases, side.fingerprint)
+        if ceiling is not None:
+            return ceiling, ceiling.line
+    return None, advise_on_ceiling(models[0].model, models[0].phases) if models else ""
 
 
 def _match_inside(overlaps: Overlaps, region: Box) -> Matching:

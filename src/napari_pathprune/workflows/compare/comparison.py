@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.score_names import format_score
 from napari_pathprune.instances.boundary import BoundaryCounts
 from napari_pathprune.instances.matching import Matching
 from napari_pathprune.instances.metrics import panoptic_quality_from_matching
 from napari_pathprune.instances.score_counts import DetectionCounts, PanopticCounts
 from napari_pathprune.workflows.compare.disagreements import Disagreements, Status
 from napari_pathprune.workflows.compare.worst_regions import WorstRegion
+from napari_pathprune.workflows.evaluate.ceiling import Ceiling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +61,10 @@ class Comparison:
         Every nucleus on which the two disagree.
     worst
         Regions with the most disagreements, worst first.
+    ceiling
+        How well the model of the reference agrees with itself when the image is shifted; None if it is not known.
+    ceiling_line
+        The ceiling in words, or how to measure it; empty against an annotation, and where no model is known.
     """
 
     name_a: str
@@ -79,6 +85,8 @@ class Comparison:
     confusion: NDArray[np.int64]
     disagreements: Disagreements
     worst: tuple[WorstRegion, ...]
+    ceiling: Ceiling | None = None
+    ceiling_line: str = ""
 
     @property
     def word(self) -> str:
@@ -132,6 +140,12 @@ class Comparison:
             "type_agreement": self.type_agreement,
         }
 
+    @property
+    def agreement_line(self) -> str:
+        """The agreement and its ceiling in one line; the ceiling is left out where it has no meaning."""
+        line = f"{self.word} PQ {format_score(self.panoptic.pq)}"
+        return f"{line}; {self.ceiling_line}" if self.ceiling_line else line
+
     def density(self, nuclei: int) -> float | None:
         """Return nuclei per square millimetre of the region; None if the pixel size is unknown."""
         return None if self.area_mm2 is None else nuclei / self.area_mm2
@@ -155,6 +169,7 @@ class Comparison:
             "mpp": None if self.mpp is None else list(self.mpp),
             "area_mm2": self.area_mm2,
             "scores": {key: _finite(value) for key, value in self.scores().items()},
+            "ceiling": None if self.ceiling is None else self.ceiling.to_dict(),
             "nuclei": {"a": self.nuclei_a, "b": self.nuclei_b},
             "nuclei_per_mm2": {"a": self.density(self.nuclei_a), "b": self.density(self.nuclei_b)},
             "types": {

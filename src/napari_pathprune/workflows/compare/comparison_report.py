@@ -95,8 +95,9 @@ def summarise_comparison(one: Comparison) -> str:
         f"The scores are the accuracy of {one.name_b} against the annotation {one.name_a}."
         if one.is_truth
         else "The scores are agreement: how alike the two are, not which of them is right.",
+        f"{one.agreement_line[:1].upper()}{one.agreement_line[1:]}." if one.ceiling_line else "",
     ]
-    return " ".join(parts)
+    return " ".join(filter(None, parts))
 
 
 def _body(compared: Sequence[Compared], slide: Slide | None) -> Iterable[str]:
@@ -120,12 +121,17 @@ def _body(compared: Sequence[Compared], slide: Slide | None) -> Iterable[str]:
 
 def _scores(comparisons: Sequence[Comparison]) -> Iterable[str]:
     yield '<h2>Scores</h2><div class="wide"><table><thead><tr><th></th>'
+    ceiling = comparisons[0].ceiling
     for one in comparisons:
         yield f"<th>{escape(one.word)}<br>{escape(one.name_a)}, {escape(one.name_b)}</th>"
+        if one is comparisons[0] and ceiling is not None:
+            yield f"<th>ceiling<br>{escape(ceiling.describe_shift())}</th>"
     yield "</tr></thead><tbody>"
     for key in comparisons[0].scores():
-        cells = "".join(f"<td>{format_score(one.scores()[key])}</td>" for one in comparisons)
-        yield f'<tr><th scope="row">{escape(score_name(key))}</th>{cells}</tr>'
+        cells = [f"<td>{format_score(one.scores()[key])}</td>" for one in comparisons]
+        if ceiling is not None:
+            cells.insert(1, f"<td>{format_score(ceiling.scores.get(key))}</td>")
+        yield f'<tr><th scope="row">{escape(score_name(key))}</th>{"".join(cells)}</tr>'
     yield f'</tbody></table></div><p class="note">{_SCORES}</p>'
 
 

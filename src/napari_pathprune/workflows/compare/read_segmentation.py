@@ -15,6 +15,7 @@ from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.workflows.compare.segmentation import Segmentation
 from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
+from napari_pathprune.workflows.segment.run_facts import FACTS
 
 IMAGES: Final = (".npy", ".tif", ".tiff", ".png")
 
@@ -62,6 +63,7 @@ def read_result_folder(folder: Path) -> tuple[Segmentation, InstanceTable]:
         labels = zarr.open_array(folder / LABELS / "0", mode="r")
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder} is damaged ({error}); segment the slide again") from error
+    facts = run[FACTS] if isinstance(run.get(FACTS), dict) else {}  # results of earlier versions lack it
     found = Segmentation(
         f"{run.get('model') or folder.name}",
         labels,
@@ -76,6 +78,8 @@ def read_result_folder(folder: Path) -> tuple[Segmentation, InstanceTable]:
         slide_path=Path(run["slide_path"]) if run.get("slide_path") else None,
         model=str(run.get("model") or ""),
         boxes=table.box,
+        phases=facts["phases"] if isinstance(facts.get("phases"), int) else 1,
+        fingerprint=str(facts.get("model") or ""),
     )
     return found, table
 

@@ -57,6 +57,10 @@ class Segmentation:
     model
         Name of the packaged model, or path of the model file, that found the nuclei; empty if a person drew them, or if
         it is unknown.
+    phases
+        Number of shifts that the model's maps were averaged over.
+    fingerprint
+        `Checkpoint.fingerprint` of the model; empty if it is unknown.
     boxes
         (N, 4) boxes of all nuclei in level-0 pixels, which save reading empty parts; None if they are not known.
 
@@ -81,6 +85,8 @@ class Segmentation:
     slide_path: Path | None = None
     model: str = ""
     boxes: NDArray[np.int64] | None = None
+    phases: int = 1
+    fingerprint: str = ""
 
     def read(self, box: Box) -> NDArray[Any]:
         """Return the labels in a box of level-0 pixels of the slide; 0 where there are none."""

@@ -24,9 +24,11 @@ from napari_pathprune.workflows.compress.compress_setup import Compression, prep
 from napari_pathprune.workflows.compress.compress_stage import run_stage, score_dense
 from napari_pathprune.workflows.config.toml_settings import make_table
 from napari_pathprune.workflows.config.train_config import TrainConfig
+from napari_pathprune.workflows.evaluate.ceiling import Ceiling, advise_on_ceiling, read_ceiling
 from napari_pathprune.workflows.evaluate.validation import make_examples
 from napari_pathprune.workflows.prune.prune import make_example
 from napari_pathprune.workflows.report.report import write_report
+from napari_pathprune.workflows.train.config_losses import load_teacher
 from napari_pathprune.workflows.train.train import MEMORY_ADVICE
 from napari_pathprune.workflows.unlabelled.slide_windows import summarise_windows
 
@@ -126,7 +128,9 @@ def _add_agreement(checkpoint: Checkpoint, compression: Compression, stage: Stag
         return checkpoint
     scores = {score_name(key).removesuffix(f", {AGREEMENT}"): round(value, 4) for key, value in stage.scores.items()}
     where = ", ".join(summarise_windows(list_names(compression.validation)))
-    return dataclasses.replace(checkpoint, card={**checkpoint.card, AGREEMENT: {**scores, "on": where}})
+    ceiling = _read_ceiling(compression.config)
+    best = {} if ceiling is None else {"ceiling of PQ": round(ceiling.scores["pq"], 4)}
+    return dataclasses.replace(checkpoint, card={**checkpoint.card, AGREEMENT: {**scores, **best, "on": where}})
 
 
 def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptStage) -> CompressReport:
@@ -149,7 +153,20 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
         ),
         train_images=summarise_windows(list_names(compression.training)),
         validation_images=summarise_windows(list_names(validation)),
+        ceiling=_describe_ceiling(compression.config) if is_agreement(stages[0].scores) else "",
     )
+
+
+def _describe_ceiling(config: TrainConfig) -> str:
+    """Return the ceiling of agreement with the teacher, or how to measure it."""
+    ceiling = _read_ceiling(config)
+    return advise_on_ceiling(config.losses.teacher) if ceiling is None else ceiling.line
+
+
+def _read_ceiling(config: TrainConfig) -> Ceiling | None:
+    """Return how well the teacher agrees with itself when the image is shifted; None if it has not been measured."""
+    teacher = load_teacher(config)
+    return None if teacher is None else read_ceiling(teacher.card, Path(config.losses.teacher).name)
 
 
 def _list_settings(config: TrainConfig) -> dict[str, Any]:

@@ -112,6 +112,9 @@ class CompressReport:
         Predictions of both models on validation images.
     train_images, validation_images
         Names of the images.
+    ceiling
+        What limits an agreement with the parent, in words: how well the parent agrees with itself, or that this has not
+        been measured. Empty where the scores are accuracy.
     """
 
     model: str
@@ -124,6 +127,7 @@ class CompressReport:
     examples: tuple[Example, ...] = ()
     train_images: tuple[str, ...] = ()
     validation_images: tuple[str, ...] = ()
+    ceiling: str = ""
 
     @property
     def dense(self) -> Stage:
@@ -147,6 +151,7 @@ class CompressReport:
             "widths": [asdict(width) for width in self.widths],
             "train_images": list(self.train_images),
             "validation_images": list(self.validation_images),
+            "ceiling": self.ceiling or None,
         }
 
     def summary(self) -> str:
@@ -156,7 +161,7 @@ class CompressReport:
         old, new = self.dense, self.compact
         scores = ", ".join(f"{name} {old.scores[name]:.3f} -> {new.scores[name]:.3f}" for name in new.scores)
         if is_agreement(new.scores):
-            scores = format_scores(new.scores)
+            scores = "; ".join(filter(None, (format_scores(new.scores), self.ceiling)))
         return (
             f"{self.model} -> {self.out}: parameters {old.params:,} -> {new.params:,} "
             f"({new.params / old.params:.1%} kept), MACs for {self.input_px} px {old.macs / 1e9:.2f} G -> "

@@ -58,12 +58,12 @@ def _name_agreement(score: Score) -> dict[str, float]:
         "agreement_pq": details.pq,
         "agreement_f1": details.detection.f1,
         "agreement_dice": details.dice,
-        "agreement_types": _compute_type_agreement(details),
+        "agreement_types": compute_type_agreement(details),
     }
     return {name: value for name, value in scores.items() if not math.isnan(value)}
 
 
-def _compute_type_agreement(details: SetScores) -> float:
+def compute_type_agreement(details: SetScores) -> float:
     """Return the share of the paired nuclei that have the same type; NaN without types or pairs."""
     same = sum(counts.tp for counts in details.classified_by_type)
     pairs = same + sum(counts.fp for counts in details.classified_by_type)

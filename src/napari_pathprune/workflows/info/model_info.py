@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from napari_pathprune.pruning import ChannelGraph, trace
 from napari_pathprune.workflows.checkpoint import Checkpoint, find, load
+from napari_pathprune.workflows.evaluate.ceiling import CARD_KEY, advise_on_ceiling
 from napari_pathprune.workflows.prune.prune import PatchCost, compute_patch_cost, make_example
 
 
@@ -70,7 +71,9 @@ class Description:
             ("MACs", f"{cost.cost.macs / 1e9:.2f} G for {cost.input_px} px in, {cost.output_px} px out"),
         ]
         rows += [(f"step {i}", _describe_step(step)) for i, step in enumerate(known.lineage, start=1)]
-        return rows + [(f"card: {key}", _join(value)) for key, value in known.card.items()]
+        card = {key: _join(value) for key, value in known.card.items()}
+        card.setdefault(CARD_KEY, advise_on_ceiling(self.file).removeprefix("ceiling "))
+        return rows + [(f"card: {key}", text) for key, text in card.items()]
 
     def group_rows(self) -> list[tuple[str, ...]]:
         """Return one row for each channel group, with cells for `GROUP_COLUMNS`."""

@@ -115,7 +115,8 @@ def _describe_score(report: CompressReport) -> str:
     if is_agreement(report.dense.scores):
         where, scores = ", ".join(report.validation_images), format_scores(report.compact.scores)
         return (
-            f"It was compared with the nuclei that the parent model finds on {where}; {scores}. "
+            f"It was compared with the nuclei that the parent model finds on {where}; {scores}"
+            f"{f'; {report.ceiling}' if report.ceiling else ''}. "
             "This is not accuracy: mistakes of the parent count as right."
         )
     name = next(iter(report.dense.scores))

@@ -93,15 +93,15 @@ def split_windows(
         view = slides.view(source, mpp)
         if len(sources) == 1 and not is_validated:
             side_px = patch_px * (2 if max(view.shape) >= _SMALL * patch_px else 1)
-            near, far = _split_far(_find_windows(view, side_px), GUARD_TILES * patch_px)
-            training += [Window(source, box) for box in _spread(near, MOST_WINDOWS)]
+            near, far = _split_far(find_windows(view, side_px), GUARD_TILES * patch_px)
+            training += [Window(source, box) for box in spread(near, MOST_WINDOWS)]
             validation += [Window(source, box) for box in far]
             continue
-        windows = [Window(source, box) for box in _spread(_find_windows(view, 2 * patch_px), MOST_WINDOWS)]
+        windows = [Window(source, box) for box in spread(find_windows(view, 2 * patch_px), MOST_WINDOWS)]
         (validation if is_held else training).extend(windows)
     if not validation and not is_validated:
         _LOG.warning("the slide is too small to hold a part out, so that nothing is validated; give another slide too")
-    return training, _spread(validation, VALIDATION_WINDOWS)
+    return training, spread(validation, VALIDATION_WINDOWS)
 
 
 def read_windows(windows: Sequence[Window], slides: OpenSlides, mpp: float) -> LazyImages:
@@ -156,8 +156,14 @@ def is_summary(name: str) -> bool:
     return name.endswith((" window)", " windows)"))
 
 
-def _find_windows(view: View, side_px: int) -> list[Box]:
-    """Return the windows of a slide that are tissue, row by row."""
+def find_windows(view: View, side_px: int) -> list[Box]:
+    """Return the windows of a slide that are tissue, row by row, in view pixels.
+
+    Raises
+    ------
+    ValueError
+        If there is no tissue.
+    """
     tissue = find_tissue(view.slide)
     boxes = cut_evenly((0, 0, *view.shape), side_px)
     coverage = np.array([tissue.coverage(view.to_level0(box)) for box in boxes])
@@ -189,8 +195,14 @@ def _split_far(boxes: Sequence[Box], guard_px: int) -> tuple[list[Box], list[Box
     return (near, far) if near else (list(boxes), [])
 
 
-def _spread(items: Sequence[Item], most: int) -> list[Item]:
-    """Return at most so many items, spread evenly."""
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most a number of items, spread evenly.
+
+    Examples
+    --------
+    >>> spread("abcde", 3)
+    ['a', 'c', 'e']
+    """
     if len(items) <= most:
         return list(items)
     return [items[int(index)] for index in np.linspace(0, len(items) - 1, most).round()]

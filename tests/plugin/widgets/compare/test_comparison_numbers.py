@@ -10,6 +10,19 @@ from napari_pathprune.workflows.compare.segmentation import Segmentation
 pytestmark = pytest.mark.gui
 
 
+def test_an_agreement_stands_beside_its_ceiling(qtbot, two_discs):
+    from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
+
+    side = Segmentation("a", two_discs, (0, 0, 64, 80), (64, 80), model="gone.safetensors")
+    *_, end = compare(side, side)
+    numbers = ComparisonNumbers()
+    qtbot.addWidget(numbers)
+    numbers.show_comparison(end.comparison)
+    advice = "Ceiling not measured: pathprune evaluate gone.safetensors --shift --to-card"
+    assert advice in [label.text() for label in numbers.widget().findChildren(QLabel)]
+    assert numbers.ceiling == advice
+
+
 @pytest.mark.parametrize("mpp", [(0.5, 0.5), None])
 def test_scores_and_types_are_shown(qtbot, two_discs, mpp):
     from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers

@@ -28,7 +28,9 @@ def test_what_is_unknown_is_said_to_be_so(description):
     facts = dict(list_facts(other))
     assert facts["Pixel size"] == "unknown"
     assert facts["Parameters"] == "326,185"
-    assert list_card(other) == []
+    ((name, text),) = list_card(other)
+    assert name == "Ceiling of agreement"
+    assert text.startswith("not measured: pathprune evaluate ")
     assert list_history(other) == [("Steps", "not recorded")]
 
 

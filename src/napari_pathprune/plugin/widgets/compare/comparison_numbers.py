@@ -33,6 +33,8 @@ class ComparisonNumbers(QScrollArea):  # type: ignore[misc]
     ----------
     scores
         Names and values as shown.
+    ceiling
+        Highest agreement to expect, in words; empty if that has no meaning.
     types
         Rows of the second table as shown: name, number and density in A, in B.
     """
@@ -44,6 +46,7 @@ class ComparisonNumbers(QScrollArea):  # type: ignore[misc]
         self.setAccessibleName("Numbers of the comparison")
         self.setToolTip("Scores, and nuclei by type")
         self.scores: list[tuple[str, str]] = []
+        self.ceiling = ""
         self.types: list[tuple[str, ...]] = []
 
     def show_comparison(self, one: Comparison) -> None:
@@ -66,6 +69,9 @@ class ComparisonNumbers(QScrollArea):  # type: ignore[misc]
         keys = list(one.scores())
         tips = [(TIPS[keys[row]], TIPS[keys[row + half]] if row + half < len(keys) else "") for row in range(half)]
         layout.addLayout(_make_grid(rows, (0, 2), tips))
+        self.ceiling = one.ceiling_line[:1].upper() + one.ceiling_line[1:]
+        if self.ceiling:
+            layout.addWidget(_make_note(self.ceiling))
         unit = "nuclei" if one.area_mm2 is None else "nuclei (per mm²)"
         layout.addWidget(QLabel(f"<b>Types</b>, {unit}"))
         layout.addLayout(_make_grid([("", "A", "B"), *self.types], (0,), []))
@@ -74,6 +80,19 @@ class ComparisonNumbers(QScrollArea):  # type: ignore[misc]
         self.setWidget(page)
         if old is not None:
             old.deleteLater()
+
+
+def _make_note(text: str) -> QLabel:
+    """Return a wrapped label with the ceiling of agreement, which can be copied."""
+    note = QLabel(text)
+    note.setWordWrap(True)
+    note.setTextFormat(Qt.TextFormat.PlainText)
+    note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    note.setToolTip(
+        "How well a model agrees with itself when the image is shifted by a few pixels: no two models can be\n"
+        "expected to agree much better"
+    )
+    return note
 
 
 def _list_types(one: Comparison) -> list[tuple[str, ...]]:
