@@ -96,6 +96,44 @@ def test_black_borders_of_a_dark_slide_are_not_tissue():
     assert mask.coverage((0, 0, 600, 250)) == 0.0
 
 
+@pytest.mark.parametrize("border", [60, 150])
+@pytest.mark.parametrize(
+    ("kind", "strength", "fill"),
+    [
+        ("pale", 0.1, 0),
+        ("pale and grey", 0.3, 0),
+        ("pale and grey", 0.12, 5),
+        ("dark and grey", 0.2, 0),
+        ("dark", 0.12, 255),
+        ("dark", 0.5, 255),
+        ("dark and grey", 0.2, 255),
+        ("dark and yellowish", 0.3, 255),
+        ("dark and yellowish", 0.12, 0),
+    ],
+)
+def test_padding_does_not_hide_the_tissue_of_pale_and_dark_slides(kind, strength, fill, border):
+    """Mixtures of padding and glass are no tissue, but count as such if they are not told apart."""
+    image = make_island()
+    if "grey" in kind:
+        image = image.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    if "yellow" in kind:
+        image = image * (1, 0.99, 0.95)
+    weak = image * strength if "dark" in kind else 243 - (243.0 - image) * strength
+    weak[:border] = weak[-border:] = weak[:, :border] = weak[:, -border:] = fill
+    mask = find_tissue(slide_from_arrays([weak.clip(0, 255).astype(np.uint8)], 0.5))
+    assert mask.coverage((205, 305, 395, 595)) >= 0.98
+    assert mask.coverage((0, 0, 600, 250)) < 0.02
+
+
+def test_white_glass_beside_dense_grey_tissue_is_glass():
+    image = np.full((600, 800, 3), 255, np.uint8)
+    y, x = np.mgrid[:400, :500]
+    image[100:500, 150:650] = (110 + 45 * np.sin(x / 9) * np.cos(y / 11))[..., None]
+    mask = find_tissue(slide_from_arrays([image], 0.5))
+    assert mask.coverage((120, 170, 480, 630)) == 1.0
+    assert mask.coverage((0, 0, 600, 120)) == 0.0
+
+
 def test_single_nucleus_is_found():
     image = make_glass(1000, 1000)
     y, x = np.mgrid[:1000, :1000]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -28,6 +28,10 @@ DARKNESS = (25.0, 40.0)  # grey levels below the glass, for tissue without colou
 SPECK_PX = 1  # mask pixels: at 8 um about a cell
 HOLE_PX = 4000  # mask pixels: at 8 um a quarter of a square millimetre
 BLACK = 30  # the brightest channel of scanner borders and empty regions is below, on glass of the usual brightness
+WHITE = 254  # missing and transparent parts of a slide are read as white
+DIM = 180.0  # on slides with darker glass, white was not scanned, ...
+GLASS_SHARE = 0.05  # ... if at least such a share of the rest looks like glass, ...
+GLASS_GRAIN = 6  # ... as bright as any of it, and even: grey levels between neighbours
 FULL_BRIGHTNESS = 243.0
 FULL_CONTRAST = 80.0  # grey levels between glass and the strongest tenth of the tissue, at least, of an ordinary slide
 LOW_CONTRAST = 0.5
@@ -136,25 +140,45 @@ def _sample(slide: PixelSource, level: int, step: int) -> NDArray[np.bool_]:
 def _classify(overview: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the tissue pixels of an (h, w, 3) uint8 overview."""
     smooth = cv2.GaussianBlur(overview.astype(np.float32), (3, 3), 0.6)
-    brightest, faintest = smooth.max(axis=2), smooth.min(axis=2)
-    lit = brightest[brightest > 1]
-    black = min(BLACK * float(np.percentile(lit, 99)) / FULL_BRIGHTNESS, BLACK) if lit.size else BLACK
-    chroma, grey = brightest - faintest, smooth.mean(axis=2)
+    brightest, faintest = _max_channel(smooth), _min_channel(smooth)
+    chroma, grey = brightest - faintest, (smooth[..., 0] + smooth[..., 1] + smooth[..., 2]) / 3
+    padding = _find_padding(overview, brightest)
     contrast = 1.0
     for grain in (1, 0):  # a pale or dark slide has little grain, so that only what has none was filled in
-        blank = (brightest < black) | _is_uniform(overview, grain)
+        blank = padding | _is_uniform(overview, grain)
         scanned = ~blank
         if not scanned.any():
             return np.zeros(scanned.shape, np.bool_)
-        darkness = float(np.percentile(brightest[scanned], 99)) - grey
-        contrast, noise = _measure_contrast(smooth, chroma, darkness, scanned)
+        pure = scanned & ~_surround(padding)
+        pure = pure if pure.any() else scanned
+        darkness = float(np.percentile(brightest[pure], 99)) - grey
+        contrast, noise = _measure_contrast(smooth, chroma, darkness, pure)
         if contrast >= LOW_CONTRAST:
             break
-    coloured = chroma > _bound_otsu(chroma[scanned], CHROMA, contrast, noise)
-    dark = darkness > _bound_otsu(darkness[scanned], DARKNESS, contrast, noise)
-    blended = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # mixtures of blank and glass are grey
-    tissue: NDArray[np.bool_] = scanned & (coloured | (dark & ~blended))
+    coloured = chroma > _bound_otsu(chroma[pure], CHROMA, contrast, noise)
+    dark = darkness > _bound_otsu(darkness[pure], DARKNESS, contrast, noise)
+    tissue: NDArray[np.bool_] = scanned & (coloured | (dark & ~_surround(blank)))
     return tissue
+
+
+def _find_padding(overview: NDArray[np.uint8], brightest: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the black pixels where nothing was scanned, and the white ones of a slide whose glass is dark."""
+    white = _min_channel(overview) >= WHITE
+    lit = (brightest > 1) & ~_surround(white)
+    glass = float(np.percentile(brightest[lit], 99)) if lit.any() else FULL_BRIGHTNESS
+    if white.any():
+        alike = lit & (brightest > 0.9 * glass) & (_find_grain(overview) <= GLASS_GRAIN)
+        if glass > DIM or alike.sum() < GLASS_SHARE * lit.sum():  # white is the glass of this slide
+            white[...], lit = False, brightest > 1
+            glass = float(np.percentile(brightest[lit], 99))
+    padding: NDArray[np.bool_] = white | (brightest < min(BLACK * glass / FULL_BRIGHTNESS, BLACK))
+    return padding
+
+
+def _surround(blank: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the blank pixels and those next to them, which are grey mixtures of blank and glass."""
+    wide: NDArray[np.bool_] = cv2.dilate(blank.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return wide
 
 
 def _measure_contrast(
@@ -176,11 +200,27 @@ def _measure_contrast(
 
 def _is_uniform(overview: NDArray[np.uint8], most: int) -> NDArray[np.bool_]:
     """Return the grey pixels with at most so much grain, which were filled in by a program and not scanned."""
-    window = np.ones((5, 5), np.uint8)
-    grain = (cv2.dilate(overview, window) - cv2.erode(overview, window)).max(axis=2)
-    colour = overview.max(axis=2) - overview.min(axis=2)
-    uniform: NDArray[np.bool_] = (grain <= most) & (colour <= 2)
+    colour = _max_channel(overview) - _min_channel(overview)
+    uniform: NDArray[np.bool_] = (_find_grain(overview) <= most) & (colour <= 2)
     return uniform
+
+
+def _find_grain(overview: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the largest difference of grey levels around each pixel."""
+    window = np.ones((5, 5), np.uint8)
+    return _max_channel(cv2.dilate(overview, window) - cv2.erode(overview, window))
+
+
+def _max_channel(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the strongest of three channels, several times faster than `max`."""
+    strongest: NDArray[Any] = np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    return strongest
+
+
+def _min_channel(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the weakest of three channels."""
+    weakest: NDArray[Any] = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    return weakest
 
 
 def _bound_otsu(values: NDArray[np.float32], bounds: tuple[float, float], contrast: float, noise: float) -> float:

@@ -21,7 +21,7 @@ from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
 from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
 
-METHOD: Final = 4
+METHOD: Final = 5
 """Raised whenever the same slide and model give other nuclei, so that versions are not mixed."""
 FACTS: Final = "depends_on"
 """Key of the facts in ``run.json``."""
