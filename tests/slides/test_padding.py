@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slide_files import paint
+from slide_files import halve, paint
 
 from napari_pathprune.slides.padding import choose_side_px, find_padding
 from napari_pathprune.slides.reader import slide_from_arrays
@@ -45,6 +46,26 @@ def test_noise_of_jpeg_is_black_too():
     assert np.array_equal(view.read((0, 0, 300, 160)), image[:, :160])
 
 
+@pytest.mark.parametrize("kind", ["frame", "hole", "rotated"])
+def test_mixtures_with_padding_in_a_reduced_level_are_white(kind):
+    """Else a dark line runs along the padding, which hides nuclei."""
+    image = paint(300, 410)
+    margins = np.roll(draw_margins(kind, (300, 410)), 1, axis=(0, 1))
+    black, white = (np.where(margins[..., None], np.uint8(fill), image) for fill in (0, 255))
+    first, second = (slide_from_arrays([pixels, halve(pixels)], mpp=0.25).at(0.5) for pixels in (black, white))
+    seen, expected = (view.read((0, 0, *view.shape)).astype(int) for view in (first, second))
+    assert first.level == 1
+    assert ((expected - seen) > 0).any(axis=2).sum() <= 4, "nothing is darker than beside white, but at pointed corners"
+    near = beside(halve(np.uint8(margins[..., None].repeat(3, 2) * 255))[..., 0] > 0)
+    assert np.array_equal(seen[~near], expected[~near])
+    assert np.array_equal(first.read((60, 70, 110, 130)), first.read((0, 0, *first.shape))[60:110, 70:130])
+
+
+def beside(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels of a mask and their neighbours."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+
+
 @pytest.mark.parametrize("colour", [(0, 0, 0), (6, 4, 9), (30, 20, 50)])
 def test_dark_nuclei_stay(colour):
     image = paint(300, 300)
@@ -59,11 +80,15 @@ def test_dark_nuclei_stay(colour):
 def test_boxes_that_overlap_have_the_same_pixels(corner, size):
     image = paint(300, 300)
     for kind in ("rotated", "hole", "stripe"):
-        image[draw_margins(kind, (300, 300))] = 3
-    view = slide_from_arrays([image], mpp=0.25).at(0.25)
-    whole = view.read((0, 0, 300, 300))
+        margins = draw_margins(kind, (300, 300))
+        image[beside(margins) & ~margins] = 20  # as JPEG does
+        image[margins] = 3
     (y, x), (h, w) = corner, size
-    assert np.array_equal(view.read((y, x, y + h, x + w)), whole[y : y + h, x : x + w])
+    for mpp in (0.25, 0.5):
+        view = slide_from_arrays([image, halve(image)], mpp=0.25).at(mpp)
+        whole = view.read((0, 0, *view.shape))
+        expected = whole[y : y + h, x : x + w]
+        assert np.array_equal(view.read((y, x, y + expected.shape[0], x + expected.shape[1])), expected)
 
 
 def test_sides_follow_the_pixel_size():

@@ -19,6 +19,8 @@ NEAR_BLACK: Final = 28
 """Nor are the pixels that JPEG has made a little brighter, ..."""
 NOISE_PX: Final = 4
 """... at most so far from padding that is not quite black either."""
+MIXED_PX: Final = 1
+"""In a reduced level so many pixels beside padding are a mixture with it."""
 SIDE_UM: Final = 8.0
 """Padding covers a square of this side, which a black nucleus does not, or a bar three times as long."""
 SIDES_PX: Final = (12, 96)
@@ -42,7 +44,9 @@ def choose_side_px(mpp: float | None) -> int:
     return min(max(round(SIDE_UM / (mpp or 0.25)), SIDES_PX[0]), SIDES_PX[1])
 
 
-def read_on_white(read: Callable[[Box], NDArray[np.uint8]], box: Box, side_px: int) -> NDArray[np.uint8]:
+def read_on_white(
+    read: Callable[[Box], NDArray[np.uint8]], box: Box, side_px: int, *, is_reduced: bool = False
+) -> NDArray[np.uint8]:
     """Read a box with black padding replaced by white.
 
     What counts as padding depends on the pixels around it and not on the box: boxes that overlap have the same pixels
@@ -56,6 +60,9 @@ def read_on_white(read: Callable[[Box], NDArray[np.uint8]], box: Box, side_px: i
         (y0, x0, y1, x1) in pixels.
     side_px
         Side of the smallest square of padding; see `choose_side_px`.
+    is_reduced
+        Whether pixels were averaged from a finer level, so that those beside padding are a mixture with black. They
+        are replaced too.
 
     Examples
     --------
@@ -66,14 +73,24 @@ def read_on_white(read: Callable[[Box], NDArray[np.uint8]], box: Box, side_px: i
     >>> seen[0, ::10, 0].tolist()
     [200, 200, 255, 255]
     """
-    pixels = read(box)
-    if not pixels.size or not cv2.countNonZero(_find_dark(pixels, BLACK)):
-        return pixels
-    reach = _reach(side_px)
     y0, x0, y1, x1 = box
-    halo = reach + NOISE_PX + 3 * side_px
-    around = read((y0 - halo, x0 - halo, y1 + halo, x1 + halo))
-    padding = find_padding(around, side_px)[halo : halo + y1 - y0, halo : halo + x1 - x0]
+    if y0 >= y1 or x0 >= x1:
+        return read(box)
+    # pixels that are not black themselves may belong to padding beside the box
+    beside = NOISE_PX + MIXED_PX if is_reduced else 0
+    around = read(_grow(box, beside))
+    pixels = np.ascontiguousarray(around[beside : beside + y1 - y0, beside : beside + x1 - x0])
+    if not is_reduced:
+        if not cv2.countNonZero(_find_dark(pixels, NEAR_BLACK)):
+            return pixels
+        around = read(_grow(box, NOISE_PX))
+    if not cv2.countNonZero(_find_dark(around, BLACK)):
+        return pixels
+    halo = _reach(side_px) + NOISE_PX + MIXED_PX + 3 * side_px
+    found = find_padding(read(_grow(box, halo)), side_px)
+    if is_reduced:
+        found = _dilate(found.astype(np.uint8), MIXED_PX) > 0
+    padding = found[halo : halo + y1 - y0, halo : halo + x1 - x0]
     if not padding.any():
         return pixels
     white = pixels.copy()
@@ -115,6 +132,11 @@ def find_padding(pixels: NDArray[np.uint8], side_px: int) -> NDArray[np.bool_]:
 
 def _dilate(mask: NDArray[np.uint8], by_px: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.dilate(mask, np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)), np.uint8)
+
+
+def _grow(box: Box, by_px: int) -> Box:
+    y0, x0, y1, x1 = box
+    return y0 - by_px, x0 - by_px, y1 + by_px, x1 + by_px
 
 
 def _reach(side_px: int) -> int:

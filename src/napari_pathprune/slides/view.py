@@ -83,7 +83,8 @@ class View:
         """Read a box in the pixels of the level, with white padding."""
         mpp = self.slide.mpp
         level_mpp = mpp and math.sqrt(math.prod(mpp) * math.prod(self.slide.downsamples[self.level]))
-        return read_on_white(partial(self.slide.read, level=self.level), box, choose_side_px(level_mpp))
+        read = partial(self.slide.read, level=self.level)
+        return read_on_white(read, box, choose_side_px(level_mpp), is_reduced=self.level > 0)
 
     def _ratios(self) -> tuple[float, float]:
         """Return the view pixels per pixel of the level that is read, exactly 1 if the view is that level."""
