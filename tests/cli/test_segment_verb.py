@@ -33,6 +33,17 @@ def test_a_note_on_the_slide_is_printed_once(
     assert "nuclei in" in shown.out
 
 
+def test_maps_are_averaged_over_four_phases(
+    run, hovernet: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("segment", picture, "--model", hovernet, "--mpp", "0.25", "-o")
+    assert run(*arguments, tmp_path / "a", "--phases", "4", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["phases"] == 4
+    assert run(*arguments, tmp_path / "b", "--phases", "2") == 2
+    assert "got phases=2; expected 1 or 4" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 

@@ -70,8 +70,15 @@ class Ledger:
         with write_atomically(self.path) as part:
             part.write_text(json.dumps(dict(facts), indent=1), encoding="utf-8")
 
-    def check(self, facts: Mapping[str, Any]) -> None:
+    def check(self, facts: Mapping[str, Any], earlier: Mapping[str, Any] | None = None) -> None:
         """Raise if an earlier run with other facts left its work here; do nothing if there was none.
+
+        Parameters
+        ----------
+        facts
+            Facts of this run.
+        earlier
+            Facts that runs of earlier versions do not state, since there was no choice.
 
         Raises
         ------
@@ -79,7 +86,7 @@ class Ledger:
             See `check_unchanged`.
         """
         if self.exists:
-            check_unchanged(self.facts, facts, self.path.parent, self._remedy)
+            check_unchanged({**(earlier or {}), **self.facts}, facts, self.path.parent, self._remedy)
 
 
 def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], where: Path, remedy: str) -> None:

@@ -37,6 +37,10 @@ def evaluate(
     to_card: Annotated[
         bool, typer.Option("--to-card", help="Note the ceiling in the model files, for reports and docks.")
     ] = False,
+    phases: Annotated[
+        int,
+        typer.Option(metavar="1|4", help="Average the maps over 4 shifts of half the stride, for 4 times the cost."),
+    ] = 1,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -48,7 +52,7 @@ def evaluate(
     Example: `pathprune evaluate hovernet-s hovernet-s-compact --data data/`
     """
     if shift is not None:
-        _measure(models, data, shift, tuple(only or ()), zoom, device, to_card=to_card, as_json=as_json)
+        _measure(models, data, shift, tuple(only or ()), zoom, device, phases, to_card=to_card, as_json=as_json)
         return
     if data is None:
         raise ValueError("got no images to score the models on; name a folder of annotated ones with --data")
@@ -57,7 +61,9 @@ def evaluate(
     from napari_pathprune.workflows.evaluate.evaluate import evaluate as run
     from napari_pathprune.workflows.evaluate.score import COLUMNS, ModelScored
 
-    events = show_progress(run(models, data, only=tuple(only or ()), zoom=zoom, device=device), "scoring")
+    events = show_progress(
+        run(models, data, only=tuple(only or ()), zoom=zoom, device=device, phases=phases), "scoring"
+    )
     scores = [event.score for event in events if isinstance(event, ModelScored)]
     if as_json:
         print_json({"scores": [score.to_dict() for score in scores]})
@@ -72,6 +78,7 @@ def _measure(
     only: Sequence[str],
     zoom: float,
     device: str,
+    phases: int,
     *,
     to_card: bool,
     as_json: bool,
@@ -82,7 +89,8 @@ def _measure(
 
     paths = [check_card(model) for model in models] if to_card else []
     events = show_progress(
-        measure_ceilings(models, data, shift_px=shift_px, only=only, zoom=zoom, device=device), "shifting"
+        measure_ceilings(models, data, shift_px=shift_px, only=only, zoom=zoom, device=device, phases=phases),
+        "shifting",
     )
     measured = [event for event in events if isinstance(event, CeilingMeasured)]
     for path, one in zip(paths, measured, strict=False):

@@ -23,6 +23,10 @@ def segment(
     mpp: Annotated[float | None, typer.Option(help="Pixel size of the slide in um, if its file lacks it.")] = None,
     device: Device = "auto",
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Do not skip tiles without tissue.")] = False,
+    phases: Annotated[
+        int,
+        typer.Option(metavar="1|4", help="Average the maps over 4 shifts of half the stride, for 4 times the cost."),
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run; skip finished slides.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -30,12 +34,14 @@ def segment(
 
     Example: `pathprune segment slide.svs --model hovernet-s-compact -o result --region 0,0,1000,1000`
     """
+    from napari_pathprune.inference.phases import check_phases
     from napari_pathprune.slides.reader import open_slide
     from napari_pathprune.workflows.checkpoint import load
     from napari_pathprune.workflows.segment.result_files import RUN
     from napari_pathprune.workflows.segment.result_folder import segment_to_folder
     from napari_pathprune.workflows.segment.run_facts import check_run
 
+    check_phases(phases)
     checkpoint = load(model)
     folders = assign_folders(slides, out)
     results = []
@@ -54,6 +60,7 @@ def segment(
                 device=device,
                 tissue_only=not everywhere,
                 resume=resume,
+                phases=phases,
             )
             for _ in show_progress(events, path.name):
                 pass

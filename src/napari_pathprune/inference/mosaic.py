@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pathprune.inference.maps import NetworkMaps
+from napari_pathprune.inference.phases import list_phases
 from napari_pathprune.slides.tiles import EDGE_PX, align_down
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 class Mosaic:
     """The maps of a slide, which do not depend on how they are cut into tiles.
 
-    Every input of the network starts at a multiple of its stride, and the part of its maps that depends on where the
-    input ends is cut off. So any two inputs give the same maps where they overlap, and maps can be put together from
-    whatever was predicted. They are stored as float16 to save memory. Only the rounding of the convolutions is left to
-    the size of an input: their libraries choose other kernels for very small ones, and some values change in the last
-    bit of float16.
+    Every input of the network starts at a multiple of its stride, or a fixed phase before one, and the part of its maps
+    that depends on where the input ends is cut off. So any two inputs of a phase give the same maps where they overlap,
+    and maps can be put together from whatever was predicted. They are stored as float16 to save memory. Only the
+    rounding of the convolutions is left to the size of an input: their libraries choose other kernels for very small
+    ones, and some values change in the last bit of float16.
 
     Parameters
     ----------
@@ -36,10 +37,13 @@ class Mosaic:
         The network.
     maps_px
         Largest side of the maps of one input; larger boxes are predicted in parts.
+    phases
+        Number of shifts that the maps are averaged over; see `phases.list_phases`. The work grows with it.
     """
 
-    def __init__(self, view: View, predictor: Predictor, maps_px: int) -> None:
+    def __init__(self, view: View, predictor: Predictor, maps_px: int, phases: int = 1) -> None:
         self._view, self._predictor = view, predictor
+        self._phases = list_phases(phases, predictor.stride_px)
         self._step = max(align_down(maps_px, predictor.stride_px), predictor.stride_px)
         self._blocks: list[tuple[Box, NDArray[np.float16]]] = []
         height, width = view.shape
@@ -89,16 +93,29 @@ class Mosaic:
         return known
 
     def _predict(self, box: Box) -> None:
+        first, *others = self._phases
+        stack = self._predict_phase(box, first)
+        for phase in others:
+            stack += self._predict_phase(box, phase)
+        if others:
+            stack /= len(self._phases)
+        self._blocks.append((box, stack.astype(np.float16)))
+
+    def _predict_phase(self, box: Box, phase: tuple[int, int]) -> NDArray[np.float32]:
+        """Return the maps (3 + T, h, w) of a box from an input that starts a phase before a multiple of the stride."""
         predictor = self._predictor
         lost = predictor.margin_px + predictor.padding_px
-        y0, x0 = (align_down(start - lost, predictor.stride_px) for start in box[:2])
+        y0, x0 = (
+            align_down(start - lost + shift, predictor.stride_px) - shift
+            for start, shift in zip(box[:2], phase, strict=True)
+        )
         height, width = (predictor.fit_side(stop + lost - start) for start, stop in zip((y0, x0), box[2:], strict=True))
         maps = predictor.predict(self._view.read((y0, x0, y0 + height, x0 + width))).maps
         top, left = box[0] - y0 - predictor.margin_px, box[1] - x0 - predictor.margin_px
         window = slice(top, top + box[2] - box[0]), slice(left, left + box[3] - box[1])
         parts = [maps.nuclear[None], maps.horizontal[None], maps.vertical[None]]
         parts += [] if maps.types is None else [maps.types]
-        self._blocks.append((box, np.concatenate([part[:, *window].astype(np.float16) for part in parts])))
+        return np.concatenate([part[:, *window] for part in parts])
 
 
 def intersect(one: Box, other: Box) -> Box:

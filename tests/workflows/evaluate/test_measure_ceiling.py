@@ -67,6 +67,16 @@ def test_a_model_whose_maps_depend_on_the_stride_does_not(oracle, checkpoint, pi
     assert end.ceiling.shift_px == 5
 
 
+def test_phases_raise_the_ceiling_and_are_stated(oracle, checkpoint, pictures) -> None:
+    events = compare_with_itself(
+        Aliased(oracle), checkpoint, pictures[1:], name="m", where="fields", shift_px=1, phases=4
+    )
+    *_, averaged = events
+    alone = measure(Aliased(oracle), checkpoint, pictures[1:], 1)[-1]
+    assert averaged.ceiling.phases == 4
+    assert averaged.ceiling.scores["pq"] > alone.ceiling.scores["pq"]
+
+
 def test_pictures_without_nuclei_do_not_raise_the_ceiling(oracle, checkpoint, pictures) -> None:
     glass = Picture("glass", lambda: np.zeros((150, 150, 3), np.uint8))
     alone = measure(Aliased(oracle), checkpoint, pictures, 2)[-1]

@@ -21,6 +21,7 @@ from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 from napari_pathprune.slides.tiles import Tile
 from napari_pathprune.workflows.checkpoint import Checkpoint
+from napari_pathprune.workflows.compare.read_segmentation import read_segmentation
 from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
 from napari_pathprune.workflows.segment.result_folder import TILES, segment_to_folder
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, TileDone
@@ -53,6 +54,25 @@ def test_the_folder_agrees_with_itself(seeing: Checkpoint, slide: Slide, tmp_pat
     assert names == seeing.type_names
     assert run["nuclei_by_type"]["neoplastic"] == len(table)
     assert run["model"] == "oracle"
+
+
+def test_phases_are_recorded_and_not_mixed(
+    seeing: Checkpoint, slide: Slide, tmp_path: Path, small_tiles: list[Box]
+) -> None:
+    folder = tmp_path / "result"
+    stop_after(segment_to_folder(slide, seeing, folder, model_name="oracle", phases=4), 3)
+    assert len(small_tiles) == 3
+    with pytest.raises(ValueError, match="phases = 4, but it is 1 now"):
+        list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True))
+    events = list(segment_to_folder(slide, seeing, folder, model_name="oracle", resume=True, phases=4))
+    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    assert run["phases"] == run["depends_on"]["phases"] == 4
+    found = read_segmentation(folder)
+    assert (found.phases, found.fingerprint) == (4, seeing.fingerprint())
+    assert isinstance(events[-1], SegmentFinished)
+    assert events[-1].nuclei > 50
+    with pytest.raises(ValueError, match="got phases=3; expected 1 or 4"):
+        list(segment_to_folder(slide, seeing, tmp_path / "new", model_name="oracle", phases=3))
 
 
 def test_a_stopped_run_leaves_no_run_file(seeing: Checkpoint, slide: Slide, tmp_path: Path) -> None:

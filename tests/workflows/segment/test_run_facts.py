@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import tifffile
 
 from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.segment.result_files import LABELS, RUN
-from napari_pathprune.workflows.segment.run_facts import check_run, collect_facts
+from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
+from napari_pathprune.workflows.segment.run_facts import FACTS, check_run, collect_facts, read_finished
 
 
 def collect(slide: Slide, checkpoint: Checkpoint) -> dict[str, object]:
@@ -44,6 +45,26 @@ def test_another_header_of_the_model_differs(checkpoint: Checkpoint, change: dic
     slide = slide_from_arrays([np.zeros((50, 60, 3), np.uint8)], mpp=0.25)
     before, now = collect(slide, checkpoint), collect(slide, dataclasses.replace(checkpoint, **change))  # type: ignore[arg-type]
     assert [key for key, value in before.items() if value != now[key]] == [name]
+
+
+def test_runs_of_earlier_versions_had_one_phase(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    slide = slide_from_arrays([np.zeros((50, 60, 3), np.uint8)], mpp=0.25)
+    one, four = (
+        collect_facts(slide, checkpoint, region=None, tissue_only=True, scaling="fixed", phases=n) for n in (1, 4)
+    )
+    for name in (LABELS, TABLE, OUTLINES):
+        (tmp_path / name).touch()
+    run = {"tiles": 1, "nuclei": 2, "seconds": 3.0, "megapixels": 4.0, "region_yxyx_px": [0, 0, 50, 60]}
+    for facts, other, was in ((one, four, "1, but it is 4 now"), (four, one, "4, but it is 1 now")):
+        (tmp_path / RUN).write_text(json.dumps({**run, FACTS: facts}), encoding="utf-8")
+        assert read_finished(tmp_path, facts) is not None
+        with pytest.raises(ValueError, match=f"phases = {was}"):
+            read_finished(tmp_path, other)
+    earlier = {name: value for name, value in one.items() if name != "phases"}
+    (tmp_path / RUN).write_text(json.dumps({**run, FACTS: earlier}), encoding="utf-8")
+    assert read_finished(tmp_path, one) is not None
+    with pytest.raises(ValueError, match="phases = 1, but it is 4 now"):
+        read_finished(tmp_path, four)
 
 
 def test_mistakes_show_before_the_first_tile(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -53,9 +53,13 @@ def test_all_nuclei_are_found_once_whatever_the_tiles(field: Field, oracle: nn.M
     assert all(np.isclose((labels == i).sum(), area, rtol=0.1) for i, area in areas.items())
 
 
-def find_nuclei(slide: Slide, model: nn.Module, write_px: int, region: Box | None = None) -> set[bytes]:
+def find_nuclei(
+    slide: Slide, model: nn.Module, write_px: int, region: Box | None = None, phases: int = 1
+) -> set[bytes]:
     """Return every column of every nucleus but its number, bit by bit."""
-    events = segment(slide, model, mpp=0.25, region=region, write_px=write_px, tissue_only=False, device="cpu")
+    events = segment(
+        slide, model, mpp=0.25, region=region, write_px=write_px, tissue_only=False, device="cpu", phases=phases
+    )
     table = InstanceTable.concatenate([event.table for event in events if isinstance(event, TileDone)])
     columns = (table.y, table.x, table.box, table.area, table.type, table.type_probability)
     found = {
@@ -92,11 +96,12 @@ def test_nuclei_are_bit_equal_whatever_the_tiles_and_the_region(
     assert part == inside
 
 
-def test_nuclei_of_the_packaged_model_are_bit_equal_whatever_the_tiles() -> None:
+@pytest.mark.parametrize("phases", [1, 4])
+def test_nuclei_of_the_packaged_model_are_bit_equal_whatever_the_tiles(phases: int) -> None:
     checkpoint = load("hovernet-s-compact")
     with open_slide(packaged_file("CMU-1-Small-Region.svs")) as slide:
         region = (803, 1101, 923, 1221)
-        first, second = (find_nuclei(slide, checkpoint.model(), write_px, region) for write_px in (240, 130))
+        first, second = (find_nuclei(slide, checkpoint.model(), px, region, phases) for px in (240, 130))
     assert first == second
     assert len(first) > 5
 

@@ -50,6 +50,13 @@ def test_other_facts_do_not_resume(folder: Path) -> None:
     assert (folder / "000001.npz").exists()
 
 
+def test_a_stopped_run_of_an_earlier_version_had_one_phase(folder: Path) -> None:
+    facts = {**json.loads((folder / LEDGER).read_text(encoding="utf-8")), "phases": 1}
+    TileJournal(folder, facts, resume=True)
+    with pytest.raises(ValueError, match="phases = 1, but it is 4 now"):
+        TileJournal(folder, {**facts, "phases": 4}, resume=True)
+
+
 def test_without_resuming_the_old_tiles_go_only_when_the_run_begins(folder: Path) -> None:
     journal = TileJournal(folder, FACTS, resume=False)
     assert journal.read(1) is not None

@@ -16,6 +16,7 @@ from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.datasets.data_mistakes import warn_of_empty_images
 from napari_pathprune.datasets.read_images import AnnotatedImage, read_class_names, read_images
 from napari_pathprune.datasets.type_names import find_type, number_types
+from napari_pathprune.inference.phases import check_phases
 from napari_pathprune.instances.image_scores import ImageScores, score_image
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.slides.reader import slide_from_arrays
@@ -35,7 +36,13 @@ Nuclei do not depend on it. It is the same for all models and devices, so that t
 
 
 def evaluate(
-    models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0, device: str = "auto"
+    models: Sequence[str],
+    data: Path,
+    *,
+    only: Sequence[str] = (),
+    zoom: float = 1.0,
+    device: str = "auto",
+    phases: int = 1,
 ) -> Iterator[EvaluateEvent]:
     """Score models on a folder of annotated images.
 
@@ -55,6 +62,8 @@ def evaluate(
         Magnification that brings the images to the pixel size of the models.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    phases
+        Number of shifts that the maps are averaged over, 1 or 4; see `inference.phases.list_phases`.
 
     Yields
     ------
@@ -68,6 +77,7 @@ def evaluate(
     MemoryError
         If memory runs out.
     """
+    check_phases(phases)
     checkpoints = {name: load(name) for name in models}
     sizes = {checkpoint.mpp or DEFAULT_MPP: name for name, checkpoint in checkpoints.items()}
     if len(sizes) > 1:
@@ -82,7 +92,9 @@ def evaluate(
                 warn_of_empty_images(read[types])
         nameable = frozenset(find_type(names, number_types(types)) for names in read_class_names(data))
         model = checkpoint.model()
-        yield from score_images(model, checkpoint, read[types], name=name, device=device, nameable=nameable)
+        yield from score_images(
+            model, checkpoint, read[types], name=name, device=device, nameable=nameable, phases=phases
+        )
 
 
 def evaluate_models(models: Sequence[str], data: Path, *, only: Sequence[str] = (), zoom: float = 1.0) -> list[Score]:
@@ -98,6 +110,7 @@ def score_images(
     name: str = "",
     device: str = "auto",
     nameable: frozenset[int] | None = None,
+    phases: int = 1,
 ) -> Iterator[EvaluateEvent]:
     """Segment annotated images with a model, and score it image by image.
 
@@ -115,6 +128,8 @@ def score_images(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     nameable
         Numbers of the types that the data can name; None for all that occur.
+    phases
+        See `evaluate`.
 
     Yields
     ------
@@ -133,7 +148,7 @@ def score_images(
     seconds, megapixels = 0.0, 0.0
     for done, image in enumerate(images, 1):
         start = time.perf_counter()
-        prediction, found_types = predict_typed_instances(image, model, mpp, device)
+        prediction, found_types = predict_typed_instances(image, model, mpp, device, phases)
         seconds += time.perf_counter() - start
         megapixels += prediction.size * image.zoom**2 / 1e6
         row = score_image(
@@ -162,7 +177,7 @@ def score_model(
 
 
 def predict_typed_instances(
-    image: AnnotatedImage, model: nn.Module, mpp: float, device: str = "auto"
+    image: AnnotatedImage, model: nn.Module, mpp: float, device: str = "auto", phases: int = 1
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Segment an image and return its nuclei and their types.
 
@@ -176,6 +191,8 @@ def predict_typed_instances(
         Pixel size that the model expects, in um.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    phases
+        See `evaluate`.
 
     Returns
     -------
@@ -193,7 +210,7 @@ def predict_typed_instances(
     labels = np.zeros(slide.shape, np.int32)
     ids, kinds = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     with advise_on_memory("score smaller images or a more compact model"):
-        for event in segment(slide, model, mpp=mpp, write_px=TILE_PX, tissue_only=False, device=device):
+        for event in segment(slide, model, mpp=mpp, write_px=TILE_PX, tissue_only=False, device=device, phases=phases):
             if isinstance(event, TileDone):
                 y0, x0, y1, x1 = event.box
                 target = labels[y0:y1, x0:x1]

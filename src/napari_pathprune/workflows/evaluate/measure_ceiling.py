@@ -16,6 +16,7 @@ from torch import nn
 from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.base.score_names import UNKNOWN, format_score
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
+from napari_pathprune.inference.phases import check_phases
 from napari_pathprune.instances.image_scores import ImageScores, score_image
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
@@ -115,6 +116,7 @@ def measure_ceilings(
     only: Sequence[str] = (),
     zoom: float = 1.0,
     device: str = "auto",
+    phases: int = 1,
 ) -> Iterator[ImageShifted | CeilingMeasured]:
     """Compare models with themselves on images that are shifted by a few pixels, less than the network's stride.
 
@@ -128,6 +130,8 @@ def measure_ceilings(
         Largest shift; see `list_shifts`.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    phases
+        Number of shifts that the maps are averaged over, 1 or 4; see `inference.phases.list_phases`.
 
     Yields
     ------
@@ -141,6 +145,7 @@ def measure_ceilings(
     MemoryError
         If memory runs out.
     """
+    check_phases(phases)
     loaded = {name: load(name) for name in models}
     built = {name: checkpoint.model() for name, checkpoint in loaded.items()}
     for name, model in built.items():
@@ -149,7 +154,7 @@ def measure_ceilings(
         pictures = list_pictures(data, loaded[name].mpp or DEFAULT_MPP, only=only, zoom=zoom)
         where = _describe_pictures(pictures, data)
         yield from compare_with_itself(
-            model, loaded[name], pictures, name=name, where=where, shift_px=shift_px, device=device
+            model, loaded[name], pictures, name=name, where=where, shift_px=shift_px, device=device, phases=phases
         )
 
 
@@ -162,6 +167,7 @@ def compare_with_itself(
     where: str,
     shift_px: int = SHIFT_PX,
     device: str = "auto",
+    phases: int = 1,
 ) -> Iterator[ImageShifted | CeilingMeasured]:
     """Compare a model with itself on pictures and shifts of them.
 
@@ -177,7 +183,7 @@ def compare_with_itself(
         At the model's pixel size.
     name, where
         Name of the model, and what the pictures are, for the record.
-    shift_px, device
+    shift_px, device, phases
         See `measure_ceilings`.
 
     Yields
@@ -197,7 +203,7 @@ def compare_with_itself(
 
     def find(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         empty = np.broadcast_to(np.int32(0), pixels.shape[:2])
-        return predict_typed_instances(AnnotatedImage(name, pixels, empty), model, mpp, device)
+        return predict_typed_instances(AnnotatedImage(name, pixels, empty), model, mpp, device, phases)
 
     for picture in pictures:
         pixels = picture.read()
@@ -216,7 +222,7 @@ def compare_with_itself(
     if not rows:
         raise ValueError(f"{name} finds no nuclei on {where}; name images with nuclei in --data")
     yield CeilingMeasured(
-        Ceiling(name, _average(rows), shift_px, 1, where), images, shifts, time.perf_counter() - start, done, total
+        Ceiling(name, _average(rows), shift_px, phases, where), images, shifts, time.perf_counter() - start, done, total
     )
 
 

@@ -42,6 +42,7 @@ def segment_to_folder(
     tissue_only: bool = True,
     resume: bool = False,
     scaling: Scaling = "fixed",
+    phases: int = 1,
 ) -> Iterator[SegmentEvent]:
     """Segment a slide and write the result while it is found.
 
@@ -58,7 +59,7 @@ def segment_to_folder(
         Is created if needed; an older result in it is replaced.
     model_name
         Name of the model, for the record.
-    region, device, tissue_only, scaling
+    region, device, tissue_only, scaling, phases
         See `segment`.
     resume
         Whether to resume a stopped run of the same slide, region and model. If it has finished, nothing is done.
@@ -78,7 +79,7 @@ def segment_to_folder(
         If memory runs out.
     """
     mpp = check_run(slide, checkpoint, folder, model_name=model_name, region=region)
-    facts = collect_facts(slide, checkpoint, region=region, tissue_only=tissue_only, scaling=scaling)
+    facts = collect_facts(slide, checkpoint, region=region, tissue_only=tissue_only, scaling=scaling, phases=phases)
     before = read_finished(folder, facts) if resume else None
     if before is not None:
         note = f"{slide.name} has been segmented already and is skipped"
@@ -95,6 +96,7 @@ def segment_to_folder(
         tissue_only=tissue_only,
         journal=journal,
         scaling=scaling,
+        phases=phases,
     )
     with lock_output(folder):
         remove_leftovers(folder / LABELS)
@@ -160,6 +162,7 @@ def _write_run(
         "model_mpp": checkpoint.mpp,
         "model_params": checkpoint.params,
         "model_licence": checkpoint.licence,
+        "phases": facts["phases"],
         "lineage": [{k: v for k, v in step.items() if k != "plan"} for step in checkpoint.lineage],
         "nuclei": finished.nuclei,
         "nuclei_by_type": {name: int((table.type == i).sum()) for i, name in enumerate(names)},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,13 +26,21 @@ METHOD: Final = 5
 """Raised whenever the same slide and model give other nuclei, so that versions are not mixed."""
 FACTS: Final = "depends_on"
 """Key of the facts in ``run.json``."""
+EARLIER: Final[Mapping[str, Any]] = MappingProxyType({"phases": 1})
+"""Facts that runs of earlier versions do not state, since there was no choice."""
 SAMPLES: Final = 4
 """Pixels are compared in this number of places along each side of the slide."""
 SAMPLE_PX: Final = 32
 
 
 def collect_facts(
-    slide: Slide, checkpoint: Checkpoint, *, region: Box | None, tissue_only: bool, scaling: Scaling
+    slide: Slide,
+    checkpoint: Checkpoint,
+    *,
+    region: Box | None,
+    tissue_only: bool,
+    scaling: Scaling,
+    phases: int = 1,
 ) -> dict[str, Any]:
     """Return all that the nuclei of a run depend on, as JSON values.
 
@@ -39,7 +48,7 @@ def collect_facts(
     ----------
     slide, checkpoint
         The slide and the model.
-    region, tissue_only, scaling
+    region, tissue_only, scaling, phases
         See `segment`.
     """
     file = None if slide.path is None else slide.path.stat()
@@ -57,6 +66,7 @@ def collect_facts(
         "model_types": list(checkpoint.type_names),
         "model_config": {"architecture": checkpoint.architecture, **checkpoint.config},
         "tissue_only": tissue_only,
+        "phases": phases,
     }
 
 
@@ -120,7 +130,7 @@ def read_finished(folder: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if not isinstance(before, dict):
         return None
-    check_unchanged(before, facts, folder, "start again without resuming, which replaces the result")
+    check_unchanged({**EARLIER, **before}, facts, folder, "start again without resuming, which replaces the result")
     record: dict[str, Any] = run
     return record
 

@@ -15,6 +15,7 @@ from torch import nn
 from napari_pathprune.base.box import Box
 from napari_pathprune.base.event import QuietEvent
 from napari_pathprune.inference.mosaic import Mosaic, grow_box
+from napari_pathprune.inference.phases import check_phases
 from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.inference.predict import Predictor
 from napari_pathprune.inference.rescale_nuclei import rescale_to_level0
@@ -30,7 +31,6 @@ from napari_pathprune.workflows.segment.tile_journal import TileJournal
 
 SMALL_REGION_PX: Final = 2_000_000
 """Regions of fewer level-0 pixels are segmented without a tissue mask, which would cost more than it saves."""
-
 LARGEST_UM2: Final = 1000
 """Larger blobs are no nuclei: those of megakaryocytes and tumour giant cells stay below."""
 
@@ -179,6 +179,7 @@ def segment(
     tissue_only: bool = True,
     journal: TileJournal | None = None,
     scaling: Scaling = "fixed",
+    phases: int = 1,
 ) -> Iterator[SegmentEvent]:
     """Segment the nuclei of a slide or of a region of it, tile by tile.
 
@@ -200,15 +201,15 @@ def segment(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     write_px
-        Largest side of the tiles, in pixels at `mpp`; None chooses by the free memory. Nuclei do not depend
-        on it.
+        Largest side of the tiles, in pixels at `mpp`; None chooses by the free memory. Nuclei do not depend on it.
     tissue_only
         Whether to skip tiles without tissue, in regions of more than 2 megapixels.
     journal
         Store of finished tiles, from which a stopped run resumes.
     scaling
-        ``"fixed"``, or ``"reference"`` to compare with other implementations of HoVer-Net; see
-        `inference.postprocess.instances_from_maps`. Nuclei of ``"reference"`` depend on the tiles.
+        See `inference.postprocess.instances_from_maps`. Nuclei of ``"reference"`` depend on the tiles.
+    phases
+        Number of shifts that maps are averaged over, 1 or 4 for 4 times the work; see `inference.phases.list_phases`.
 
     Yields
     ------
@@ -217,13 +218,14 @@ def segment(
     Raises
     ------
     ValueError
-        If the region lies outside the slide, or the pixel size of the slide is unknown.
+        If the region lies outside the slide, its pixel size is unknown, or there is no such number of phases.
     """
     start = time.perf_counter()
     height, width = slide.shape
     y0, x0, y1, x1 = region or (0, 0, height, width)
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
         raise ValueError(f"the region {(y0, x0, y1, x1)} is not inside the slide, which is {height} x {width} px")
+    check_phases(phases)
     view = slide.at(mpp)
     predictor = Predictor(model, device)
     side_px = write_px or predictor.choose_maps_px()
@@ -239,7 +241,7 @@ def segment(
     yield SegmentStarted(len(chosen), (y0, x0, y1, x1), "; ".join(notes) or None)
     largest_px = LARGEST_UM2 / _measure_pixel(view)
     stitcher = Stitcher(tiles, view.shape, None if tissue is None else tissue.contains, largest_px)
-    mosaic = Mosaic(view, predictor, maps_px)
+    mosaic = Mosaic(view, predictor, maps_px, phases)
     damaged: set[Box] = set()
     for done, tile in enumerate(chosen, start=1):
         found = journal.read(done) if journal is not None else None

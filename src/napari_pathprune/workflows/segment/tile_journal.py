@@ -15,6 +15,7 @@ from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.ledger import Ledger
 from napari_pathprune.inference.stitch import TileNuclei
 from napari_pathprune.instances.table import InstanceTable
+from napari_pathprune.workflows.segment.run_facts import EARLIER
 
 LEDGER: Final = "ledger.json"
 OLD_LEDGER: Final = "run.json"
@@ -64,7 +65,7 @@ class TileJournal:
         old, self._ledger = Ledger(folder / OLD_LEDGER, remedy), Ledger(folder / LEDGER, remedy)
         before = old if old.exists and not self._ledger.exists else self._ledger
         if resume:
-            before.check(self._facts)
+            before.check(self._facts, EARLIER)
         self._before = before.facts if resume else {}
         if self._before and not _is_side(self._before.get("tile_px")):
             raise ValueError(f"{before.path} is damaged: {remedy}")
