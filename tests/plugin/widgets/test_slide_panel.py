@@ -51,8 +51,7 @@ def open_panel(viewer, tmp_path, qtbot):
 
     def open_it():
         panel = SlidePanel(viewer, tmp_path / "jobs")
-        qtbot.addWidget(panel)
-        panels.append(panel)
+        panels.append(panel)  # not given to qtbot, which destroys widgets before fixtures end
         return panel
 
     yield open_it
@@ -61,6 +60,8 @@ def open_panel(viewer, tmp_path, qtbot):
     for panel in panels:
         panel.close_down()
         qtbot.waitUntil(lambda panel=panel: not panel._reader.is_running, timeout=LONG_MS)
+        panel.close()
+        panel.deleteLater()
 
 
 @pytest.fixture
