@@ -20,6 +20,7 @@ from napari_pathprune.models.hovernet.hovernet_blocks import (
     crop_to,
     norm_relu,
 )
+from napari_pathprune.models.hovernet.strips import StripNetwork, UnfoldableError, fold_network
 
 Mode = Literal["fast", "original"]
 
@@ -166,6 +167,22 @@ class HoVerNet(nn.Module):
                     f"make {size_px} px {fits} px"
                 )
         return height_px - 2 * self.margin_px, width_px - 2 * self.margin_px
+
+    def prepare_for_cpu(self) -> StripNetwork | None:
+        """Return the network in a form that computes the same maps in less time and memory on a CPU.
+
+        Returns
+        -------
+        StripNetwork or None
+            Has the weights of now. None if the network has hooks or unusual layers, is on another device, is not
+            float32, or is in training mode.
+        """
+        if type(self) is not HoVerNet or self._forward_hooks or self._forward_pre_hooks:
+            return None
+        try:
+            return fold_network(self, self.output_shape)
+        except UnfoldableError:
+            return None
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of a batch of images.

@@ -1,0 +1,86 @@
+"""Strips of rows, and tensors that are filled strip by strip."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+STRIP_BYTES: Final = 2 * 2**20
+"""Memory of the widest tensor in a strip: what all tensors of a strip take stays in the cache of a processor."""
+FEWEST_ROWS: Final = 4
+
+
+def cut_rows(rows: int, bytes_per_row: int) -> list[tuple[int, int]]:
+    """Cut rows into strips of similar heights.
+
+    Parameters
+    ----------
+    rows
+        Number of rows.
+    bytes_per_row
+        Memory of one row of the widest tensor that a strip needs.
+
+    Returns
+    -------
+    list
+        First row of each strip, and the row after its last one.
+
+    Examples
+    --------
+    >>> cut_rows(20, 2**18)
+    [(0, 7), (7, 14), (14, 20)]
+    """
+    step = max(FEWEST_ROWS, STRIP_BYTES // bytes_per_row)
+    count = -(-rows // step)
+    step = -(-rows // count)
+    return [(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def allocate(channels: int, height: int, width: int) -> Tensor:
+    """Return a tensor (1, C, H, W) with any values, in channels-last memory."""
+    return torch.empty((1, channels, height, width), memory_format=torch.channels_last)
+
+
+def count_row_bytes(x: Tensor) -> int:
+    """Return the memory of one row of a tensor (1, C, H, W)."""
+    return x.element_size() * x.shape[1] * x.shape[3]
+
+
+def crop_centre(x: Tensor, height: int, width: int) -> Tensor:
+    """Return the centre of a tensor (1, C, H, W) as a view."""
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    return x[:, :, top : top + height, left : left + width]
+
+
+def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
+    """Repeat each pixel of a map twice along both axes and add a map of that size, in one pass.
+
+    Parameters
+    ----------
+    low
+        (1, C, H, W).
+    skip
+        (1, C, 2 H, 2 W).
+    top, bottom
+        Even numbers: the rows of the result.
+
+    Examples
+    --------
+    >>> low, skip = torch.tensor([[[[1.0, 2.0]]]]), torch.zeros(1, 1, 2, 4)
+    >>> add_upsampled(low, skip, 0, 2).tolist()
+    [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
+    """
+    out = allocate(low.shape[1], bottom - top, 2 * low.shape[3])
+    torch.add(
+        _split_pixels(skip[:, :, top:bottom]),
+        low[:, :, top // 2 : bottom // 2, None, :, None],
+        out=_split_pixels(out),
+    )
+    return out
+
+
+def _split_pixels(x: Tensor) -> Tensor:
+    """Return (1, C, 2 H, 2 W) as (1, C, H, 2, W, 2)."""
+    return x.view(1, x.shape[1], x.shape[2] // 2, 2, x.shape[3] // 2, 2)
