@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from torch import nn
 
+from napari_pathprune.datasets.annotated_image import AnnotatedImage
 from napari_pathprune.training.fit_events import StepDone
 from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.checkpoint_card import update_card
@@ -21,6 +23,7 @@ from napari_pathprune.workflows.compress.compress_report import CompressReport
 from napari_pathprune.workflows.config.train_config import DataSettings, TrainConfig
 from napari_pathprune.workflows.config.unlabelled_settings import UnlabelledSettings
 from napari_pathprune.workflows.evaluate.ceiling import CARD_KEY, Ceiling
+from napari_pathprune.workflows.unlabelled import parent_labels
 
 RESOLUTION = {"resolution": (40_000.0, 40_000.0), "resolutionunit": "CENTIMETER", "photometric": "rgb"}
 
@@ -73,6 +76,26 @@ def test_one_slide_and_one_model_are_enough(unlabelled: TrainConfig, simple_file
     assert report.summary().endswith(f"; {advice}")
     assert advice in page
     assert "ceiling of PQ" not in card
+
+
+def test_the_dense_model_segments_the_validation_slide_once(
+    unlabelled: TrainConfig, simple_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_pathprune.workflows.evaluate import evaluate
+
+    found: list[int] = []
+    predict = evaluate.predict_typed_instances
+
+    def count(image: AnnotatedImage, model: nn.Module, *more: object) -> object:
+        found.append(sum(parameter.numel() for parameter in model.parameters()))
+        return predict(image, model, *more)  # type: ignore[arg-type]
+
+    for module in (evaluate, parent_labels):
+        monkeypatch.setattr(module, "predict_typed_instances", count)
+    report = finish(compress(str(simple_file), unlabelled, tmp_path / "small.safetensors"))
+    windows = int(report.validation_images[0].partition("(")[2].split()[0])
+    assert found.count(report.dense.params) == windows
+    assert report.examples[0].dense_pq == 1.0
 
 
 def test_the_agreement_stands_beside_its_ceiling(unlabelled: TrainConfig, simple_file: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_nuclei_come_from_the_parent(
     assert len(np.unique(labelled.instances)) == len(np.unique(truth))
     scores = score_validation(oracle, [labelled], checkpoint)
     assert scores == dict.fromkeys(("agreement_pq", "agreement_f1", "agreement_dice", "agreement_types"), 1.0)
+    assert score_validation(oracle, [labelled], checkpoint, is_parent=True) == scores
     assert make_examples([labelled], checkpoint, checkpoint)[0].is_agreement
     fewer = replace(labelled, instances=np.where(labelled.instances == labelled.instances.max(), 0, labelled.instances))
     assert 0.9 < score_validation(oracle, [fewer], checkpoint)["agreement_f1"] < 1.0

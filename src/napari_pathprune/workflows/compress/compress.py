@@ -149,7 +149,11 @@ def _make_report(compression: Compression, stages: Sequence[Stage], kept: KeptSt
             for group in groups
         ),
         examples=(
-            make_examples(validation, dense, load(compression.out), compression.config.device) if kept.number else ()
+            make_examples(
+                validation, dense, load(compression.out), compression.config.device, is_parent=compression.is_parent
+            )
+            if kept.number
+            else ()
         ),
         train_images=summarise_windows(list_names(compression.training)),
         validation_images=summarise_windows(list_names(validation)),

@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from napari_pathprune.datasets.annotated_image import find_labelled
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.pruning import ChannelGraph, PrunePlan, gradual, trace
 from napari_pathprune.pruning.schedule import Scorer, Step
@@ -56,6 +57,8 @@ class Compression:
         The widths to reach, of a plan in a file or of a latency target; None for other targets.
     example
         Draws the example patch; None if none was asked for.
+    is_parent
+        Whether the dense model has found the nuclei of the validation images.
     """
 
     model_name: str
@@ -69,6 +72,7 @@ class Compression:
     folder: StageFolder
     plan: PrunePlan | None = None
     example: ExamplePatch | None = None
+    is_parent: bool = False
 
     @property
     def fit_steps(self) -> tuple[int, ...]:
@@ -112,9 +116,12 @@ def prepare_compression(model_name: str, config: TrainConfig, out: Path, example
     folder = StageFolder(find_stages(out), facts)
     if plan is not None:
         folder.write_plan(plan)
+    is_parent = config.losses.teacher == _name_teacher(model_name) and not find_labelled(validation).all()
     validation = label_by_parent(validation, load_teacher(config), config.device)
     picture = None if example is None else ExamplePatch(validation or training, dense, example, config.device)
-    return Compression(model_name, out, config, dense, model, graph, training, validation, folder, plan, picture)
+    return Compression(
+        model_name, out, config, dense, model, graph, training, validation, folder, plan, picture, is_parent
+    )
 
 
 def find_stages(out: Path) -> Path:
@@ -189,8 +196,12 @@ def _resolve_parent(config: TrainConfig, model_name: str) -> TrainConfig:
     """Put the dense model in the place of a teacher named ``"parent"``."""
     if config.losses.teacher != PARENT:
         return config
-    teacher = model_name if not Path(model_name).exists() else str(Path(model_name).resolve())
-    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=teacher))
+    return dataclasses.replace(config, losses=dataclasses.replace(config.losses, teacher=_name_teacher(model_name)))
+
+
+def _name_teacher(model_name: str) -> str:
+    """Return the teacher that the dense model is: its packaged name, or the absolute path of its file."""
+    return str(Path(model_name).resolve()) if Path(model_name).exists() else model_name
 
 
 def _collect_facts(

@@ -46,7 +46,7 @@ def score_dense(compression: Compression) -> Stage:
     stage = folder.read_stage(0)
     if stage is None:
         start = time.perf_counter()
-        scores = _score(compression, dense)
+        scores = _score(compression, dense, is_parent=compression.is_parent)
         cost = compute_patch_cost(dense).cost
         stage = Stage(0, 0.0, cost.params, cost.macs, scores, {}, 0, time.perf_counter() - start)
         folder.write_stage(stage)
@@ -156,7 +156,8 @@ def _compute_removed(compression: Compression, step: Step, cost: Cost) -> float:
     return round(1.0 - after / before, 6) if before else 0.0
 
 
-def _score(compression: Compression, checkpoint: Checkpoint) -> dict[str, float]:
-    if not compression.validation:
+def _score(compression: Compression, checkpoint: Checkpoint, *, is_parent: bool = False) -> dict[str, float]:
+    images, device = compression.validation, compression.config.device
+    if not images:
         return {}
-    return score_validation(checkpoint.model(), compression.validation, checkpoint, compression.config.device)
+    return score_validation(checkpoint.model(), images, checkpoint, device, is_parent=is_parent)

@@ -9,6 +9,7 @@ from typing import Final
 from torch import nn
 
 from napari_pathprune.datasets.read_images import AnnotatedImage
+from napari_pathprune.instances.image_scores import score_image
 from napari_pathprune.instances.metrics import panoptic_quality
 from napari_pathprune.instances.set_scores import SetScores
 from napari_pathprune.workflows.checkpoint import Checkpoint
@@ -22,7 +23,12 @@ _SCORES: Final = ("pq", "aji", "dice", "mpq_plus")
 
 
 def score_validation(
-    model: nn.Module, images: Sequence[AnnotatedImage], checkpoint: Checkpoint, device: str = "auto"
+    model: nn.Module,
+    images: Sequence[AnnotatedImage],
+    checkpoint: Checkpoint,
+    device: str = "auto",
+    *,
+    is_parent: bool = False,
 ) -> dict[str, float]:
     """Return the validation scores of a model.
 
@@ -36,6 +42,8 @@ def score_validation(
         Source of the pixel size and the type names.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    is_parent
+        Whether this model has found the nuclei of the images, which then need not be found again.
 
     Returns
     -------
@@ -44,11 +52,29 @@ def score_validation(
         a parent model found the nuclei, ``agreement_pq`` first, then ``agreement_f1``, ``agreement_dice`` and, where
         types are known, ``agreement_types``.
     """
-    score = score_model(model, checkpoint, images, device=device)
+    score = _score_parent(checkpoint, images) if is_parent else score_model(model, checkpoint, images, device=device)
     found = score.to_dict()
     if any(image.annotator == "parent" for image in images):
         return _name_agreement(score)
     return {name: found[name] for name in _SCORES if found.get(name) is not None}
+
+
+def _score_parent(checkpoint: Checkpoint, images: Sequence[AnnotatedImage]) -> Score:
+    """Return the score of the model that found the nuclei of the images."""
+    names, mpp = checkpoint.type_names, checkpoint.mpp or DEFAULT_MPP
+    rows = tuple(
+        score_image(
+            image.instances,
+            image.instances,
+            image.types,
+            image.types,
+            num_types=len(names) or None,
+            mpp=mpp * image.zoom,
+            name=image.name,
+        )
+        for image in images
+    )
+    return Score("", SetScores(rows), math.nan, names)
 
 
 def _name_agreement(score: Score) -> dict[str, float]:
@@ -71,7 +97,13 @@ def compute_type_agreement(details: SetScores) -> float:
 
 
 def make_examples(
-    images: Sequence[AnnotatedImage], dense: Checkpoint, compact: Checkpoint, device: str = "auto", count: int = 3
+    images: Sequence[AnnotatedImage],
+    dense: Checkpoint,
+    compact: Checkpoint,
+    device: str = "auto",
+    count: int = 3,
+    *,
+    is_parent: bool = False,
 ) -> tuple[Example, ...]:
     """Return the centres of some images, spread evenly, as two models segment them.
 
@@ -85,8 +117,11 @@ def make_examples(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     count
         Number of examples.
+    is_parent
+        Whether the dense model has found the nuclei of the images, which then need not be found again.
     """
-    models = [(one.model(), one.mpp or DEFAULT_MPP) for one in (dense, compact)]
+    before = None if is_parent else dense.model()
+    after = compact.model()
     step = max(1, len(images) // count)
     examples = []
     for image in list(images[::step])[:count]:
@@ -94,7 +129,10 @@ def make_examples(
         top, left = (max(0, (side - EXAMPLE_PX) // 2) for side in (height, width))
         part = (slice(top, top + EXAMPLE_PX), slice(left, left + EXAMPLE_PX))
         truth = image.instances[part]
-        ours, theirs = (predict_instances(image, model, mpp, device)[part] for model, mpp in models)
+        ours = truth
+        if before is not None:
+            ours = predict_instances(image, before, dense.mpp or DEFAULT_MPP, device)[part]
+        theirs = predict_instances(image, after, compact.mpp or DEFAULT_MPP, device)[part]
         examples.append(
             Example(
                 image.name,
