@@ -29,6 +29,7 @@ from napari_pathprune.plugin.widgets.annotate.annotate_form import AnnotateForm,
 from napari_pathprune.plugin.widgets.annotate.annotate_tools import AnnotateTools
 from napari_pathprune.plugin.widgets.annotate.project_form import ProjectForm
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
+from napari_pathprune.plugin.widgets.section import make_scroll_area
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +73,8 @@ class AnnotateDock(QWidget):  # type: ignore[misc]
         self.committed.setWordWrap(True)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         for widget in (
             self.form,
             self.progress,
@@ -84,6 +86,9 @@ class AnnotateDock(QWidget):  # type: ignore[misc]
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(make_scroll_area(content))
         self.setMinimumWidth(WIDTH_PX)
 
         self.start_button.clicked.connect(self.start)
