@@ -50,6 +50,16 @@ def test_tissue_is_not_searched_on_a_level_of_another_image():
     assert find_tissue(slide).coverage((0, 0, 600, 800)) == 1.0
 
 
+def test_padded_arrays_with_little_tissue_are_recognized():
+    """The tissue lies between the windows that are compared first."""
+    image = np.full((2304, 2304, 3), 243, np.uint8)
+    image[-300:, -300:] = paint(300, 300)
+    padded = np.pad(halve(image), ((0, 128), (0, 128), (0, 0)), constant_values=255)
+    slide = slide_from_arrays([image, padded], mpp=0.25)
+    assert not slide.fits(1)
+    assert find_tissue(slide).coverage((2004, 2004, 2304, 2304)) > 0.98
+
+
 def test_a_level_without_texture_fits():
     slide = slide_from_arrays([np.full((200, 200, 3), 243, np.uint8), np.full((100, 100, 3), 240, np.uint8)])
     assert slide.fits(1)

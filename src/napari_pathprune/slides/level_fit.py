@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -20,8 +21,8 @@ Shape = tuple[int, int]
 
 WINDOW_PX: Final = 48
 """Side of the windows that are compared, in pixels of the coarser level."""
-PLACES: Final = 5
-"""Windows are taken from a grid of so many places on each axis ..."""
+PLACES: Final = (5, 17)
+"""Windows are taken from a grid with this number of places on each axis, from the second if the first shows glass, ..."""
 WINDOWS: Final = 7
 """... and this number of them, those with the strongest texture, are compared."""
 TEXTURE: Final = 3.0
@@ -63,8 +64,8 @@ def find_padded_shapes(finest: Shape, stored: Shape, tile: Shape) -> list[Shape]
     Returns
     -------
     list
-        (h, w) for each power of 2 that fits, largest first; without `stored` itself. Empty if the level does not
-        consist of whole tiles.
+        (h, w) for each power of 2 that fits, largest first, rounded each way; without `stored` itself. Empty if the
+        level does not consist of whole tiles.
 
     Examples
     --------
@@ -73,13 +74,19 @@ def find_padded_shapes(finest: Shape, stored: Shape, tile: Shape) -> list[Shape]
     """
     if any(side % step for side, step in zip(stored, tile, strict=True)):
         return []
-    shapes = []
+    shapes: list[Shape] = []
     for factor in (2**k for k in range(1, 12)):
-        shape = (max(round(finest[0] / factor), 1), max(round(finest[1] / factor), 1))
-        padding = [side - inner for side, inner in zip(stored, shape, strict=True)]
-        if shape != stored and all(0 <= pad < step for pad, step in zip(padding, tile, strict=True)):
-            shapes.append(shape)
+        heights, widths = (
+            [inner for inner in _round_each_way(side / factor) if 0 <= padded - inner < step]
+            for side, padded, step in zip(finest, stored, tile, strict=True)
+        )
+        shapes += [shape for shape in product(heights, widths) if shape != stored]
     return shapes
+
+
+def _round_each_way(side: float) -> list[int]:
+    """Return the lengths that a side may be rounded to, the nearest first."""
+    return list(dict.fromkeys(max(rounding(side), 1) for rounding in (round, math.floor, math.ceil)))
 
 
 def compare_levels(finer: Pixels, coarser: Pixels, shapes: Sequence[Shape]) -> list[float | None]:
@@ -108,17 +115,20 @@ def compare_levels(finer: Pixels, coarser: Pixels, shapes: Sequence[Shape]) -> l
 
 
 def _compare(finer: Pixels, coarser: Pixels, shape: Shape) -> float | None:
-    windows = [window for window in _read_windows(coarser, shape) if float(window[1].std()) >= TEXTURE]
+    windows: list[tuple[Box, NDArray[np.float32]]] = []
+    for places in PLACES:
+        if not windows:
+            windows = [one for one in _read_windows(coarser, shape, places) if float(one[1].std()) >= TEXTURE]
     windows = sorted(windows, key=lambda window: -float(window[1].std()))[:WINDOWS]
     scores = [score for window in windows if (score := _correlate(finer, *window, shape)) is not None]
     return float(np.median(scores)) if scores else None
 
 
-def _read_windows(level: Pixels, shape: Shape) -> Iterable[tuple[Box, NDArray[np.float32]]]:
+def _read_windows(level: Pixels, shape: Shape, places: int) -> Iterable[tuple[Box, NDArray[np.float32]]]:
     height, width = shape
     tall, wide = min(WINDOW_PX, height), min(WINDOW_PX, width)
-    for y in sorted({i * (height - tall) // (PLACES - 1) for i in range(PLACES)}):
-        for x in sorted({i * (width - wide) // (PLACES - 1) for i in range(PLACES)}):
+    for y in sorted({i * (height - tall) // (places - 1) for i in range(places)}):
+        for x in sorted({i * (width - wide) // (places - 1) for i in range(places)}):
             pixels = np.asarray(level[y : y + tall, x : x + wide])
             if not _is_damaged(level, (y, x, y + tall, x + wide)):
                 yield (y, x, y + tall, x + wide), _blur(pixels)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -112,6 +114,25 @@ def test_levels_padded_to_whole_tiles_are_cut_to_the_image(tmp_path: Path, shape
             assert np.array_equal(read_level(slide, number), expected)
         if marked:
             assert len(slide.levels) >= len(levels) - 1  # the last one may be too small to be recognized
+
+
+@pytest.mark.parametrize("fill", [0, 255])
+@pytest.mark.parametrize("rounding", [math.floor, math.ceil])
+@pytest.mark.parametrize(("shape", "factors"), [((501, 643), (2, 4, 8)), ((900, 1100), (4, 16))])
+def test_padded_levels_are_cut_right_however_their_sides_were_rounded(tmp_path: Path, shape, factors, rounding, fill):
+    image = paint(*shape)
+    options = {"tile": (32, 32), "photometric": "rgb"}
+    shapes = [tuple(rounding(side / factor) for side in shape) for factor in factors]
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        tif.write(image, subifds=len(factors), metadata={"axes": "YXS"}, **options)
+        for height, width in shapes:
+            level = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            level = np.pad(level, ((0, -height % 32), (0, -width % 32), (0, 0)), constant_values=fill)
+            tif.write(level, subfiletype=1, **options)
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert slide.notes == ()
+        found = [level.shape[:2] for level in slide.levels]
+    assert np.abs(np.subtract(found, [shape, *shapes])).max() <= 1
 
 
 def test_a_level_that_does_not_fit_is_left_out_and_named(tmp_path: Path):
