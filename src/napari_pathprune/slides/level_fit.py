@@ -22,7 +22,7 @@ Shape = tuple[int, int]
 WINDOW_PX: Final = 48
 """Side of the windows that are compared, in pixels of the coarser level."""
 PLACES: Final = (5, 17)
-"""Windows are taken from a grid with this number of places on each axis, from the second if the first shows glass, ..."""
+"""Windows are taken from a grid with this number of places on each axis, from the second if the first is glass, ..."""
 WINDOWS: Final = 7
 """... and this number of them, those with the strongest texture, are compared."""
 TEXTURE: Final = 3.0

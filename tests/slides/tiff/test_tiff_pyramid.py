@@ -165,6 +165,9 @@ def write_images(path: Path, images: list[tuple[np.ndarray, float, str]]) -> Non
         [(MACRO[:40, :60], 16.0, "0"), (RGB, 0.25, "1")],
         [(MACRO, 16.0, "Macro image"), (RGB, 0.25, "slide")],
         [(RGB, 0.25, "slide"), (MACRO, 16.0, "label"), (MACRO, 8.0, "Overview")],
+        [(MACRO, 1.0, "a.svs [macro image]"), (RGB, 0.25, "a.svs")],
+        [(MACRO, 16.0, "Image 0"), (RGB, 0.25, "Image 1")],
+        [(RGB[:40, :40], 0.125, "detail"), (RGB, 0.25, "slide")],
     ],
 )
 def test_the_largest_image_is_the_slide(tmp_path: Path, images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from napari_pathprune.slides.level_fit import (
     is_even_factor,
     is_power_of_two,
 )
+from napari_pathprune.slides.resolution import parse_ome_mpp
 from napari_pathprune.slides.tiff.segment_cache import SegmentCache
 from napari_pathprune.slides.tiff.tiff_level import APERIO_YCBCR, JPEG, TiffLevel
 
@@ -25,7 +27,12 @@ if TYPE_CHECKING:
 COLOURS = {0, 1, 2, 3, 6}  # photometric: white is zero, black is zero, RGB, palette, YCbCr (if the codec converts it)
 
 UNNAMED = {"generic", "uniform", "shaped"}  # kinds of files in which tifffile finds levels by their proportions
-BESIDE = re.compile(r"\W*(label|macro|thumbnail|overview|preview|navigation)([ _]?image)?\W*\d*\W*", re.IGNORECASE)
+BESIDE = re.compile(
+    r"(.*[\[({:#/-])?\W*(label|macro|thumbnail|overview|preview|navigation)([ _]?image)?\W*\d*\W*", re.IGNORECASE
+)
+"""Names of images beside the slide, such as ``macro`` and ``slide.svs [label image]``."""
+MUCH_COARSER = 8
+"""An image whose pixels are larger than those of another by more than this factor is an overview of it."""
 
 
 def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLevel, ...], tuple[str, ...]]:
@@ -50,7 +57,7 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
     series = [s for s in tif.series if len(s.shape) >= 2]
     if not series:
         raise ValueError(f"{path}: this TIFF holds no image, or is truncated; get a fresh copy of it")
-    chosen = series[0] if tif.is_svs else _find_largest(series)
+    chosen = series[0] if tif.is_svs else _find_largest(tif, series)
     cache = SegmentCache()
     finest, *others = (_open_level(level, path, cache) for level in chosen.levels)
     _check_length(finest, path)
@@ -67,11 +74,16 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
     return tuple(levels), tuple(notes)
 
 
-def _find_largest(series: Sequence[tifffile.TiffPageSeries]) -> tifffile.TiffPageSeries:
-    """Return the image with the most pixels, and none whose name states that it is the label or an overview."""
+def _find_largest(tif: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries]) -> tifffile.TiffPageSeries:
+    """Return the image with the most pixels, and none whose name or pixel size states that it is an overview."""
     slides = [one for one in series if not BESIDE.fullmatch(one.name or "")] or series
     keys = [_list_pages(one)[0].keyframe for one in slides]
-    return max(zip(slides, keys, strict=True), key=lambda pair: pair[1].imagelength * pair[1].imagewidth)[0]
+    xml = tif.ome_metadata if tif.is_ome and len(slides) > 1 else None
+    sizes_um = [parse_ome_mpp(xml, (key.imagelength, key.imagewidth)) if isinstance(xml, str) else None for key in keys]
+    areas_um2 = [math.inf if size is None else math.prod(size) for size in sizes_um]
+    most = min(areas_um2) * MUCH_COARSER**2
+    places = [place for place, area in enumerate(areas_um2) if area <= most or math.isinf(area)]
+    return slides[max(places, key=lambda place: keys[place].imagelength * keys[place].imagewidth)]
 
 
 def _open_reduced(
