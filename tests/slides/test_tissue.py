@@ -108,7 +108,7 @@ def test_black_borders_of_a_dark_slide_are_not_tissue():
         ("dark", 0.5, 255),
         ("dark and grey", 0.2, 255),
         ("dark and yellowish", 0.3, 255),
-        ("dark and yellowish", 0.12, 0),
+        ("dark and yellowish", 0.2, 0),
     ],
 )
 def test_padding_does_not_hide_the_tissue_of_pale_and_dark_slides(kind, strength, fill, border):

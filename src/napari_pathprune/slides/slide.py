@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_pathprune.base.box import Box, check_box, clip_box
 from napari_pathprune.base.mirror import mirror_indices
+from napari_pathprune.base.out_of_memory import is_out_of_memory
 from napari_pathprune.slides.level_fit import ALIKE, compare_levels
 from napari_pathprune.slides.pixels import Pixels
 from napari_pathprune.slides.resolution import Mpp
@@ -53,7 +54,7 @@ class Slide:
     path: Path | None = None
     handle: Closable | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
-    _fits: dict[int, bool] = field(default_factory=dict, init=False, repr=False)
+    _faults: dict[int, str] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -128,23 +129,32 @@ class Slide:
         return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def fits(self, level: int) -> bool:
-        """Return whether a level shows the same image as level 0, as far as a few windows tell.
+        """Return whether a level can be read and shows the same image as level 0, as far as a few windows tell.
 
         The result is kept. A level without texture fits.
         """
-        if level not in self._fits:
-            last = next((i for i in range(level - 1, 0, -1) if self.fits(i)), 0)
-            coarser = self.levels[level]
-            scores = (
-                compare_levels(self.levels[last], coarser, [(coarser.shape[0], coarser.shape[1])]) if level else [None]
-            )
-            self._fits[level] = scores[0] is None or scores[0] >= ALIKE
-        return self._fits[level]
+        if level not in self._faults:
+            self._faults[level] = self._find_fault(level) if level else ""
+        return not self._faults[level]
+
+    def _find_fault(self, level: int) -> str:
+        """Return why a level cannot be used; empty if it can."""
+        last = next((i for i in range(level - 1, 0, -1) if self.fits(i)), 0)
+        coarser = self.levels[level]
+        try:
+            score = compare_levels(self.levels[last], coarser, [(coarser.shape[0], coarser.shape[1])])[0]
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            return "cannot be read"
+        return "" if score is None or score >= ALIKE else "shows another image"
 
     def list_notes(self) -> tuple[str, ...]:
         """Return `notes`, and a line about each level that was found not to fit."""
-        shapes = [self.levels[level].shape for level, fits in sorted(self._fits.items()) if not fits]
-        return (*self.notes, *(f"the level of {w} x {h} px shows another image and is not used" for h, w, _ in shapes))
+        faults = ((self.levels[level].shape, fault) for level, fault in sorted(self._faults.items()) if fault)
+        return (*self.notes, *(f"the level of {w} x {h} px {fault} and is not used" for (h, w, *_), fault in faults))
 
     def at(self, mpp: float) -> View:
         """Return a view of the slide at `mpp` um per pixel.

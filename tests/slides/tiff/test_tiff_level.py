@@ -10,10 +10,11 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-from slide_files import RGB, read_level, write_svs
+from slide_files import RGB, halve, read_level, write_svs
 
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.slides.tiff.tiff_level import TiffLevel
+from napari_pathprune.slides.tissue import find_tissue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,49 @@ def test_broken_segment_of_a_coarse_level_is_read_from_the_finer_one(tmp_path: P
         assert slide.list_damaged(1) == ((0, 64, 64, 128), (64, 64, 128, 128))
         assert np.abs(found - expected).mean() < 2
         assert slide.fits(1)
+
+
+def test_one_broken_tile_among_tiles_that_are_left_out_is_white(tmp_path: Path):
+    tiles = (RGB[:32, :32] if i in {0, 30, 31} else None for i in range(100))
+    options = {"shape": (320, 320, 3), "dtype": np.uint8, "tile": (32, 32), "photometric": "rgb", "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "a.tif", tiles, **options)
+    break_segments(tmp_path / "a.tif", 0, [0, 30])
+    with open_slide(tmp_path / "a.tif") as slide:
+        pixels = read_level(slide)
+        assert slide.list_damaged() == ((0, 0, 32, 32), (96, 0, 128, 32))
+    assert np.array_equal(pixels[96:128, 32:64], RGB[:32, :32])
+
+
+@pytest.mark.parametrize("tag", ["TileOffsets", "TileByteCounts"])
+def test_a_tile_that_lies_behind_the_end_of_the_file_is_broken(tmp_path: Path, painting, tag):
+    write_svs(tmp_path / "a.svs", painting)
+    with tifffile.TiffFile(tmp_path / "a.svs", mode="r+") as tif:
+        values = list(tif.pages[0].tags[tag].value)
+        values[8] = 2**30
+        tif.pages[0].tags[tag].overwrite(values)
+    with open_slide(tmp_path / "a.svs") as slide:
+        read_level(slide)
+        assert slide.list_damaged() == ((64, 64, 128, 128),)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_coarse_level_that_cannot_be_read_at_all_is_not_used(tmp_path: Path, painting, padded):
+    levels = [painting, halve(painting), halve(halve(painting))]
+    if padded:  # so that the level is compared when the file is opened
+        levels[1] = np.pad(levels[1], ((0, 42), (0, 51), (0, 0)), constant_values=255)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for level in levels:
+            options = {"tile": (64, 64), "photometric": "rgb", "compression": "jpeg", "metadata": None}
+            tif.write(level, subfiletype=int(level is not painting), **options)
+    break_segments(tmp_path / "a.tif", 1, list(range(12)))
+    with open_slide(tmp_path / "a.tif", mpp=0.25) as slide:
+        view = slide.at(0.5)
+        assert view.level == 0
+        assert find_tissue(slide).mask.mean() > 0.9
+        assert slide.at(1.0).level == len(slide.levels) - 1
+        assert slide.list_notes() == (
+            f"the level of {levels[1].shape[1]} x {levels[1].shape[0]} px cannot be read and is not used",
+        )
 
 
 def test_an_image_that_cannot_be_read_at_all_is_refused(tmp_path: Path, painting):

@@ -29,6 +29,7 @@ APERIO_YCBCR = 33003  # Matrox JPEG 2000: the file holds YCbCr, and tifffile doe
 JPEG = {6, 7, 34892, 33007}
 WHITE = 255
 RAW_ROWS = 64
+CUT_BYTES = 2**16  # the first segment behind the end of a file that was cut off starts at most so far behind it
 PROBES = 9  # if a segment is broken and none of so many others can be read, the whole image is damaged
 _LOG = logging.getLogger(__name__)
 
@@ -129,12 +130,20 @@ class TiffLevel:
         return tuple(self._damage.values()) if self._damage else ()
 
     def find_missing_bytes(self) -> int:
-        """Return how many bytes of the level lie behind the end of its file, or of one of its files; 0 if none."""
+        """Return how many bytes of the level are missing at the end of its file, or of one of its files; 0 if none.
+
+        Single segments that the file places beyond its end, although later ones are there, do not count: they are
+        broken, and the others can be read.
+        """
         missing = [0]
         for page in self._pages:
-            if len(page.dataoffsets):
-                ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.int64)
-                missing.append(int(ends.max()) - int(page.parent.filehandle.size))
+            starts = np.array(page.dataoffsets, np.int64)
+            ends = starts + np.array(page.databytecounts, np.int64)
+            size = int(page.parent.filehandle.size)
+            last = starts[ends <= size].max(initial=0)
+            cut = (ends > size) & (starts > last) & (starts <= size + CUT_BYTES)
+            if cut.any():
+                missing.append(int(ends[ends > size].max()) - size)
         return max(missing)
 
     def _read_all(self) -> NDArray[np.uint8]:
@@ -213,14 +222,14 @@ class TiffLevel:
     def _has_sound_segments(self, page: tifffile.TiffPage, plane: int) -> bool:
         """Return whether any of some segments from all over the level can be decoded."""
         if self._is_readable is None:
-            count = self._grid[0] * self._grid[1]
             self._is_readable = False
-            for index in sorted({number * (count - 1) // (PROBES - 1) for number in range(PROBES)}):
+            count = self._grid[0] * self._grid[1]
+            present = range(count) if self._is_raw else np.flatnonzero(page.databytecounts).tolist()
+            for number in sorted({probe * (len(present) - 1) // (PROBES - 1) for probe in range(PROBES)}):
                 with suppress(Exception):
-                    if self._read_bytes(page, index) is not None:
-                        self._decode_sound_segment(page, plane, index)
-                        self._is_readable = True
-                        break
+                    self._decode_sound_segment(page, plane, present[number])
+                    self._is_readable = True
+                    break
         return self._is_readable
 
     def _remember_damage(self, index: int) -> None:

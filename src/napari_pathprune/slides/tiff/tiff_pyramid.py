@@ -66,11 +66,15 @@ def open_tiff_levels(tif: tifffile.TiffFile, path: Path) -> tuple[tuple[TiffLeve
         others.sort(key=lambda level: -level.size)
     levels, notes = [finest], []
     for level in others:
-        if _fit_level(level, levels[0], levels[-1]):
+        h, w = level.shape[:2]
+        try:
+            fits, fault = _fit_level(level, levels[0], levels[-1]), "does not fit the slide"
+        except ValueError:  # all of it is damaged
+            fits, fault = False, "cannot be read"
+        if fits:
             levels.append(level)
-        elif level.shape[0] > 1 < level.shape[1]:
-            h, w = level.shape[:2]
-            notes.append(f"the level of {w} x {h} px does not fit the slide and is not used")
+        elif h > 1 < w:
+            notes.append(f"the level of {w} x {h} px {fault} and is not used")
     return tuple(levels), tuple(notes)
 
 
