@@ -216,6 +216,42 @@ def test_channels_in_files_of_their_own_are_read(tmp_path: Path, painting, compr
     assert all(page.parent.filehandle.closed for page in slide.levels[0]._pages)
 
 
+@pytest.mark.parametrize("compressions", [(None, "zlib", "zlib"), ("lzw", "zlib", None)])
+def test_channels_may_be_compressed_in_different_ways(tmp_path: Path, painting, compressions):
+    for number, compression in enumerate(compressions):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = write_channel_files(folder, painting, compression)[number]
+        path.rename(tmp_path / path.name)
+    with open_slide(tmp_path / "channel1.ome.tif") as slide:
+        assert np.array_equal(read_level(slide), painting)
+
+
+@pytest.mark.parametrize("change", ["tile", "depth", "size"])
+def test_channels_of_different_layouts_are_not_read(tmp_path: Path, painting, change):
+    paths = write_channel_files(tmp_path, painting, None)
+    with tifffile.TiffFile(paths[2]) as tif:
+        xml, pixels = tif.pages[0].description, tif.pages[0].asarray()
+    options = {"photometric": "minisblack", "metadata": None, "description": xml}
+    options["tile"] = (64, 64) if change == "tile" else (32, 32)
+    pixels = {"tile": pixels, "depth": pixels.astype(np.uint16), "size": halve(pixels[..., None])[..., 0]}[change]
+    tifffile.imwrite(paths[2], np.ascontiguousarray(pixels), **options)
+    with pytest.raises(ValueError, match="is not read, since it is stored in several files whose pixels are laid out"):
+        open_slide(paths[0])
+
+
+@pytest.mark.parametrize("main", ["channel0.ome.tif", "set.companion.ome"])
+def test_a_channel_whose_main_file_is_another_is_not_read_as_a_grey_slide(tmp_path: Path, painting, main):
+    paths = write_channel_files(tmp_path, painting, None)
+    xml = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+        f'UUID="urn:uuid:1"><BinaryOnly MetadataFile="{main}" UUID="urn:uuid:0"/></OME>'
+    )
+    tifffile.imwrite(paths[1], painting[..., 1], photometric="minisblack", metadata=None, description=xml)
+    with pytest.raises(ValueError, match="is not read, since it is one of several files"):
+        open_slide(paths[1])
+
+
 def test_a_missing_file_of_several_is_named_as_the_reason(tmp_path: Path, painting):
     paths = write_channel_files(tmp_path, painting, None)
     paths[1].unlink()

@@ -67,10 +67,11 @@ class TiffLevel:
             -(-n // s) for n, s in zip((key.imagelength, key.imagewidth), self._segment_shape, strict=True)
         )
         self._alpha = {1: "premultiplied", 2: "straight"}.get(int(key.extrasamples[-1])) if key.extrasamples else None
-        self._decode = key.decode  # a lazily cached property: threads must not compute it at the same time
+        keys = [page.keyframe for page in pages]  # files of an image may be compressed in different ways
+        self._decoders = [one.decode for one in keys]  # lazily cached properties: threads must not compute them at once
         self._tables = [
-            {"jpegtables": page.jpegtables, "jpegheader": key.jpegheader} if key.compression in JPEG else {}
-            for page in pages
+            {"jpegtables": page.jpegtables, "jpegheader": one.jpegheader} if one.compression in JPEG else {}
+            for page, one in zip(pages, keys, strict=True)
         ]
         self.shape: tuple[int, int, int] = (key.imagelength, key.imagewidth, 3)
         self.dtype = np.dtype(np.uint8)
@@ -212,7 +213,7 @@ class TiffLevel:
         if self._is_raw:
             rows = np.frombuffer(data, np.uint8).reshape(-1, self.page.imagewidth, self._samples)
             return _to_colours(rows, page.keyframe)
-        pixels, _, _ = self._decode(data, index, **self._tables[plane])
+        pixels, _, _ = self._decoders[plane](data, index, **self._tables[plane])
         return self._white_segment() if pixels is None else _to_colours(pixels[0], page.keyframe)
 
     def _white_segment(self) -> NDArray[np.uint8]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 COLOURS = {0, 1, 2, 3, 6}  # photometric: white is zero, black is zero, RGB, palette, YCbCr (if the codec converts it)
 
+LAYOUT = ("imagelength", "imagewidth", "is_tiled", "tilelength", "tilewidth", "rowsperstrip", "dtype",
+          "samplesperpixel", "planarconfig", "photometric")  # fmt: skip
+"""What the planes of an image must have in common."""
 UNNAMED = {"generic", "uniform", "shaped"}  # kinds of files in which tifffile finds levels by their proportions
 BESIDE = re.compile(
     r"(.*[\[({:#/-])?\W*(label|macro|thumbnail|overview|preview|navigation)([ _]?image)?\W*\d*\W*", re.IGNORECASE
@@ -155,6 +158,17 @@ def _open_files(series: tifffile.TiffPageSeries, path: Path) -> None:
     """Open the other files of an image that is stored in several; closing the first one closes them."""
     if any(page is None for page in series.pages):
         raise ValueError(f"{path}: is not read, since it is stored in several files and some of them are missing here")
+    layouts = {tuple(getattr(page.keyframe, name) for name in LAYOUT) for page in series.pages}
+    if len(layouts) > 1:
+        raise ValueError(
+            f"{path}: is not read, since it is stored in several files whose pixels are laid out differently"
+        )
+    text = series.pages[0].keyframe.description or ""
+    if "<BinaryOnly" in text and series.pages[0].keyframe.samplesperpixel == 1:
+        raise ValueError(
+            f"{path}: is not read, since it is one of several files, and another one lists which belong together; open "
+            "that one if it is an OME-TIFF, else save all of them as one file"
+        )
     for page in series.pages:
         handle = page.parent.filehandle
         if handle.closed:
