@@ -43,6 +43,23 @@ class ColourNetwork(nn.Module):
         return outputs
 
 
+class Inverted:
+    """A form for CPUs that differs from its network: dark is light."""
+
+    bytes_per_px = 80.0
+
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self, images):
+        return self.network(255 - images)
+
+
+@pytest.fixture
+def inverted_form():
+    return Inverted
+
+
 @pytest.fixture
 def colour_network():
     return ColourNetwork()

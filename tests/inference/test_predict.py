@@ -81,6 +81,43 @@ def test_prediction_continues_on_the_cpu_if_the_gpu_is_too_small(colour_network,
     assert caplog.records[-1].message == "the memory of meta is too small for this network; continuing on the CPU"
 
 
+def test_a_cpu_uses_the_form_of_the_network(colour_network, inverted_form, image):
+    colour_network.prepare_for_cpu = lambda: inverted_form(colour_network)
+    maps = predict(colour_network, image, "cpu")
+    np.testing.assert_allclose(maps.horizontal, (255 - image[6:-6, 6:-6, 1]) / 255, atol=1e-6)
+    colour_network.prepare_for_cpu = lambda: None
+    maps = predict(colour_network, image, "cpu")
+    np.testing.assert_allclose(maps.horizontal, image[6:-6, 6:-6, 1] / 255, atol=1e-6)
+
+
+def test_other_devices_use_the_network_until_the_cpu_takes_over(colour_network, inverted_form, image):
+    predictor = Predictor(colour_network, "cpu")
+    colour_network.prepare_for_cpu = lambda: inverted_form(colour_network)
+    predictor.device = torch.device("meta")
+    with pytest.raises(RuntimeError, match="meta"):  # its values cannot be read
+        predictor.predict(image)
+    colour_network.largest_px = 0
+    colour_network.register_forward_pre_hook(
+        lambda module, args: setattr(module, "largest_px", 0 if args[0].is_meta else 1e9)
+    )
+    maps = predictor.predict(image).maps
+    np.testing.assert_allclose(maps.vertical, (255 - image[6:-6, 6:-6, 2]) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_types", [None, 3])
+def test_the_form_of_hovernet_gives_its_maps(image, num_types):
+    torch.manual_seed(0)
+    model = build("hovernet", mode="fast", num_types=num_types, width=0.0625).eval()
+    image = np.tile(image, (2, 2, 1))[:120, :112]
+    maps = predict(model, image, "cpu")
+    model.prepare_for_cpu = lambda: None
+    expected = predict(model, image, "cpu")
+    assert np.abs(maps.vertical - expected.vertical).max() > 0, "both were made by the module"
+    for name in ("nuclear", "horizontal", "vertical", "types")[: 4 if num_types else 3]:
+        # the logits of random weights are so large that their rounding is seen in the probabilities
+        np.testing.assert_allclose(getattr(maps, name), getattr(expected, name), atol=1e-3, rtol=1e-3)
+
+
 def test_too_little_memory_on_the_cpu_is_reported(colour_network, image):
     colour_network.largest_px = 0
     with pytest.raises(MemoryError, match="not enough memory: a tile of"):

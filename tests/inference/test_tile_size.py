@@ -36,3 +36,11 @@ def test_tile_size_has_limits(colour_network):
 def test_default_budget_keeps_a_cpu_process_within_two_and_a_half_gib(colour_network):
     colour_network.first = nn.Conv2d(3, 64, 1)  # like a HoVer-Net of width 0.25, where 856 px take 1.6 GB
     assert 800 <= choose_tile_px(colour_network, "cpu") <= 900
+
+
+@pytest.mark.parametrize("expected_px", [300, 1000, 1500])
+def test_tile_of_a_form_uses_the_memory_that_it_states(colour_network, inverted_form, expected_px):
+    form = inverted_form(colour_network)
+    budget = int(expected_px**2 * (form.bytes_per_px + OTHER_BYTES_PER_PX))
+    assert expected_px - 8 < choose_tile_px(colour_network, "cpu", budget, form) <= expected_px
+    assert not colour_network.shapes, "the network need not run"

@@ -1,4 +1,4 @@
-"""The protocol of a network that predicts tiles."""
+"""The protocols of a network that predicts tiles, and of its form for CPUs."""
 
 from __future__ import annotations
 
@@ -35,3 +35,17 @@ class TileNetwork(Protocol):
 
     def modules(self) -> Iterator[nn.Module]:
         """Iterate over all modules."""
+
+
+class CpuForm(Protocol):
+    """A form of a network that computes the same maps, up to rounding, in less time and memory on a CPU.
+
+    A network that has one offers ``prepare_for_cpu()``, which returns it, or None if the module is to be used.
+    """
+
+    @property
+    def bytes_per_px(self) -> float:
+        """Memory of an input, its maps and all between, in bytes per pixel of the input."""
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Compute the maps; see `TileNetwork`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from napari_pathprune.inference.tile_network import TileNetwork
+from napari_pathprune.inference.tile_network import CpuForm, TileNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,17 +27,21 @@ LARGEST_PX: Final = 2048
 _PROBE_PX: Final = 128
 
 
-def choose_tile_px(model: TileNetwork, device: torch.device | str, memory_budget: int | None = None) -> int:
+def choose_tile_px(
+    model: TileNetwork, device: torch.device | str, memory_budget: int | None = None, form: CpuForm | None = None
+) -> int:
     """Return the side of the largest square input that fits the network and the memory.
 
     Parameters
     ----------
     model
-        Network; it runs once on a small input.
+        Network; it runs once on a small input, unless there is a form for CPUs.
     device
         Device of the network.
     memory_budget
         Memory of a tile in bytes; None for 60 % of a GPU's free memory, or 1.6 GiB on a CPU.
+    form
+        What replaces the network on a CPU, if anything.
 
     Returns
     -------
@@ -45,8 +49,8 @@ def choose_tile_px(model: TileNetwork, device: torch.device | str, memory_budget
         A valid input length of 256 to 2048 pixels.
     """
     budget = find_memory_budget(torch.device(device)) if memory_budget is None else memory_budget
-    bytes_per_px = MAPS_ALIVE * measure_largest_map(model, device) + OTHER_BYTES_PER_PX
-    side = math.isqrt(int(budget / bytes_per_px))
+    of_network = MAPS_ALIVE * measure_largest_map(model, device) if form is None else form.bytes_per_px
+    side = math.isqrt(int(budget / (of_network + OTHER_BYTES_PER_PX)))
     below, above = model.nearest_sizes(min(max(side, SMALLEST_PX), LARGEST_PX))
     return below if below >= SMALLEST_PX else above
 

@@ -33,18 +33,18 @@ class Kernel:
     Attributes
     ----------
     weight
-        (outputs, inputs, height, width), float32, in channels-last memory.
+        (outputs, inputs, height, width), float32, in channels-last memory or in the layout of oneDNN.
     bias
         (outputs,).
-    packed
-        The weight in the layout of oneDNN; None if that is not available.
+    is_packed
+        Whether the weight has the layout of oneDNN, for the fused convolutions.
     stride_px
         Step between two outputs.
     """
 
     weight: Tensor
     bias: Tensor
-    packed: Tensor | None
+    is_packed: bool
     stride_px: int
 
     @property
@@ -67,12 +67,11 @@ def make_kernel(weight: Tensor, bias: Tensor, stride_px: int = 1) -> Kernel:
     8
     """
     weight = weight.float().contiguous(memory_format=torch.channels_last)
-    packed = None
     if HAS_FUSED:
         shape = [1, weight.shape[1], *_TYPICAL_PX]
         step = [stride_px, stride_px]
-        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], step, [1, 1], 1, shape)  # noqa: SLF001
-    return Kernel(weight, bias.float(), packed, stride_px)
+        weight = torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], step, [1, 1], 1, shape)  # noqa: SLF001
+    return Kernel(weight, bias.float(), HAS_FUSED, stride_px)
 
 
 def convolve(x: Tensor, kernel: Kernel, *, side_px: int = 0, relu: bool = False) -> Tensor:
@@ -90,10 +89,10 @@ def convolve(x: Tensor, kernel: Kernel, *, side_px: int = 0, relu: bool = False)
         Whether negative results become zero.
     """
     step = [kernel.stride_px, kernel.stride_px]
-    if kernel.packed is not None:
+    if kernel.is_packed:
         after = "relu" if relu else "none"
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(  # noqa: SLF001
-            x, kernel.packed, kernel.bias, [0, side_px], step, [1, 1], 1, after, [], ""
+            x, kernel.weight, kernel.bias, [0, side_px], step, [1, 1], 1, after, [], ""
         )
         return y
     y = F.conv2d(x, kernel.weight, kernel.bias, step, [0, side_px])
@@ -102,10 +101,10 @@ def convolve(x: Tensor, kernel: Kernel, *, side_px: int = 0, relu: bool = False)
 
 def add_convolution(target: Tensor, x: Tensor, kernel: Kernel) -> None:
     """Add the convolution of (1, C, H, W) without padding to a target, in place."""
-    if kernel.packed is not None:
+    if kernel.is_packed:
         step = [kernel.stride_px, kernel.stride_px]
         torch.ops.mkldnn._convolution_pointwise_(
-            target, x, kernel.packed, kernel.bias, [0, 0], step, [1, 1], 1, "add", 1.0, None, [], None
+            target, x, kernel.weight, kernel.bias, [0, 0], step, [1, 1], 1, "add", 1.0, None, [], None
         )
     else:
         target.add_(F.conv2d(x, kernel.weight, kernel.bias, kernel.stride_px))
