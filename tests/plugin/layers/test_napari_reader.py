@@ -107,6 +107,10 @@ def write_big(path, picture):
         ("channels.ome.tif", write_channels),
         ("strips.ome.tiff", write_strips),
         ("big.btf", write_big),
+        ("big.ome.tf2", write_big),
+        ("philips.scn", write_big),
+        ("UPPER.QPTIFF", write_big),
+        ("ventana.bif", write_big),
     ],
 )
 def test_what_the_command_line_reads_is_a_slide_in_napari_too(tmp_path, picture, name, write):
@@ -118,14 +122,16 @@ def test_what_the_command_line_reads_is_a_slide_in_napari_too(tmp_path, picture,
 
 
 @pytest.mark.usefixtures("plugin")
-@pytest.mark.parametrize("name", ["mask.tif", "a.tiff", "a.svs", "a.btf"])
+@pytest.mark.parametrize(
+    "name", ["mask.tif", "a.tiff", "MASK.TIF", "a.svs", "A.SVS", "a.btf", "a.ndpi", "a.scn", "a.ome.TIF"]
+)
 def test_the_reader_is_not_offered_for_plain_tiffs(name):
     """napari asks which reader to use wherever patterns of two match, before either sees the file."""
     from npe2 import PluginManager
 
     readers = PluginManager.instance().iter_compatible_readers(name)
     commands = [reader.command for reader in readers if reader.plugin_name == "napari-pathprune"]
-    is_offered = not name.endswith((".tif", ".tiff"))
+    is_offered = not name.lower().endswith((".tif", ".tiff")) or ".ome." in name
     assert commands == ["napari-pathprune.read_slide"] * is_offered
 
 

@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.layers.add_folder_result import open_slide_layer
 
-FILES: Final = "Slides (*.svs *.tif *.tiff *.btf *.tf8 *.png *.jpg *.jpeg);;All files (*)"
+FILES: Final = (
+    "Slides (*.svs *.tif *.tiff *.btf *.tf2 *.tf8 *.ndpi *.scn *.bif *.qptiff *.png *.jpg *.jpeg);;All files (*)"
+)
 
 
 def ask_for_slide(viewer: Viewer) -> None:

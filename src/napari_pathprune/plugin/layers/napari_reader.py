@@ -19,7 +19,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str], list[LayerData]]
 
 CHUNK_PX: Final = 512
-SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf8")
+SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ndpi", ".scn", ".bif", ".qptiff")
 PLAIN_SUFFIXES: Final = (".tif", ".tiff")
 PLAIN_PX: Final = 2048 * 2048
 """Largest picture in a plain TIFF, without tiles or levels, that is left to other readers."""

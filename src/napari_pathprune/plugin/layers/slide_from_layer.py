@@ -17,6 +17,7 @@ import pint
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
+from napari_pathprune.plugin.layers.napari_reader import SUFFIXES
 from napari_pathprune.plugin.shelf.shelf import unwrap
 from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 
@@ -32,7 +33,6 @@ SAME_UM: Final = 5e-5
 """Pixel sizes are entered with four decimals."""
 MPP_LIMITS: Final = (0.01, 100.0)
 """Plausible pixel sizes of a microscope in um; values outside are mistaken units."""
-SLIDE_SUFFIXES: Final = (".svs", ".tif", ".tiff", ".btf", ".tf8")
 _ENTERED: WeakKeyDictionary[Layer, tuple[float, float]] = WeakKeyDictionary()
 """Pixel sizes that the user has entered; the layers stay as they are."""
 
@@ -133,7 +133,7 @@ def read_mpp(layer: Layer) -> Mpp | None:
 def find_slide_file(layer: Layer) -> Path | None:
     """Return the file of a layer if it is a slide with the pixels of the layer that this package reads, else None."""
     path = str(layer.metadata.get("path") or layer.source.path or "")
-    if not path.lower().endswith(SLIDE_SUFFIXES) or not layer.rgb:
+    if not path.lower().endswith(SUFFIXES) or not layer.rgb:
         return None
     return Path(path) if _look_into_file(path)[0] == get_shape(layer) else None
 
