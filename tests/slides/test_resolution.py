@@ -135,6 +135,34 @@ def test_spacing_of_philips_is_read(tmp_path: Path, text, mpp):
         assert slide.mpp == pytest.approx(mpp)
 
 
+@pytest.mark.parametrize(
+    ("size", "mpp"), [("0.2325", (0.2325, 0.2325)), ("2.5E-1", (0.25, 0.25)), ("0", None), ("1000", None), ("x", None)]
+)
+def test_size_of_ventana_is_read(tmp_path: Path, size, mpp):
+    xmp = f'<?xml version="1.0"?><Metadata><iScan Mode="x" ScanRes="{size}" Magnification="40"/></Metadata>'.encode()
+    options = {
+        "description": "level=0 mag=40 quality=90",
+        "metadata": None,
+        "extratags": [(700, 7, len(xmp), xmp, True)],
+    }
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, photometric="rgb", tile=(64, 64), **options)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.mpp == mpp
+
+
+@pytest.mark.parametrize(("size", "mpp"), [("0.26", (0.26, 0.25)), ("0,26", (0.26, 0.25)), ("0", (0.5, 0.5))])
+def test_size_of_libvips_is_read_before_its_resolution_tags(tmp_path: Path, size, mpp):
+    properties = "".join(
+        f"<property><name>openslide.mpp-{axis}</name><value type='VipsRefString'>{value}</value></property>"
+        for axis, value in (("x", "0.25"), ("y", size))
+    )
+    xml = f"<?xml version='1.0'?><image xmlns='http://www.vips.ecs.soton.ac.uk//dzsave'><properties>{properties}"
+    options = {"description": xml, "metadata": None, "resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, photometric="rgb", tile=(64, 64), **options)
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert slide.mpp == pytest.approx(mpp)
+
+
 def test_the_size_of_the_image_that_is_used_counts():
     macro, slide = (
         f'<Pixels SizeX="{w}" SizeY="9" PhysicalSizeX="{s}" PhysicalSizeY="{s}">' for w, s in ((5, 16), (80, 0.25))

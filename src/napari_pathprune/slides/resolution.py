@@ -23,21 +23,25 @@ MPP_LIMITS = (0.01, 100.0)
 TAGGED_UM = (0.05, 20.0)  # limits of resolution tags: 72 to 1200 dpi (353 to 21 um) are defaults for printing
 
 
+XMP = 700  # the tag of the metadata of Ventana
 NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?"
 
 
 def read_mpp(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> Mpp | None:
     """Return the pixel size (y, x) of a page in um, or None if it is not stated.
 
-    The sources are Aperio's MPP, the spacing of Philips, OME's PhysicalSize, ImageJ's unit and the resolution tags; the
-    first plausible value is returned. Resolution tags are plausible between 0.05 and 20 um.
+    The sources are Aperio's MPP, the spacing of Philips, the properties that libvips copies from OpenSlide, Ventana's
+    ScanRes, OME's PhysicalSize, ImageJ's unit and the resolution tags; the first plausible value is returned.
+    Resolution tags are plausible between 0.05 and 20 um.
     """
     text = page.description or ""
     ome = tif.ome_metadata if tif.is_ome else None
-    philips = tif.pages[0].aspage().description
+    first = tif.pages[0].aspage()
     for found in (
         parse_aperio_mpp(text),
-        parse_philips_mpp(philips or ""),
+        parse_philips_mpp(first.description or ""),
+        _parse_openslide_mpp(first.description or ""),
+        *(parse_ventana_mpp(one.tags.valueof(XMP) or b"") for one in (first, page)),
         parse_ome_mpp(ome, (page.imagelength, page.imagewidth)) if isinstance(ome, str) else None,
         _read_imagej_mpp(text, page),
         _read_tagged_mpp(page),
@@ -82,6 +86,29 @@ def parse_philips_mpp(xml: str) -> Mpp | None:
         size = _reject_implausible((values[0], values[1]), MPP_LIMITS) if len(values) == 2 else None
         sizes += [] if size is None else [size]
     return min(sizes, key=math.prod, default=None)
+
+
+def _parse_openslide_mpp(xml: str) -> Mpp | None:
+    """Parse the properties openslide.mpp-y and openslide.mpp-x that libvips writes into the description."""
+    sizes = []
+    for axis in "yx":
+        found = re.search(rf"openslide\.mpp-{axis}</name>\s*<value[^>]*>\s*({NUMBER})\s*<", xml)
+        sizes.append(math.nan if found is None else _parse_float(found[1]))
+    return _reject_implausible((sizes[0], sizes[1]), MPP_LIMITS)
+
+
+def parse_ventana_mpp(xmp: bytes | str) -> Mpp | None:
+    """Parse the ScanRes, in um, of the metadata of a Ventana BIF file.
+
+    Examples
+    --------
+    >>> parse_ventana_mpp(b'<Metadata><iScan Magnification="40" ScanRes="0.25">')
+    (0.25, 0.25)
+    """
+    text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp)
+    element = re.search(r"<iScan\b[^>]*>", text)
+    size = None if element is None else _find_attribute(element[0], "ScanRes")
+    return None if size is None else _reject_implausible((_parse_float(size), _parse_float(size)), MPP_LIMITS)
 
 
 def parse_ome_mpp(xml: str, shape: tuple[int, int] | None = None) -> Mpp | None:
