@@ -13,14 +13,14 @@ from napari_pathprune.inference.stitch import TileNuclei
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FUZZ: Final = 1e-9
-"""View pixels: the rounding error of a centre that lies on a line."""
+DITHER: Final = 0.25
+"""View pixels by which the places are moved where a coarser slide takes its labels, back and forth."""
 
 
 def rescale_to_level0(nuclei: TileNuclei, scale: tuple[float, float], shape: tuple[int, int]) -> TileNuclei:
     """Rescale a tile's nuclei to level-0 pixels.
 
-    Each level-0 pixel takes the label of the view pixel that contains its centre, or of one of those that meet there.
+    Each level-0 pixel takes the label of the view pixel that contains its centre, or of one that is close to it.
     So tiles that share no view pixel share no level-0 pixel. A nucleus that gets no (larger) level-0 pixel in this way
     gets the nearest one.
 
@@ -59,19 +59,21 @@ def _find_pixels(first: int, last: int, scale: float, length: int) -> range:
 
 def _find_first(view_px: int, scale: float) -> int:
     """Return the first level-0 pixel that takes its label from a view pixel, or from one behind it."""
-    first = math.ceil(view_px / scale - 0.5)
-    return first + int(_choose_pixels(np.array([first]), scale)[0] < view_px)
+    near = math.ceil(view_px / scale - 0.5) + np.arange(-1, 2)
+    return int(near[np.argmax(_choose_pixels(near, scale) >= view_px)])
 
 
 def _choose_pixels(numbers: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
     """Return the view pixels that contain the centres of level-0 pixels, on one axis.
 
-    All centres lie on the line between two view pixels if a level-0 pixel has exactly 2 or 4 of them. Then every second
-    one takes the view pixel before the line and the others the one behind it, so that labels do not shift on average.
+    If a level-0 pixel has about 2 or 4 view pixels, all centres lie near the lines between them, and the labels of a
+    whole region would shift to the same side. So on coarser slides every second pixel looks a quarter of a view pixel
+    further up, and the others further down.
     """
     centres = (numbers + 0.5) * scale
-    is_line = (np.abs(centres - np.rint(centres)) < FUZZ) & (numbers % 2 == 1) & (scale > 1)
-    chosen: NDArray[np.int64] = np.where(is_line, np.rint(centres) - 1, np.floor(centres)).astype(np.int64)
+    if scale > 1:
+        centres += np.where(numbers % 2 == 1, -DITHER, DITHER)
+    chosen: NDArray[np.int64] = np.floor(centres).astype(np.int64)
     return chosen
 
 
