@@ -123,6 +123,35 @@ def test_an_unexpected_error_keeps_its_traceback(run, monkeypatch: pytest.Monkey
         run("info", "hovernet-s")
 
 
+HOSTILE = "a\x1b]0;title\x07[bold]"
+
+
+def test_a_traceback_shows_no_escape_sequence(run, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError(HOSTILE)
+
+    monkeypatch.setattr("napari_pathprune.workflows.info.model_info.describe", fail)
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run("info", "hovernet-s")
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown
+    assert r"ZeroDivisionError: a\x1b]0;title\x07[bold]" in shown
+
+
+def test_names_in_logged_warnings_are_shown_without_effect(run, folder: Path, model: Path, caplog, capsys) -> None:
+    for part, ending in (("images", ".png"), ("labels", ".tif")):
+        shutil.copy(folder / "data" / part / f"image-0{ending}", folder / "data" / part / f"{HOSTILE}{ending}")
+    (folder / "data" / "images" / f"{HOSTILE}.txt").touch()
+    config = (folder / "train.toml").read_text(encoding="utf-8").replace('only = ["image-0"]\n', "")
+    (folder / "train.toml").write_text(config, encoding="utf-8")
+    assert run("finetune", model, folder / "train.toml", "-o", folder / "tuned.safetensors") == 0
+    shown = capsys.readouterr()
+    assert "\x1b" not in caplog.text + shown.out + shown.err
+    assert r"a\x1b]0;title\x07[bold].txt" in caplog.text
+
+
 def test_a_model_is_not_written_over_itself(run, folder: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = model.read_bytes()
     for verb, words in (("finetune", "is the model to start from"), ("compress", "is the dense model itself")):

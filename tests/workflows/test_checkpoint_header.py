@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from napari_pathprune.models import build
-from napari_pathprune.workflows.checkpoint import HEADER_KEY, Checkpoint, load, save
-from napari_pathprune.workflows.checkpoint_header import check_weights
+from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
+from napari_pathprune.workflows.checkpoint_header import HEADER_KEY, check_weights
 
 CONFIG = {"mode": "fast", "num_types": None, "width": 0.0625}
 WRONG = [None, True, -1, 1e300, float("nan"), "x", ["x"], [1], {"x": 1}, {"x": {"y": []}}, [[]], 10**30]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections import OrderedDict
 import pytest
 import torch
 from torch import Tensor, nn
+from two_convolutions import random_two_convolutions
 
+from napari_pathprune.workflows.checkpoint import load
 from napari_pathprune.workflows.load_weights import load_weights
 
 
@@ -52,6 +55,35 @@ def test_a_weight_of_another_shape_is_named_with_both(weights: dict[str, Tensor]
     expected = rf"1 have another shape \(last\.weight\); last\.weight is {re.escape(str(shape))}, not \(2, 8, 1, 1\)"
     with pytest.raises(ValueError, match=expected):
         load_weights(make_net(), weights | {"last.weight": torch.zeros(shape)}, "net")
+
+
+@pytest.mark.parametrize(
+    ("cut", "words"),
+    [
+        ({"features.first.weight": (4, 3, 5, 5)}, "features.first_norm takes 8 channels, but gets 4"),
+        ({"features.second.weight": (8, 5, 3, 3)}, "features.second takes 5 channels, but gets 8"),
+        ({"features.first.weight": (8, 2, 5, 5)}, "features.first takes 2 channels, but gets 3"),
+        ({"features.second_norm.running_var": (3,)}, "at features.second_norm, "),
+        (
+            {"heads.np.weight": (1, 8, 1, 1), "heads.np.bias": (1,)},
+            "heads.np.weight has 1 channels, but the map 'np' has 2",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_each_other_are_refused(cut: dict[str, tuple[int, ...]], words: str) -> None:
+    net = random_two_convolutions()
+    given = dict(net.state_dict())
+    for name, shape in cut.items():
+        given[name] = given[name][tuple(map(slice, shape))].clone()
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load_weights(random_two_convolutions(), given, "net")
+
+
+def test_a_weight_of_the_packaged_model_that_is_narrower_than_its_norm_is_refused() -> None:
+    found = load("hovernet-s-compact")
+    narrow = {**found.weights, "conv0./.weight": found.weights["conv0./.weight"][:4].clone()}
+    with pytest.raises(ValueError, match=r"do not fit each other: conv0\.bn takes 6 channels, but gets 4; the file is"):
+        dataclasses.replace(found, weights=narrow).model()
 
 
 def test_a_model_loads_without_the_compiler_of_torch() -> None:

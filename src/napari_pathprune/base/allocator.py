@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import sys
 from typing import Final
 
-_LOG = logging.getLogger(__name__)
+from napari_pathprune.base.plain_text import get_plain_logger
+
+_LOG = get_plain_logger(__name__)
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_MAX: Final = -4
 _NEVER: Final = -1  # see mallopt(3); the largest positive value, 2 GiB, is less than a training step frees

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Final
 
 import typer
@@ -13,6 +15,7 @@ import typer
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.base.event_log import ProcessEnded, log_event
+from napari_pathprune.base.plain_text import escape_controls
 from napari_pathprune.cli.compare_verb import compare
 from napari_pathprune.cli.compress_verb import compress
 from napari_pathprune.cli.demo_verb import demo
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         line = error_line(error)
         if not is_mistake(error):
             log_event(ProcessEnded(UNEXPECTED, line))
+            sys.excepthook = _print_traceback
             raise
         print(f"pathprune: {line}", file=sys.stderr)
         code = MISTAKE
@@ -93,3 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("pathprune: stopped", file=sys.stderr)
     log_event(ProcessEnded(code or 0, line))
     sys.exit(code or 0)
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an unexpected error without what a terminal would obey."""
+    print(escape_controls("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
 import numpy as np
 
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
 
 MOST_DECODED: Final = 500
 """Largest set of images on disk that is decoded for a check."""
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 def warn_of_same_pixels(training: Sequence[AnnotatedImage], validation: Sequence[AnnotatedImage]) -> None:

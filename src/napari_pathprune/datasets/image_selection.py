@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
 from napari_pathprune.datasets.layouts.project_regions import Part
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 BadFiles = Literal["stop", "skip"]
 Read = TypeVar("Read")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from napari_pathprune.base.out_of_memory import is_out_of_memory
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.inference.device import find_device
 from napari_pathprune.inference.maps import NetworkMaps
 from napari_pathprune.inference.tile_network import CpuForm, TileNetwork
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NetworkMaps", "Prediction", "Predictor", "predict"]
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

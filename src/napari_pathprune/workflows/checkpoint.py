@@ -31,6 +31,8 @@ from napari_pathprune.models.hovernet.hovernet_foreign import (
     infer_hovernet_config,
 )
 from napari_pathprune.workflows.checkpoint_header import (
+    HEADER_KEY,
+    check_count,
     check_weights,
     parse_header,
     restore_halved,
@@ -38,7 +40,8 @@ from napari_pathprune.workflows.checkpoint_header import (
 from napari_pathprune.workflows.load_weights import check_names, check_size, load_weights
 
 FORMAT: Final = "pathprune-1"
-HEADER_KEY: Final = "pathprune"
+MOST_SLACK_BYTES: Final = 32 << 20
+"""How much more than four times its size a zip file may unpack to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,13 +188,12 @@ def load(model: str | Path) -> Checkpoint:
 def _load_own(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            header = parse_header(file.metadata(), path, FORMAT)
+            names = check_count(file.keys(), path)
+            weights = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a model file, or is truncated") from error
-    if HEADER_KEY not in metadata:
-        raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
-    return _from_header(parse_header(metadata[HEADER_KEY], path, FORMAT), weights, path)
+    return _from_header(header, weights, path)
 
 
 def _from_header(header: Mapping[str, Any], weights: dict[str, Tensor], path: Path) -> Checkpoint:
@@ -243,7 +245,7 @@ def _check_archive(path: Path) -> None:
             unpacked = sum(one.file_size for one in file.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # an older format; torch finds out
-    if unpacked > 20 * path.stat().st_size:
+    if unpacked > 4 * path.stat().st_size + MOST_SLACK_BYTES:
         raise ValueError(f"{path} is refused: it would unpack to {unpacked >> 20} MiB; PyTorch writes no such files")
 
 

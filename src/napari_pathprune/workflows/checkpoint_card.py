@@ -12,8 +12,8 @@ from safetensors.torch import save as to_bytes
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.packaged_file import packaged_models
-from napari_pathprune.workflows.checkpoint import FORMAT, HEADER_KEY, find
-from napari_pathprune.workflows.checkpoint_header import parse_header
+from napari_pathprune.workflows.checkpoint import FORMAT, find
+from napari_pathprune.workflows.checkpoint_header import HEADER_KEY, parse_header
 
 
 def read_card(model: str | Path) -> Mapping[str, Any]:
@@ -91,9 +91,6 @@ def update_card(path: Path, entries: Mapping[str, Any]) -> None:
 def _read_header(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            return parse_header(file.metadata(), path, FORMAT)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a .safetensors model file, or is truncated") from error
-    if HEADER_KEY not in metadata:
-        raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
-    return parse_header(metadata[HEADER_KEY], path, FORMAT)

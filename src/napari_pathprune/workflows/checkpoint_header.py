@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+HEADER_KEY: Final = "pathprune"
+"""Key of the header among the metadata of a ``.safetensors`` file."""
+MOST_TENSORS: Final = 10_000
+"""Largest number of tensors of a model; HoVer-Net has 800."""
 MOST_TYPES: Final = 1000
 """Largest number of nuclear types of a model."""
 MOST_NAME: Final = 200
@@ -18,18 +22,26 @@ MOST_NAME: Final = 200
 SMALLEST_MPP: Final = 0.01
 LARGEST_MPP: Final = 100.0
 """Pixel sizes in um that a model can expect."""
-MOST_HEADER_BYTES: Final = 16 << 20
+MOST_HEADER_BYTES: Final = 12 << 20
+"""A hundred plans of a network of the published width take 8 MB."""
 _HALVED: Final[Mapping[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
 """Kinds of numbers that are stored in half precision."""
 
 
-def parse_header(text: str, path: Path, version: str) -> dict[str, Any]:
+def check_count(names: Sequence[str], path: Path) -> Sequence[str]:
+    """Return the names of the tensors of a file, or raise if there are far more than a model has."""
+    if len(names) > MOST_TENSORS:
+        raise ValueError(f"{path} holds {len(names):,} tensors; no model here has more than {MOST_TENSORS:,}")
+    return names
+
+
+def parse_header(metadata: Mapping[str, str] | None, path: Path, version: str) -> dict[str, Any]:
     """Return the fields of a header, each of its kind.
 
     Parameters
     ----------
-    text
-        The header, JSON.
+    metadata
+        The metadata of the file; the header is JSON.
     path
         The file, for messages.
     version
@@ -38,8 +50,12 @@ def parse_header(text: str, path: Path, version: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the header has another format, or is damaged; one line names the field, what it is, and what was expected.
+        If there is no header, or it has another format or is damaged; one line names the field, what it is, and what
+        was expected.
     """
+    text = (metadata or {}).get(HEADER_KEY)
+    if text is None:
+        raise ValueError(f"{path} holds tensors, but no pathprune header; it was written by another program")
     damaged = f"{path} has a damaged pathprune header"
     try:
         header = json.loads(text) if len(text) <= MOST_HEADER_BYTES else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from napari_pathprune.base.error_line import first_line
 from napari_pathprune.models import build
 from napari_pathprune.pruning import reshape
 
@@ -90,9 +92,60 @@ def load_weights(dense: nn.Module, weights: Mapping[str, Tensor], name: str) -> 
             f"the weights are not those of a {name}: {len(misfits)} have another shape{_list_some(misfits)}; "
             f"{first} is {shapes[first]}, not {widest[first]}"
         )
-    model = dense if shapes == widest else reshape(dense, shapes)
+    if shapes == widest:
+        dense.load_state_dict(dict(weights))
+        return dense.eval()
+    _check_outputs(dense, shapes, name)
+    model = reshape(dense, shapes).eval()
     model.load_state_dict(dict(weights))
-    return model.eval()
+    _check_fit(model, name)
+    return model
+
+
+def _check_outputs(dense: nn.Module, shapes: Mapping[str, tuple[int, ...]], name: str) -> None:
+    """Raise if a map of a compact model has other channels than that of the dense one, which no cut changes."""
+    list_layers = getattr(dense, "output_layers", dict)
+    layers = {id(layer): output for output, layer in list_layers().items()}
+    for path, module in dense.named_modules():
+        shape = shapes.get(f"{path}.weight", ())
+        if id(module) in layers and shape and shape[0] != module.weight.shape[0]:
+            raise ValueError(
+                f"the weights are not those of a {name}: {path}.weight has {shape[0]} channels, but the map "
+                f"{layers[id(module)]!r} has {module.weight.shape[0]}"
+            )
+
+
+def _check_fit(model: nn.Module, name: str) -> None:
+    """Raise if layers of a compact model differ in the number of channels that they pass on; takes a small image."""
+    nearest_sizes = getattr(model, "nearest_sizes", None)
+    if nearest_sizes is None:
+        return
+    reached = ""
+
+    def check_layer(path: str, module: nn.Conv2d | nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal reached
+        reached = path
+        channels = len(module.weight) if isinstance(module, nn.BatchNorm2d) else module.weight.shape[1] * module.groups
+        if inputs[0].shape[1] != channels:
+            raise ValueError(f"{path} takes {channels} channels, but gets {inputs[0].shape[1]}")
+
+    hooks = [
+        module.register_forward_pre_hook(partial(check_layer, path))
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d)
+    ]
+    side = nearest_sizes(1)[1]
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, 3, side, side))
+    except (RuntimeError, ValueError, IndexError) as error:
+        where = "" if isinstance(error, ValueError) else f"at {reached}, "
+        raise ValueError(
+            f"the weights of this {name} do not fit each other: {where}{first_line(error)}; the file is damaged"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _compare_names(expected: set[str], given: set[str], problem: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +11,13 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pathprune.base.plain_text import get_plain_logger
+
 PICTURES: Final = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
 MAPS: Final = (".tif", ".tiff", ".png", ".npy")
 """Endings of instance maps, in the order in which they are looked for."""
 MAP_FOLDERS: Final = ("labels", "masks", "label", "mask")
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 def find_folder(folder: Path, *names: str) -> Path:

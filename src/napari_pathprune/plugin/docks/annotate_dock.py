@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
@@ -28,6 +28,7 @@ from napari_pathprune.plugin.shelf.shelf import ShelfModel, ShelfResult, unwrap
 from napari_pathprune.plugin.widgets.annotate.annotate_form import AnnotateForm, AnnotateRequest
 from napari_pathprune.plugin.widgets.annotate.annotate_tools import AnnotateTools
 from napari_pathprune.plugin.widgets.annotate.project_form import ProjectForm
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.section import make_scroll_area
 
@@ -69,7 +70,7 @@ class AnnotateDock(QWidget):  # type: ignore[misc]
         self.tools = AnnotateTools()
         self.project = ProjectForm()
         self.commit_button = QPushButton("Commit region")
-        self.committed = QLabel()
+        self.committed = PlainLabel()
         self.committed.setWordWrap(True)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)

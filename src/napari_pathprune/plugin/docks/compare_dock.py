@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QShortcut, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
@@ -25,6 +25,7 @@ from napari_pathprune.plugin.layers.slide_from_layer import slide_from_layer
 from napari_pathprune.plugin.widgets.compare.compare_form import CompareForm, CompareRequest
 from napari_pathprune.plugin.widgets.compare.compare_view import CompareView, make_button
 from napari_pathprune.plugin.widgets.compare.comparison_tabs import ComparisonTabs
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel, make_plain_tip
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self.form = CompareForm(napari_viewer)
         self.run = QPushButton("Compare")
         self.progress = ProgressPanel(self.run, unit="block")
-        self.problem = QLabel()
+        self.problem = PlainLabel()
         self.problem.setWordWrap(True)
         self.view, self.tabs = CompareView(), ComparisonTabs()
         self.export = make_button("Export report...", "Write a report (HTML) and the disagreements (CSV)")
@@ -271,7 +272,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         """Enable and show what can be used now, and show why if nothing can be compared."""
         problem, is_running = self.form.problem, self.is_running
         self.run.setEnabled(not is_running and problem is None)
-        self.run.setToolTip(problem or "Show A and B side by side, and compare them")
+        self.run.setToolTip(make_plain_tip(problem) if problem else "Show A and B side by side, and compare them")
         self.form.setEnabled(not is_running)
         self.export.setEnabled(not is_running and self._compared is not None)
         self.view.setVisible(self._grid.is_active)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
@@ -25,6 +25,7 @@ from napari_pathprune.plugin.widgets.compress.compress_form import CompressForm
 from napari_pathprune.plugin.widgets.compress.training_panel import TrainingPanel
 from napari_pathprune.plugin.widgets.compress.view_panel import ViewPanel
 from napari_pathprune.plugin.widgets.form_parts import describe
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
 from napari_pathprune.plugin.widgets.section import make_scroll_area
 
@@ -63,7 +64,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
             napari_viewer, "Preview on the slide", "Segment the current view with the cut model, before any training"
         )
         self.form = CompressForm(self._shelf, self.view.slide)
-        self.device, self.problem = QLabel(), QLabel()
+        self.device, self.problem = PlainLabel(), PlainLabel()
         self.run = QPushButton("Start")
         self.training = TrainingPanel(self.run)
         self._describe_widgets()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QVBoxLayout, QWidget
 
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFailed
@@ -25,6 +25,7 @@ from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.plugin.widgets.choosers import ModelChooser
 from napari_pathprune.plugin.widgets.model.model_view import ModelView
 from napari_pathprune.plugin.widgets.model.model_words import describe_speed
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ERROR_STYLE
 from napari_pathprune.plugin.widgets.section import make_scroll_area
 
@@ -68,7 +69,7 @@ class ModelDock(QWidget):  # type: ignore[misc]
         self.model = ModelChooser(shelf_of(napari_viewer))
         self.model.setToolTip("Packaged model or model file; a file can also be dropped on this dock")
         self.model.setAccessibleName("Model")
-        self.status, self.warning = QLabel(), QLabel()
+        self.status, self.warning = PlainLabel(), PlainLabel()
         for label in (self.status, self.warning):
             label.setWordWrap(True)
         self.warning.setStyleSheet(WARNING_STYLE)

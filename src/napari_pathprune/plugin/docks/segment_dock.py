@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.base.time_left import format_duration
@@ -27,6 +27,7 @@ from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.plugin.layers.result_layer import add_result_layer, arrange_result, name_result
 from napari_pathprune.plugin.shelf.shelf import ShelfResult, result_metadata, shelf_of, unwrap
 from napari_pathprune.plugin.widgets.legend import Legend
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 from napari_pathprune.plugin.widgets.segment_form import SegmentForm
 from napari_pathprune.plugin.widgets.slide_panel import SlidePanel
@@ -74,7 +75,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         self.form = SegmentForm(napari_viewer)
         self.run = QPushButton("Run")
         self.progress = ProgressPanel(self.run, unit="tile")
-        self.problem = QLabel()
+        self.problem = PlainLabel()
         self.problem.setWordWrap(True)
         self.whole = SlidePanel(napari_viewer, jobs or jobs_folder())
         self.legend = Legend(napari_viewer)

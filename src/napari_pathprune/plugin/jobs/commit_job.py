@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pathprune.base.error_line import error_line
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.workflows.project.commit_region import commit_region
 from napari_pathprune.workflows.project.project import SETTINGS, open_project
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pathprune.datasets.layouts.project_regions import Part, RegionRecord
     from napari_pathprune.slides.reader import Slide
 
-LOG = logging.getLogger(__name__)
+LOG = get_plain_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

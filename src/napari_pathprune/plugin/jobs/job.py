@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from napari_pathprune.base.error_line import error_line, is_mistake
 from napari_pathprune.base.event import Event
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.base.time_left import TimeLeft
 
-LOG = logging.getLogger(__name__)
+LOG = get_plain_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 from napari_pathprune.instances.palette import names_by_number, type_colours
 from napari_pathprune.plugin.layers.nuclei_layer import hide_types, read_type_counts
 from napari_pathprune.plugin.shelf.shelf import unwrap
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel, make_plain_tip
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -46,7 +47,7 @@ class Legend(QWidget):  # type: ignore[misc]
         self.boxes: dict[int, QCheckBox] = {}
         self._numbers: dict[int, QLabel] = {}
         self._shown: tuple[Any, ...] = ()
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.title.setWordWrap(True)
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -115,7 +116,7 @@ class Legend(QWidget):  # type: ignore[misc]
             box, number = QCheckBox(names[kind]), QLabel()
             box.setIcon(QIcon(swatch))
             box.setChecked(kind not in hidden)
-            box.setToolTip(f"Show or hide the nuclei of the type {names[kind]!r} in this result")
+            box.setToolTip(make_plain_tip(f"Show or hide the nuclei of the type {names[kind]!r} in this result"))
             box.setAccessibleName(f"Show {names[kind]}")
             box.toggled.connect(self._hide)
             number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

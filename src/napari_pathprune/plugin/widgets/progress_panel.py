@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from napari_pathprune.base.event import Event
@@ -48,7 +49,7 @@ class ProgressPanel(QWidget):  # type: ignore[misc]
         self._describe_end: Callable[[JobEnd], str] = self.describe_end
         self.bar, self.cancel = QProgressBar(), QPushButton("Cancel")
         self.cancel.setToolTip(f"Stop after the current {unit}; results so far are kept")
-        self.line, self.detail = QLabel(), QLabel()
+        self.line, self.detail = PlainLabel(), PlainLabel()
         buttons = QHBoxLayout()
         buttons.addWidget(run, 1)
         buttons.addWidget(self.cancel, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
@@ -21,6 +21,7 @@ from napari_pathprune.plugin.layers.nuclei_layer import FILLED, hide_types, make
 from napari_pathprune.plugin.layers.result_layer import arrange_result, name_result
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import unwrap
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class SlidePanel(QWidget):  # type: ignore[misc]
         self._has_news, self._next_read = False, 0.0
         self._wants_result = False
 
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.title.setWordWrap(True)
         self.resume, self.show_button = QPushButton("Resume"), QPushButton("Show on the slide")
         self.dismiss = QPushButton("Dismiss")

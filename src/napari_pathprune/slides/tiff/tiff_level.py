@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from contextlib import suppress
@@ -14,6 +13,7 @@ import numpy as np
 from napari_pathprune.base.box import Box, clip_box
 from napari_pathprune.base.error_line import first_line
 from napari_pathprune.base.out_of_memory import is_out_of_memory
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.slides.colour import to_rgb
 from napari_pathprune.slides.pixels import Key
 from napari_pathprune.slides.tiff.segment_cache import SegmentCache
@@ -31,7 +31,7 @@ WHITE = 255
 RAW_ROWS = 64
 CUT_BYTES = 2**16  # the first segment behind the end of a file that was cut off starts at most so far behind it
 PROBES = 9  # if a segment is broken and none of so many others can be read, the whole image is damaged
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 class TiffLevel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_pathprune.base.atomic import write_atomically
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import AnnotatedImage
 from napari_pathprune.instances.palette import type_colours
 from napari_pathprune.workflows.checkpoint import Checkpoint
@@ -27,7 +27,7 @@ CONTEXT_PX: Final = 120
 """Pixels around the patch that the models see too."""
 MOST_IMAGES: Final = 12
 """Images that are looked at to find the patch with most nuclei."""
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 class ExamplePatch:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import join, list_names, list_weights, pick
 from napari_pathprune.datasets.data_mistakes import (
     warn_of_empty_images,
@@ -29,7 +29,7 @@ from napari_pathprune.workflows.unlabelled.slide_windows import read_windows, sp
 
 ImageSets = tuple[Sequence[AnnotatedImage], Sequence[AnnotatedImage]]
 """Training images and validation images."""
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 
 
 def read_image_sets(config: TrainConfig, type_names: Sequence[str], mpp: float = DEFAULT_MPP) -> ImageSets:

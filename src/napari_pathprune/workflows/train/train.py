@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_pathprune.base.out_of_memory import advise_on_memory
 from napari_pathprune.base.output_lock import lock_output
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import find_labelled, list_names
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.training.finite_weights import find_not_finite
@@ -35,7 +35,7 @@ from napari_pathprune.workflows.train.new_model import make_model
 from napari_pathprune.workflows.unlabelled.parent_labels import label_by_parent
 from napari_pathprune.workflows.unlabelled.slide_source import list_slides
 
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 MEMORY_ADVICE: Final = "take smaller patches or a smaller batch"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from napari_pathprune.base.box import Box
+from napari_pathprune.base.plain_text import get_plain_logger
 from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
 from napari_pathprune.slides.tiles import cut_evenly
 from napari_pathprune.slides.tissue import find_tissue
@@ -18,7 +18,7 @@ from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.unlabelled.slide_source import OpenSlides, SlideSource
 
 Item = TypeVar("Item")
-_LOG = logging.getLogger(__name__)
+_LOG = get_plain_logger(__name__)
 MOST_WINDOWS: Final = 1000
 """Largest number of training windows of a slide, spread evenly over its tissue."""
 VALIDATION_WINDOWS: Final = 12

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pathprune.base.score_names import UNKNOWN, format_score, score_name
+from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.compare.comparison import Comparison
@@ -84,9 +85,8 @@ class ComparisonNumbers(QScrollArea):  # type: ignore[misc]
 
 def _make_note(text: str) -> QLabel:
     """Return a wrapped label with the ceiling of agreement, which can be copied."""
-    note = QLabel(text)
+    note = PlainLabel(text)
     note.setWordWrap(True)
-    note.setTextFormat(Qt.TextFormat.PlainText)
     note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     note.setToolTip(
         "How well a model agrees with itself when the image is shifted by a few pixels: no two models can be\n"
@@ -115,7 +115,7 @@ def _make_grid(rows: Sequence[Sequence[str]], left: Sequence[int], tips: Sequenc
     grid.setVerticalSpacing(2)
     for y, row in enumerate(rows):
         for x, text in enumerate(row):
-            label = QLabel(text)
+            label = PlainLabel(text)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             if x not in left:
                 label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
