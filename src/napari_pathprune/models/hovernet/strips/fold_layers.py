@@ -83,7 +83,9 @@ def read_norm(norm: nn.BatchNorm2d) -> Affine:
     return Affine(scale, norm.bias.double() - norm.running_mean.double() * scale)
 
 
-def fold_convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None, *, divisor: float = 1.0) -> Kernel:
+def fold_convolution(
+    conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None, *, divisor: float = 1.0, every: int = 1
+) -> Kernel:
     """Return a convolution and the norm after it as one kernel.
 
     Parameters
@@ -94,9 +96,11 @@ def fold_convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None, *, div
         The norm after it, if any.
     divisor
         Divides the input of the convolution.
+    every
+        Only every n-th of its outputs is computed.
     """
     weight, bias = _read_convolution(conv, norm)
-    return make_kernel(weight / divisor, bias, conv.stride[0])
+    return make_kernel(weight / divisor, bias, every * conv.stride[0])
 
 
 def fold_preactivation(norm: nn.BatchNorm2d, conv: nn.Conv2d, after: nn.BatchNorm2d | None) -> tuple[Clamp, Kernel]:

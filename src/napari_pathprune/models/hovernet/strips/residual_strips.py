@@ -80,7 +80,8 @@ def fold_residual(block: ResidualBlock) -> ResidualStage:
         middle = fold_convolution(find_layer(unit, "conv2", nn.Conv2d), find_layer(unit, "conv2/bn", nn.BatchNorm2d))
         units.append(Bottleneck(clamp, reduce, middle, fold_convolution(find_layer(unit, "conv3", nn.Conv2d))))
     norm = read_norm(find_layer(block, "blk_bna.bn", nn.BatchNorm2d))
-    shortcut = fold_convolution(find_layer(block, "shortcut", nn.Conv2d))
+    stride = units[0].middle.stride_px  # a module drops pixels before the shortcut, by a pooling layer
+    shortcut = fold_convolution(find_layer(block, "shortcut", nn.Conv2d), every=stride)
     return ResidualStage(shortcut, tuple(units), norm.scale.float()[:, None, None], norm.shift.float()[:, None, None])
 
 
@@ -112,7 +113,7 @@ def _start_stream(stage: ResidualStage, x: Tensor, stream: Tensor) -> None:
         elif above or below:
             middle = F.pad(middle, (0, 0, above, below))
         middle = convolve(middle, unit.middle, side_px=1 if stride == 1 else 0, relu=True)
-        rows = convolve(x[:, :, stride * top : stride * bottom : stride, ::stride], stage.shortcut)
+        rows = convolve(x[:, :, stride * top : stride * bottom], stage.shortcut)
         add_convolution(rows, middle, unit.expand)
         stream[:, :, top:bottom] = rows
 

@@ -55,7 +55,7 @@ def crop_centre(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
-    """Repeat each pixel of a map twice along both axes and add a map of that size, in one pass.
+    """Repeat each pixel of a map twice along both axes and add a map of that size.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
     [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
     """
     out = allocate(low.shape[1], bottom - top, 2 * low.shape[3])
-    torch.add(
-        _split_pixels(skip[:, :, top:bottom]),
-        low[:, :, top // 2 : bottom // 2, None, :, None],
-        out=_split_pixels(out),
-    )
+    # whole pixels are repeated to the right, whole rows by the addition: loops over a few channels would take longer
+    across = torch.arange(low.shape[3]).repeat_interleave(2)
+    wide = _list_rows(low[:, :, top // 2 : bottom // 2]).index_select(1, across)
+    pairs = (len(wide), 2, *wide.shape[1:])
+    torch.add(_list_rows(skip[:, :, top:bottom]).view(pairs), wide[:, None], out=_list_rows(out).view(pairs))
     return out
 
 
-def _split_pixels(x: Tensor) -> Tensor:
-    """Return (1, C, 2 H, 2 W) as (1, C, H, 2, W, 2)."""
-    return x.view(1, x.shape[1], x.shape[2] // 2, 2, x.shape[3] // 2, 2)
+def _list_rows(x: Tensor) -> Tensor:
+    """Return (1, C, H, W) as (H, W, C)."""
+    return x[0].permute(1, 2, 0)
