@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pathprune.base.output_path import check_output_path
+from napari_pathprune.base.output_path import check_output_file, check_output_folder, check_output_path
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,25 @@ def test_paths_that_no_library_could_write_are_refused(name: str, message: str) 
 
 def test_other_paths_pass() -> None:
     check_output_path(Path("[bold]x/quo'te\"/ünïcode_细胞"))
+
+
+def test_folders_that_cannot_be_written_are_refused_and_none_is_created(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "file/inner", "dangling/inner"):
+        with pytest.raises(NotADirectoryError):
+            check_output_folder(tmp_path / name)
+    check_output_folder(tmp_path / "new" / "inner")
+    assert not (tmp_path / "new").exists()
+
+
+def test_files_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(IsADirectoryError):
+        check_output_file(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        check_output_file(tmp_path / "file" / "report.html")
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        check_output_file(tmp_path / os.fsdecode(b"report\xff.html"))
+    check_output_file(tmp_path / "file")
+    check_output_file(tmp_path / "new" / "report.html")

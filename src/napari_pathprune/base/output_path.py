@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from napari_pathprune.base.plain_text import escape_controls
@@ -39,3 +41,47 @@ def check_output_path(path: Path) -> None:
         raise ValueError(f"the output path '{shown}' holds a null character; choose another name")
     if any(len(part) > 255 for part in encoded):
         raise ValueError(f"the output path '{shown}' has a name of more than 255 bytes; choose a shorter one")
+
+
+def check_output_folder(path: Path) -> None:
+    """Raise if a folder cannot be written or created. Nothing is created.
+
+    Raises
+    ------
+    ValueError
+        As `check_output_path`.
+    OSError
+        If the folder, or the one that it would be created in, is no folder or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> check_output_folder(Path(tempfile.mkdtemp()) / "new" / "result")
+    """
+    check_output_path(path)
+    existing = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(existing))
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied", str(existing))
+
+
+def check_output_file(path: Path) -> None:
+    """Raise if a file, in a folder that is created if needed, cannot be written. Nothing is created.
+
+    Raises
+    ------
+    ValueError
+        As `check_output_path`.
+    OSError
+        If the path is that of a folder, or its folder cannot be written or created.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> check_output_file(Path(tempfile.mkdtemp()) / "new" / "report.html")
+    """
+    check_output_path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    check_output_folder(path.absolute().parent)

@@ -1,6 +1,7 @@
 """Comparison of results on disk."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -81,3 +82,28 @@ def test_a_slide_that_moved_is_left_out_and_a_wrong_one_refused(results, tmp_pat
 def test_a_report_needs_the_name_of_an_html_file(results, tmp_path):
     with pytest.raises(ValueError, match=r"name it report.html"):
         run(*results, tmp_path / "report.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        (os.fsdecode(b"report-\xff.html"), ValueError),
+        ("x" * 252 + ".html", ValueError),
+        ("file/report.html", NotADirectoryError),
+        ("taken.html", IsADirectoryError),
+        ("csv.html", IsADirectoryError),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_compared(
+    results, tmp_path, monkeypatch, name, error
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "taken.html").mkdir()
+    (tmp_path / "csv.csv").mkdir()
+
+    def read(path):
+        pytest.fail(f"{path} was read")
+
+    monkeypatch.setattr("napari_pathprune.workflows.compare.compare_to_report.read_segmentation", read)
+    with pytest.raises(error):
+        run(*results, tmp_path / name)

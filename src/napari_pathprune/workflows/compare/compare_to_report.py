@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from napari_pathprune.base.output_path import check_output_file
 from napari_pathprune.slides.reader import open_slide
 from napari_pathprune.slides.slide import Slide
 from napari_pathprune.workflows.compare.compare import BlockCompared, CompareFinished, compare
@@ -77,12 +78,16 @@ def compare_to_report(
     Raises
     ------
     ValueError
-        If a result cannot be read, the report is not an HTML file, or the results are of different slides.
+        If a result cannot be read, the report is not an HTML file or has a name that cannot be written, or the results
+        are of different slides.
     OSError
-        If a file cannot be read or written.
+        If a file cannot be read or written; files to write are checked before anything is read.
     """
     if report.suffix.lower() not in {".html", ".htm"}:
         raise ValueError(f"got {report} for the report; name it {report.with_suffix('.html').name}")
+    suffixes = SUFFIXES[:1] if truth is None else SUFFIXES
+    for file in (report, *(_find_csv(report, suffix) for suffix in suffixes)):
+        check_output_file(file)
     a, b = _name_apart([(path_a, read_segmentation(path_a)), (path_b, read_segmentation(path_b))])
     pairs = [(a, b, False)]
     if truth is not None:
@@ -119,10 +124,15 @@ def write_comparison(compared: Sequence[Compared], report: Path, slide: Slide | 
     write_comparison_report(compared, report, slide)
     files = [report]
     for one, suffix in zip(compared, SUFFIXES, strict=False):
-        files.append(report.with_name(f"{report.stem}{suffix}.csv"))
+        files.append(_find_csv(report, suffix))
         comparison = one.comparison
         write_disagreements(comparison.disagreements, files[-1], comparison.type_names, comparison.mpp)
     return tuple(files)
+
+
+def _find_csv(report: Path, suffix: str) -> Path:
+    """Return the list of disagreements that lies beside a report."""
+    return report.with_name(f"{report.stem}{suffix}.csv")
 
 
 def _name_apart(sides: Sequence[tuple[Path, Segmentation]]) -> list[Segmentation]:

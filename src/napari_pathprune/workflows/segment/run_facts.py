@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import product
@@ -15,7 +14,7 @@ import numpy as np
 
 from napari_pathprune.base.box import Box
 from napari_pathprune.base.ledger import check_unchanged
-from napari_pathprune.base.output_path import check_output_path
+from napari_pathprune.base.output_path import check_output_folder
 from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.instances.label_pyramid import check_replaceable
 from napari_pathprune.slides.reader import Slide
@@ -97,12 +96,7 @@ def check_run(slide: Slide, checkpoint: Checkpoint, folder: Path, *, model_name:
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
         raise ValueError(f"the region {(y0, x0, y1, x1)} is not inside the slide, which is {height} x {width} px")
     slide.at(checkpoint.mpp)
-    check_output_path(folder)
-    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not existing.is_dir():
-        raise NotADirectoryError(20, "Not a directory", str(existing))
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(13, "Permission denied", str(existing))
+    check_output_folder(folder)
     check_replaceable(folder / LABELS)
     for name in (TABLE, OUTLINES, RUN):
         if (folder / name).is_dir():
