@@ -1,5 +1,6 @@
 """Out-of-memory errors of every device are recognised, and carry advice."""
 
+import cv2
 import pytest
 import torch
 
@@ -11,9 +12,18 @@ ERRORS = [
     RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
     RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+    cv2.error("Failed to allocate 400 bytes in function 'OutOfMemoryError'"),
+    RuntimeError("Insufficient memory (case 4)"),
+    RuntimeError("imcd_lzw_decode returned IMCD_MEMORY_ERROR"),
+    RuntimeError("std::bad_alloc"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 ]
-OTHERS = [RuntimeError("shapes cannot be multiplied"), ValueError("memory"), OSError(28, "x")]
+OTHERS = [
+    cv2.error("bad argument"),
+    RuntimeError("shapes cannot be multiplied"),
+    ValueError("memory"),
+    OSError(28, "x"),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS)

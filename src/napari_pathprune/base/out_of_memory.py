@@ -13,13 +13,17 @@ _SIGNS: Final = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
+    "insufficient memory",
+    "failed to allocate",
+    "bad_alloc",
+    "imcd_memory_error",
     "cublas_status_alloc_failed",
     "cudnn_status_alloc_failed",
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error means that memory ran out; torch words it differently for each device.
+    """Return whether an error means that memory ran out; torch, OpenCV and decoders of images word it differently.
 
     Examples
     --------
@@ -30,7 +34,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError):
         return True
-    if not isinstance(error, RuntimeError):
+    if not isinstance(error, RuntimeError) and type(error).__module__ != "cv2":
         return False
     text = str(error).lower()
     return type(error).__name__ == "OutOfMemoryError" or any(sign in text for sign in _SIGNS)
@@ -66,7 +70,7 @@ def advise_on_memory(advice: str = ADVICE) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except Exception as error:
         if not is_out_of_memory(error) or has_advice(error):
             raise
         raise MemoryError(f"{_PREFIX}{advice}") from error

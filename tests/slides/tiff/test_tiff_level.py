@@ -152,7 +152,9 @@ def test_an_image_that_cannot_be_read_at_all_is_refused(tmp_path: Path, painting
 
 
 def test_memory_and_disks_that_fail_are_no_damage(tiny_slide: Path, monkeypatch):
-    for error in (MemoryError(), RuntimeError("can't allocate memory"), OSError(5, "Input/output error")):
+    errors = [MemoryError(), RuntimeError("can't allocate memory"), OSError(5, "Input/output error")]
+    errors += [RuntimeError("imcd_lzw_decode returned IMCD_MEMORY_ERROR"), cv2.error("Failed to allocate 9 bytes")]
+    for error in errors:
         monkeypatch.setattr(TiffLevel, "_read_bytes", lambda *_, error=error: (_ for _ in ()).throw(error))
         with open_slide(tiny_slide) as slide, pytest.raises(type(error)):
             read_level(slide)
