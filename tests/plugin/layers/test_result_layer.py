@@ -49,22 +49,26 @@ def test_results_are_grouped_above_their_slide_and_hide_older_ones_of_the_same_p
     assert find_results(viewer, "two") == [other]
 
 
-def test_a_result_in_the_grid_shares_the_cell_of_its_slide(tissue):
-    """Side by side, a run on the slide of the right half was shown in the left half."""
+@pytest.mark.parametrize("chosen", ["left", "right"])
+def test_a_result_in_the_grid_shares_the_cell_of_its_slide(tissue, chosen):
+    """Side by side, a run on the slide of one half was shown in the other half."""
     viewer = ViewerModel()
-    layers = []
+    slides, nuclei = {}, {}
     for side in ("left", "right"):
-        slide = viewer.add_image(tissue, rgb=True, name=side, **MICRONS)
-        facts = {"slide": side, "region": (0, 0, 50, 50), "type_names": ()}
-        layers += [slide, add_result_layer(viewer, slide, NucleiCanvas((0, 0, 50, 50)), (0.5, 0.5), f"n {side}", facts)]
+        slides[side] = viewer.add_image(tissue, rgb=True, name=side, **MICRONS)
+        canvas, facts = NucleiCanvas((0, 0, 50, 50)), {"slide": side, "region": (0, 0, 50, 50), "type_names": ()}
+        nuclei[side] = add_result_layer(viewer, slides[side], canvas, (0.5, 0.5), f"n {side}", facts)
     grid = viewer.canvas.grid
     grid.stride, grid.shape, grid.enabled = 2, (1, 2), True
-    region = (60, 60, 90, 90)
-    facts = {"slide": "right", "region": region, "type_names": ()}
-    new = add_result_layer(viewer, layers[2], NucleiCanvas(region), (0.5, 0.5), "new", facts)
-    arrange_result(viewer, new, layers[2])
-    cells = [set(cell) for _, cell in grid.iter_viewboxes(viewer.layers)]
-    right = next(cell for cell in cells if viewer.layers.index(layers[2]) in cell)
-    assert viewer.layers.index(new) in right
-    assert not layers[3].visible
-    assert layers[1].visible
+    older = nuclei[chosen]
+    for number in range(2):
+        region = (60, 60, 90 + number, 90)
+        facts = {"slide": chosen, "region": region, "type_names": ()}
+        new = add_result_layer(viewer, slides[chosen], NucleiCanvas(region), (0.5, 0.5), f"new {number}", facts)
+        arrange_result(viewer, new, slides[chosen])
+        assert not nuclei[chosen].visible
+        assert not older.visible
+        nuclei[chosen] = new
+        cells = [{viewer.layers[index] for index in cell} for _, cell in grid.iter_viewboxes(viewer.layers)]
+        shown = [{layer for layer in cell if layer.visible} for cell in cells]
+        assert shown == [{slides[side], nuclei[side]} for side in ("left", "right")]

@@ -5,6 +5,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels
+from napari.utils import Colormap
 
 from napari_pathprune.plugin.layers.slide_from_layer import (
     copy_placement,
@@ -91,6 +92,20 @@ def test_an_explicit_pixel_size_overrides_the_layer():
 def test_other_layers_are_rejected_by_name(layer, message):
     with pytest.raises(ValueError, match=message):
         slide_from_layer(layer)
+
+
+OMERO = Colormap([[0, 0, 0, 1], [0, 0.2, 0.9, 1]], name="0033E6")
+
+
+@pytest.mark.parametrize("colormap", ["red", "magenta", "bop orange", "I Blue", OMERO], ids=str)
+def test_one_colour_channel_is_not_a_slide(colormap):
+    with pytest.raises(ValueError, match="one colour channel of an image"):
+        slide_from_layer(Image(RGB[..., 0], colormap=colormap))
+
+
+@pytest.mark.parametrize("colormap", ["gray", "gray_r", "viridis", "magma", "inferno", "turbo"])
+def test_a_grey_slide_in_false_colours_is_a_slide(colormap):
+    assert slide_from_layer(Image(RGB[..., 0], colormap=colormap)).shape == (40, 60)
 
 
 def test_only_two_dimensional_images_can_be_slides():

@@ -85,7 +85,7 @@ def arrange_result(viewer: ViewerModel, layer: Labels, slide: Layer) -> None:
 
     Older results are kept, and hidden where they overlap the new one. In the grid of the viewer, where layers that
     follow one another share a cell, the result is put directly above its slide, and all older results of the slide
-    are hidden.
+    are hidden and moved to the top of the list, so that the cells of other slides keep their layers.
 
     Parameters
     ----------
@@ -101,6 +101,9 @@ def arrange_result(viewer: ViewerModel, layer: Labels, slide: Layer) -> None:
     for other in older:
         if is_grid or _overlap(other.metadata["region"], layer.metadata["region"]):
             other.visible = False
+    if is_grid:
+        for other in older:
+            layers.move(layers.index(other), len(layers))
     if slide in layers:
         own = layers.index(slide)
         top = own if is_grid else max([own, *(layers.index(other) for other in older)])

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from napari_pathprune.slides.reader import Mpp, Pixels
 
-CHANNEL_COLOURS: Final = ("red", "green", "blue", "cyan", "magenta", "yellow")
+SAME_COLOUR: Final = 0.1
+"""Red, green and blue of a grey differ by less, of 1 ..."""
+STRONG_COLOUR: Final = 0.5
+"""... and those of the colour of a channel by more."""
 PLACEMENT: Final = ("scale", "rotate", "shear", "affine", "units", "axis_labels")
 MPP_KEYS: Final = ("mpp", "resolution")
 SAME_UM: Final = 5e-5
@@ -149,8 +152,14 @@ def _look_into_file(path: str) -> tuple[tuple[int, int] | None, Mpp | None]:
 
 
 def _is_channel(layer: Layer) -> bool:
-    """Return whether a layer is one of those into which napari splits an image with a channel axis."""
-    return not layer.rgb and layer.colormap.name in CHANNEL_COLOURS
+    """Return whether a layer is one of those into which readers split an image with a channel axis.
+
+    Their colours run from black or white to one strong colour, whatever the colormap is called.
+    """
+    if layer.rgb:
+        return False
+    faint, strong = np.ptp(layer.colormap.map(np.array([0.0, 1.0]))[:, :3], axis=1)
+    return bool(faint < SAME_COLOUR and strong > STRONG_COLOUR)
 
 
 def _keep_plausible(mpp: list[float]) -> Mpp | None:
