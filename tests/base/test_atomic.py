@@ -2,10 +2,11 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from napari_pathprune.base.atomic import write_atomically
+from napari_pathprune.base.atomic import open_to_append, write_atomically
 
 
 def test_the_file_gets_its_name_at_the_end(tmp_path):
@@ -83,3 +84,25 @@ def test_a_new_file_has_the_usual_permissions_and_a_long_name_fits(tmp_path):
     with write_atomically(path) as partial:
         partial.write_text("new")
     assert path.stat().st_mode == usual.stat().st_mode
+
+
+def test_nothing_is_appended_through_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    (tmp_path / "log.csv").symlink_to(precious)
+    with (
+        pytest.raises(OSError, match=r"log\.csv is a link, and nothing is written through links"),
+        open_to_append(tmp_path / "log.csv"),
+    ):
+        pass
+    assert precious.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_link_that_comes_after_the_check_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    (tmp_path / "log.csv").symlink_to(precious)
+    monkeypatch.setattr(Path, "is_symlink", lambda _: False)
+    with pytest.raises(OSError, match="is a link"), open_to_append(tmp_path / "log.csv"):
+        pass
+    assert precious.read_text(encoding="utf-8") == "mine"

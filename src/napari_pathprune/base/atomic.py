@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 MOST_NAME_BYTES: Final = 200
 """How much of a file's name its temporary name repeats; file systems allow 255 bytes."""
@@ -60,6 +60,47 @@ def write_atomically(path: Path) -> Iterator[Path]:
     finally:
         if partial is not None:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_to_append(path: Path) -> Iterator[TextIO]:
+    r"""Open a text file to add lines at its end, but never through a link.
+
+    Parameters
+    ----------
+    path
+        The file; created if it does not exist.
+
+    Yields
+    ------
+    TextIO
+        In UTF-8; line ends are written as they are.
+
+    Raises
+    ------
+    OSError
+        If the path is a link, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "log.csv"
+    >>> for row in ("1,2", "3,4"):
+    ...     with open_to_append(path) as file:
+    ...         _ = file.write(row + "\n")
+    >>> path.read_text().split()
+    ['1,2', '3,4']
+    """
+    refused = OSError(f"{path} is a link, and nothing is written through links; remove it")
+    if path.is_symlink():
+        raise refused
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        raise refused if error.errno == errno.ELOOP else error from error
+    with explain_full_disk(path), os.fdopen(handle, "a", newline="", encoding="utf-8") as file:
+        yield file
 
 
 def _create_beside(path: Path) -> Path:

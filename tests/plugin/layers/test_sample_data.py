@@ -50,6 +50,18 @@ def test_saved_nuclei_are_loaded_unchanged(saved):
     assert [file.name for file in path.parent.iterdir()] == ["some.npz"]
 
 
+def test_nuclei_are_not_saved_through_a_link_with_a_name_that_can_be_guessed(tmp_path, two_discs):
+    precious = tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    path = tmp_path / "nuclei.npz"
+    for link in (path, tmp_path / "nuclei.npz.part.npz"):
+        link.symlink_to(precious)
+    sample_data.save_nuclei(path, two_discs, InstanceTable.from_instance_map(two_discs), ())
+    assert precious.read_text(encoding="utf-8") == "mine"
+    assert not path.is_symlink()
+    assert len(sample_data.load_nuclei(path)[1]) == 2
+
+
 def test_a_missing_file_of_nuclei_is_an_error(monkeypatch):
     monkeypatch.setattr(sample_data, "NUCLEI", "nowhere.npz")
     with pytest.raises(ValueError, match=r"nowhere\.npz is missing; open the sample slide"):

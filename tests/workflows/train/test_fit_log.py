@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
+
 from napari_pathprune.training.fit_events import BatchSplit, StepDone, Validated
 from napari_pathprune.workflows.train.fit_log import FitLog
 
@@ -45,6 +47,18 @@ def test_a_resumed_log_drops_the_steps_that_are_repeated(tmp_path: Path) -> None
     again.write(2, step(2, loss=8.0))
     logged = [(row["phase"], row["step"], row["np_ce"]) for row in rows(tmp_path / "model.log.csv")]
     assert logged == [("1", "1", "1"), ("1", "2", "2"), ("2", "1", "7"), ("2", "2", "8")]
+
+
+def test_a_link_that_appears_during_a_run_is_not_written_through(tmp_path: Path) -> None:
+    log = FitLog(tmp_path / "model.safetensors")
+    log.write(1, StepDone(1, 9, {"np_ce": 0.5}, learning_rate=0.001, seconds=2.0))
+    precious = tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    log.steps.unlink()
+    log.steps.symlink_to(precious)
+    with pytest.raises(OSError, match="is a link, and nothing is written through links; remove it"):
+        log.write(1, StepDone(2, 9, {"np_ce": 0.5}, learning_rate=0.001, seconds=2.0))
+    assert precious.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_log_with_other_terms_is_started_again(tmp_path: Path) -> None:

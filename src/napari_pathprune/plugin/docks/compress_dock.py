@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.compress.compress_check import RequestChecked, check_in_process
@@ -160,7 +161,8 @@ class CompressDock(QWidget):  # type: ignore[misc]
             try:
                 if request.plan:
                     folder.mkdir(parents=True, exist_ok=True)
-                    plan_file.write_text(request.plan, encoding="utf-8")
+                    with write_atomically(plan_file) as part:
+                        part.write_text(request.plan, encoding="utf-8")
                 job = start_process(folder, request.arguments(plan_file), notes)
             except (OSError, ValueError) as error:
                 self.training.progress.show_error(error_line(error))

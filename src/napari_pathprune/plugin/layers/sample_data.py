@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.packaged_file import packaged_file
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.napari_reader import LayerData, make_slide_layer
@@ -94,16 +95,15 @@ def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names
     type_names
         Names of the types, background first.
     """
-    part = path.with_name(path.name + ".part.npz")
-    np.savez_compressed(
-        part,
-        labels=labels.astype(np.uint16 if labels.max() < 2**16 else np.int32),
-        id=table.id,
-        type=table.type.astype(np.int8),
-        type_probability=table.type_probability.astype(np.float16),
-        type_names=np.array(type_names),
-    )
-    part.replace(path)
+    with write_atomically(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            labels=labels.astype(np.uint16 if labels.max() < 2**16 else np.int32),
+            id=table.id,
+            type=table.type.astype(np.int8),
+            type_probability=table.type_probability.astype(np.float16),
+            type_names=np.array(type_names),
+        )
 
 
 def load_nuclei(path: Path) -> tuple[np.ndarray, InstanceTable, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from napari_pathprune.base.atomic import write_atomically
+from napari_pathprune.base.atomic import open_to_append, write_atomically
 from napari_pathprune.training.fit_events import FitEvent, StepDone, Validated
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class FitLog:
                 writer = csv.DictWriter(file, columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(kept)
-        with path.open("a", newline="", encoding="utf-8") as file:
+        with open_to_append(path) as file:
             csv.DictWriter(file, columns, lineterminator="\n").writerow({"phase": phase, "step": step, **row})
 
     def _show(self, phase: int, step: int, values: Mapping[str, float]) -> None:
