@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, Survey, join
 from napari_pathprune.datasets.data_mistakes import (
     warn_of_empty_images,
     warn_of_missing_types,
@@ -46,3 +46,36 @@ def test_a_typed_model_without_a_type(images: list[AnnotatedImage], caplog: pyte
     assert not caplog.records
     warn_of_missing_types([*images, replace(typed, types=np.array([0, -1]))], ("background", "muscle"))
     assert "the model has types (muscle), but no nucleus of the training images has one" in caplog.text
+
+
+def make_large_set(images: list[AnnotatedImage], count: int, *, is_known: bool) -> LazyImages:
+    """Return a set of many images that are the same, of which something is known without decoding, or nothing."""
+
+    def fail(index: int) -> AnnotatedImage:
+        raise AssertionError(f"image {index} was decoded")
+
+    survey = Survey(np.ones(count, np.bool_), np.zeros(count, np.bool_), lambda index: images[index % 3].image)
+    names = tuple(f"fold_{index}" for index in range(count))
+    build = fail if is_known else lambda index: images[index % 3]
+    return LazyImages(names, np.ones(count), build, survey=survey if is_known else None)
+
+
+def test_sets_of_any_size_are_checked_without_decoding_them(images: list[AnnotatedImage], caplog) -> None:
+    large = make_large_set(images, 2000, is_known=True)
+    warn_of_same_pixels(large, images[2:])
+    assert "1 validation images are also training images" in caplog.text
+    warn_of_missing_types(large, ("background", "muscle"))
+    assert "no nucleus of the training images has one" in caplog.text
+    assert large.survey is not None
+    large.survey.has_nuclei[1500:1502] = False
+    warn_of_empty_images(join([large, images]))
+    assert "2 of 2003 images have no nuclei" in caplog.text
+    assert "fold_1500, fold_1501" in caplog.text
+
+
+def test_a_large_set_of_which_nothing_is_known_is_checked_in_part(images: list[AnnotatedImage], caplog) -> None:
+    empty = [replace(image, instances=np.zeros((16, 16), np.int32)) for image in images]
+    warn_of_empty_images(make_large_set(empty, 1300, is_known=False))
+    assert "434 of 434 images have no nuclei" in caplog.text
+    warn_of_missing_types(make_large_set(images, 1300, is_known=False), ("background", "muscle"))
+    assert "no nucleus of the training images has one" in caplog.text

@@ -51,6 +51,30 @@ class AnnotatedImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What is known of each of many images without decoding them.
+
+    Attributes
+    ----------
+    has_nuclei
+        (N,), whether each image has annotated nuclei.
+    has_types
+        (N,), whether a nucleus of each image has a type that the model knows.
+    read_pixels
+        Returns the pixels of the image at an index, (H, W, 3) uint8, without its annotation.
+    """
+
+    has_nuclei: NDArray[np.bool_]
+    has_types: NDArray[np.bool_]
+    read_pixels: Callable[[int], NDArray[np.uint8]]
+
+    def pick(self, indices: Sequence[int]) -> Survey:
+        """Return the survey of a selection of the images."""
+        kept = list(indices)
+        return Survey(self.has_nuclei[kept], self.has_types[kept], lambda index: self.read_pixels(kept[index]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LazyImages(Sequence[AnnotatedImage]):
     """Images that are decoded at each access and not cached.
 
@@ -64,6 +88,8 @@ class LazyImages(Sequence[AnnotatedImage]):
         Returns the image at an index.
     labelled
         (N,), whether each image has annotated nuclei; None if all have.
+    survey
+        What is known of the images without decoding them; None if nothing is.
 
     Examples
     --------
@@ -79,6 +105,7 @@ class LazyImages(Sequence[AnnotatedImage]):
     weights: NDArray[np.float64]
     build: Callable[[int], AnnotatedImage]
     labelled: NDArray[np.bool_] | None = None
+    survey: Survey | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -97,7 +124,8 @@ class LazyImages(Sequence[AnnotatedImage]):
         kept = list(indices)
         names = tuple(self.names[index] for index in kept)
         labelled = None if self.labelled is None else self.labelled[kept]
-        return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]), labelled)
+        survey = None if self.survey is None else self.survey.pick(kept)
+        return LazyImages(names, self.weights[kept], lambda index: self.build(kept[index]), labelled, survey)
 
 
 def list_weights(images: Sequence[AnnotatedImage]) -> NDArray[np.float64]:
@@ -145,7 +173,44 @@ def join(sets: Sequence[Sequence[AnnotatedImage]]) -> Sequence[AnnotatedImage]:
 
     names = tuple(name for images in sets for name in list_names(images))
     weights = np.concatenate([list_weights(images) for images in sets])
-    return LazyImages(names, weights, build, np.concatenate([find_labelled(images) for images in sets]))
+    labelled = np.concatenate([find_labelled(images) for images in sets])
+    return LazyImages(names, weights, build, labelled, _join_surveys([survey_images(images) for images in sets], ends))
+
+
+def survey_images(images: Sequence[AnnotatedImage]) -> Survey | None:
+    """Return what is known of images without decoding lazy ones; None if that is nothing.
+
+    Examples
+    --------
+    >>> pixels, nuclei = np.zeros((8, 8, 3), np.uint8), np.eye(8, dtype=np.int32)
+    >>> one = AnnotatedImage("a", pixels, nuclei, types=np.array([0, 2]))
+    >>> found = survey_images([one, AnnotatedImage("b", pixels, 0 * nuclei)])
+    >>> found.has_nuclei.tolist(), found.has_types.tolist()
+    ([True, False], [True, False])
+    """
+    if isinstance(images, LazyImages):
+        return images.survey
+    has_types = [image.types is not None and bool((np.asarray(image.types) > 0).any()) for image in images]
+    return Survey(
+        np.array([image.instances.any() for image in images], np.bool_),
+        np.array(has_types, np.bool_),
+        lambda index: images[index].image,
+    )
+
+
+def _join_surveys(surveys: Sequence[Survey | None], ends: Sequence[int]) -> Survey | None:
+    """Return the survey of joined sets, which end at some numbers of images; None if one is missing."""
+    known = [survey for survey in surveys if survey is not None]
+    if len(known) < len(surveys):
+        return None
+
+    def read_pixels(index: int) -> NDArray[np.uint8]:
+        place = bisect_right(ends, index)
+        return known[place].read_pixels(index - (ends[place - 1] if place else 0))
+
+    return Survey(
+        np.concatenate([one.has_nuclei for one in known]), np.concatenate([one.has_types for one in known]), read_pixels
+    )
 
 
 def list_names(images: Sequence[AnnotatedImage]) -> tuple[str, ...]:

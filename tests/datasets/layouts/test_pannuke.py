@@ -204,3 +204,16 @@ def test_splits_use_every_fold_once():
     assert [(s.train, s.validation, s.test) for s in splits] == [(1, 2, 3), (2, 1, 3), (3, 2, 1)]
     with pytest.raises(ValueError, match="split 4"):
         pannuke_split(4)
+
+
+def test_a_fold_is_surveyed_while_it_is_checked(fold):
+    names = ("background", "inflammatory")
+    images = read_images(fold, names)
+    decoded = list(images)
+    survey = images.survey
+    assert survey.has_nuclei.tolist() == [image.instances.any() for image in decoded]
+    assert survey.has_types.tolist() == [bool((image.types > 0).any()) for image in decoded]
+    assert all(np.array_equal(survey.read_pixels(index), image.image) for index, image in enumerate(decoded))
+    part = images[1:]
+    assert part.survey.has_nuclei.tolist() == survey.has_nuclei.tolist()[1:]
+    assert np.array_equal(part.survey.read_pixels(0), decoded[1].image)

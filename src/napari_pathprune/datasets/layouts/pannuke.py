@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages
+from napari_pathprune.datasets.annotated_image import AnnotatedImage, LazyImages, Survey
 from napari_pathprune.datasets.image_selection import ImageSelection
 from napari_pathprune.datasets.type_names import ClassNames, find_type, number_types
 
@@ -85,15 +85,16 @@ def read_pannuke(folder: Path, selection: ImageSelection) -> LazyImages:
         raise ValueError(f"no fold of {folder} is readable; download it again")
     places = {fold.image_name(index): (fold, index) for fold in folds for index in range(len(fold.images))}
 
-    def check(name: str) -> str:
+    def check(name: str) -> tuple[str, NDArray[np.bool_]]:
         fold, place = places[name]
-        fold.check(place)
-        return name
+        return name, fold.check(place)
 
-    names = selection.read_each(selection.select_names(folder, list(places)), check)
-    if not names:
+    checked = selection.read_each(selection.select_names(folder, list(places)), check)
+    if not checked:
         raise ValueError(f"no image of {folder} is left; correct the files or select more images")
+    names, occupied = [name for name, _ in checked], np.array([channels for _, channels in checked])
     weight, lookup = selection.weight / len(names), _types_of_channels(selection.type_names)
+    is_typed = np.zeros(len(PANNUKE_CLASSES), np.bool_) if lookup is None else lookup > 0
 
     def build(index: int) -> AnnotatedImage:
         name = names[index]
@@ -102,7 +103,12 @@ def read_pannuke(folder: Path, selection: ImageSelection) -> LazyImages:
         tissue = "" if fold.tissues is None else str(fold.tissues[place])
         return AnnotatedImage(name, fold.pixels(place), instances, types, selection.zoom, weight, tissue)
 
-    return LazyImages(tuple(names), np.full(len(names), weight), build)
+    def read_pixels(index: int) -> NDArray[np.uint8]:
+        fold, place = places[names[index]]
+        return fold.pixels(place)
+
+    survey = Survey(np.asarray(occupied.any(axis=1)), np.asarray(occupied[:, is_typed].any(axis=1)), read_pixels)
+    return LazyImages(tuple(names), np.full(len(names), weight), build, survey=survey)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,8 +122,8 @@ class _Fold:
     masks: NDArray[Any]
     tissues: NDArray[np.str_] | None
 
-    def check(self, index: int) -> None:
-        """Raise if an image has values other than colours and ids."""
+    def check(self, index: int) -> NDArray[np.bool_]:
+        """Return which channels have nuclei; raise if an image has values other than colours and ids."""
         ids = self.masks[index, ..., : len(PANNUKE_CLASSES)]
         parts = ((self.path, self.images[index], 255), (self.masks_path, ids, np.iinfo(np.int32).max))
         for path, values, limit in parts:
@@ -127,6 +133,7 @@ class _Fold:
                     f"image {index} of {path} has values {lowest} to {highest}; expected 0 to {limit}; download the "
                     f"fold again, or leave out '{self.image_name(index)}'"
                 )
+        return np.asarray(ids.any(axis=(0, 1)))
 
     def image_name(self, index: int) -> str:
         return f"{self.name}_{index:06d}"
