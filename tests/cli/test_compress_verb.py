@@ -43,7 +43,7 @@ def test_a_compression_that_keeps_nothing_ends_with_code_1(
     capsys: pytest.CaptureFixture[str],
     more: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(IN_COMPRESS, lambda *_: {"pq": 0.6})
+    monkeypatch.setattr(IN_COMPRESS, lambda *_, **__: {"pq": 0.6})
     monkeypatch.setattr(IN_TRAIN, lambda *_, **__: {"pq": 0.2})
     out = folder / "small.safetensors"
     arguments = ("--params", 0.5, "--allowed-drop", 0.1, *more)
@@ -88,7 +88,7 @@ def test_mistakes_have_one_line(
     arguments: tuple[object, ...],
     words: str,
 ) -> None:
-    monkeypatch.setattr(IN_COMPRESS, lambda *_: pytest.fail("scored before the mistake was found"))
+    monkeypatch.setattr(IN_COMPRESS, lambda *_, **__: pytest.fail("scored before the mistake was found"))
     if not str(arguments[0]).startswith("--"):
         set_line(folder / "train.toml", str(arguments[0]))
         arguments = ()
