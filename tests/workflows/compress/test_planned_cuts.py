@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_pathprune.pruning import ChannelGraph, PrunePlan, Target, choose, importance, trace
 from napari_pathprune.workflows.checkpoint import Checkpoint, load
-from napari_pathprune.workflows.compress import compress_setup
+from napari_pathprune.workflows.compress import compress_setup, compress_stage
 from napari_pathprune.workflows.compress.compress import compress
 from napari_pathprune.workflows.compress.compress_setup import find_stages
 from napari_pathprune.workflows.compress.planned_cuts import cut_to_plan, measure_plan, read_plan
@@ -115,12 +115,25 @@ def test_a_latency_is_measured_once(
         return dataclasses.replace(plan, criterion="")
 
     monkeypatch.setattr(compress_setup, "measure_plan", measure)
+    monkeypatch.setattr(compress_stage, "seconds_of", lambda models, _: tuple(map(count_seconds, models)))
     config, out = change(target=Target.from_speedup(2.0), steps=1), tmp_path / "small.safetensors"
     for _ in range(2):
         (*_, done) = compress(str(simple_file), config, out)
     assert measured == [1]
     assert read_plan(find_stages(out) / PLAN, graph).criterion == ""
-    assert done.report.settings["measure"] == "latency"  # type: ignore[union-attr]
+    report = done.report  # type: ignore[union-attr]
+    assert report.settings["measure"] == "latency"
+    found = report.dense.params / report.compact.params
+    assert report.compact.speedup == pytest.approx(found, rel=0.01)  # as it is, not as asked
+    words = f"measured {report.compact.speedup:.3g} times faster on this device, 2 asked for"
+    assert words in report.summary()
+    assert f"It was {words}." in out.with_name("small.report.html").read_text(encoding="utf-8")
+    assert report.to_dict()["stages"][-1]["speedup"] == report.compact.speedup
+
+
+def count_seconds(model: nn.Module) -> float:
+    """Let a model take a second for each of its parameters."""
+    return float(sum(parameter.numel() for parameter in model.parameters()))
 
 
 def test_a_latency_that_is_out_of_reach_leaves_nothing_behind(

@@ -74,7 +74,7 @@ def test_a_latency_target_is_measured(simple_file: Path, out: Path) -> None:
     assert report.seconds is not None
     assert report.to_dict()["seconds"] == list(report.seconds)
     assert report.to_dict()["target"] == {"faster": 1.01}
-    assert "times faster" in report.summary()
+    assert "times faster, 1.01 asked for)" in report.summary()
 
 
 def test_a_summary_states_that_nothing_was_cut(simple_file: Path, out: Path) -> None:

@@ -39,6 +39,9 @@ class Stage:
         Time of the whole stage.
     file
         Name of the model file in the folder of stages; empty for the dense model.
+    speedup
+        Time of the dense model for a patch over that of this one, both measured on the device of the training; None
+        unless the target is a latency.
     """
 
     number: int
@@ -50,6 +53,7 @@ class Stage:
     fit_steps: int
     seconds: float
     file: str = ""
+    speedup: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,14 @@ class CompressReport:
         """Figures of the kept model."""
         return self.stages[self.kept]
 
+    def describe_speed(self) -> str:
+        """Return how much faster the kept model was measured to be, and what was asked for; empty if it was not."""
+        found, keep = self.compact.speedup, self.settings.get("keep")
+        if found is None:
+            return ""
+        asked = f", {1 / keep:.3g} asked for" if isinstance(keep, float) and keep > 0 else ""
+        return f"measured {found:.3g} times faster on this device{asked}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON, without pictures; an infinite limit becomes None."""
         return {
@@ -165,6 +177,7 @@ class CompressReport:
         return (
             f"{self.model} -> {self.out}: parameters {old.params:,} -> {new.params:,} "
             f"({new.params / old.params:.1%} kept), MACs for {self.input_px} px {old.macs / 1e9:.2f} G -> "
-            f"{new.macs / 1e9:.2f} G ({new.macs / old.macs:.1%} kept)\n"
+            f"{new.macs / 1e9:.2f} G ({new.macs / old.macs:.1%} kept)"
+            f"{f', {speed}' if (speed := self.describe_speed()) else ''}\n"
             f"{scores or 'not scored: no validation images'}"
         )

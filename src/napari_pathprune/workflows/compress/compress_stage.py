@@ -7,7 +7,9 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from napari_pathprune.inference.device import find_device
 from napari_pathprune.pruning import Cost
+from napari_pathprune.pruning.costing.cost import seconds_of
 from napari_pathprune.pruning.schedule import Step
 from napari_pathprune.training.fit_events import FitDone
 from napari_pathprune.workflows.checkpoint import Checkpoint, load, save
@@ -17,7 +19,7 @@ from napari_pathprune.workflows.compress.compress_report import Scores, Stage
 from napari_pathprune.workflows.compress.compress_setup import Compression
 from napari_pathprune.workflows.config.train_config import TrainConfig
 from napari_pathprune.workflows.evaluate.validation import score_validation
-from napari_pathprune.workflows.prune.prune import compute_patch_cost, count_plan_channels, describe_cut
+from napari_pathprune.workflows.prune.prune import compute_patch_cost, count_plan_channels, describe_cut, make_example
 from napari_pathprune.workflows.train.train import train
 
 
@@ -139,7 +141,19 @@ def _measure_stage(compression: Compression, step: Step, start: StageStart, done
         done.steps,
         start.seconds + done.seconds,  # a fit that was stopped in between counts all of its runs
         file.name,
+        _measure_speedup(compression, load(file)),
     )
+
+
+def _measure_speedup(compression: Compression, compact: Checkpoint) -> float | None:
+    """Return how many times faster than the dense model a compact one is, as it is; None if that is not the target."""
+    settings = compression.config.compress
+    if settings.plan or settings.target.measure != "latency":
+        return None
+    device = find_device(compression.config.device)
+    models = [checkpoint.model().to(device) for checkpoint in (compression.dense, compact)]
+    slow, fast = seconds_of(models, ((make_example(models[0]).to(device),), {}))
+    return round(slow / fast, 3)
 
 
 def _compute_removed(compression: Compression, step: Step, cost: Cost) -> float:

@@ -123,7 +123,8 @@ class PruneReport:
         more = ""
         if self.seconds is not None:
             slow, fast = self.seconds
-            more = f"\nmeasured seconds for a patch {slow:.3f} -> {fast:.3f} ({slow / fast:.1f} times faster)"
+            more = f"\nmeasured seconds for a patch {slow:.3f} -> {fast:.3f} ({slow / fast:.3g} times faster, "
+            more += f"{self.target.speedup:.3g} asked for)"
         if self.channels is not None:
             wide, narrow = self.channels
             asked = f", {self.target.ratio:.1%} asked for" if self.target.measure == "channels" else ""

@@ -99,11 +99,13 @@ def _describe_costs(report: CompressReport) -> str:
     if not report.kept:
         return f"{report.model} was not compressed: no compact model was kept."
     old, new = report.dense, report.compact
+    speed = report.describe_speed()
     return (
         f"{report.model} was compressed to {report.out}. "
         f"The compact model has {format_count(new.params)} of {format_count(old.params)} parameters "
         f"({new.params / old.params:.1%}) and needs {format_count(new.macs)} of {format_count(old.macs)} "
         f"multiply-accumulate operations (MACs) per patch of {report.input_px} px ({new.macs / old.macs:.1%})."
+        f"{f' It was {speed}.' if speed else ''}"
     )
 
 
