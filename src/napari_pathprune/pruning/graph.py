@@ -215,6 +215,10 @@ class ChannelGraph:
         keep
             Group to the indices that stay; groups that are not named stay whole.
         """
+        if not isinstance(keep, Mapping):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got keep of type {type(keep).__name__}; give the indices that stay by group, such as plan.keep"
+            )
         kept = {group.name: np.asarray(keep.get(group.name, range(group.width)), np.int64) for group in self.groups}
         gone = positions_to_cut(self, keep)
         groups: list[ChannelGroup] = []

@@ -43,7 +43,21 @@ class PrunePlan:
     ratio: float = 0.0
 
     def __post_init__(self) -> None:
-        keep = {str(name): tuple(map(int, stay)) for name, stay in self.keep.items()}
+        if not isinstance(self.keep, Mapping):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got keep of type {type(self.keep).__name__} for a plan; give the indices that stay by group"
+            )
+        if not isinstance(self.graph, str) or not isinstance(self.criterion, str):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got graph={self.graph!r}, criterion={self.criterion!r} for a plan; give texts: graph.fingerprint()"
+            )
+        ratio: object = self.ratio  # of any kind, if a user gave it
+        if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
+            raise ValueError(f"got ratio={self.ratio!r} for a plan; give the share to remove, from 0 to 1")
+        try:
+            keep = {str(name): tuple(map(operator.index, stay)) for name, stay in self.keep.items()}
+        except TypeError:
+            raise ValueError(f"got {dict(self.keep)} to keep; give the indices that stay by group") from None
         for name, stay in keep.items():
             if not stay:
                 raise ValueError(f"got a plan that keeps no channel of group {name!r}; keep at least one")
@@ -144,6 +158,11 @@ def compose(first: PrunePlan, second: PrunePlan) -> PrunePlan:
     ValueError
         If the second plan keeps channels that the first one removes.
     """
+    for plan in (first, second):
+        if not isinstance(plan, PrunePlan):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got a plan of type {type(plan).__name__}; make one with choose(graph, scores)"
+            )
     keep = dict(first.keep)
     for name, stay in second.keep.items():
         before = keep.get(name)

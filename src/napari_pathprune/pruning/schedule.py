@@ -235,6 +235,15 @@ def gradual(
     >>> [step.model[0].out_channels for step in gradual(model, graph, targets)]
     [18, 16]
     """
+    check_arguments(model=model, graph=graph, verify=verify)
+    if not isinstance(targets, (list, tuple)):
+        raise ValueError(f"got targets of type {type(targets).__name__}; give several, as fixed_steps returns them")  # noqa: TRY004
+    for target in targets:
+        check_arguments(target=target)
+    if not isinstance(criterion, str) and (not callable(criterion) or isinstance(criterion, (type, nn.Module))):
+        raise ValueError(  # noqa: TRY004 (the user's mistake)
+            f"got criterion {criterion!r}; give the name of one, or a function of a model and its graph"
+        )
     if not targets or any(b.keep > a.keep or b.measure != a.measure for a, b in pairwise(targets)):
         raise ValueError(
             f"got the targets {tuple(targets)}; give at least one, all of one measure, "

@@ -105,3 +105,17 @@ def test_norms_that_do_not_run_keep_their_statistics():
     assert fresh.aux.running_mean.tolist() == [3.0, 3.0, 3.0]
     assert fresh.aux.num_batches_tracked == 5
     assert 0.3 < float(fresh.body.running_mean.mean()) < 0.7
+
+
+def test_instance_norms_take_the_mean_over_all_batches():
+    model, batches = nn.InstanceNorm2d(3, track_running_stats=True).eval(), images(3)
+    fresh = recalibrate(model, batches)
+    means = torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(0)
+    assert torch.allclose(fresh.running_mean, means, atol=1e-5)
+    assert fresh.momentum == model.momentum
+
+
+@pytest.mark.parametrize("wrong", [3, "image", torch.zeros(2, 5, 4, 4), [], None])
+def test_batches_that_the_model_does_not_accept_are_refused(wrong):
+    with pytest.raises(ValueError, match="does not run on the example input"):
+        recalibrate(Grouped(), [wrong])

@@ -18,11 +18,15 @@ from napari_pathprune.pruning import (
     Target,
     choose,
     compact,
+    compose,
     cost_after,
     cost_of,
+    cost_table,
+    gradual,
     identity_plan,
     importance,
     keep_whole,
+    latency_of,
     linear_steps,
     mask,
     recalibrate,
@@ -165,14 +169,14 @@ def test_a_compact_model_trains():
 
 
 class WidthDependent(nn.Module):
-    """A forward whose values, but not shapes, depend on the width of its layer."""
+    """A forward whose values, but not shapes, change at one width of its layer."""
 
     def __init__(self):
         super().__init__()
         self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1)
 
     def forward(self, x):
-        return self.last(torch.nn.functional.layer_norm(self.first(x), x.shape[-1:], eps=self.first.out_channels))
+        return self.last(self.first(x)) * (2.0 if self.first.out_channels == 4 else 1.0)
 
 
 def test_a_model_that_breaks_the_law_is_not_returned():
@@ -263,4 +267,61 @@ def test_numbers_of_the_wrong_kind_are_refused(wrong):
     ]
     for call in calls:
         with pytest.raises(ValueError, match=r"got .*give"):
+            call()
+
+
+class Optional(nn.Module):
+    """A head that runs if it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.out, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 2, 1), nn.Conv2d(8, 5, 1)
+
+    def forward(self, x, *, more=False):
+        y = torch.relu(self.a(x))
+        return (self.out(y), self.head(y)) if more else self.out(y)
+
+
+def test_layers_that_did_not_run_and_may_no_longer_fit_are_named():
+    model, x = Optional().eval(), torch.rand(1, 3, 4, 4)
+    graph = trace(model, x)
+    with pytest.warns(UserWarning, match=r"head\.weight did not run in the trace"):
+        compact(model, graph, random_plan(graph, 0))
+    graph = trace(model, {"x": x, "more": True})
+    assert compact(model, graph, random_plan(graph, 0))(x, more=True)[1].shape[1] == 5
+
+
+WRONG = [None, 3, "x", [], (1,), torch.zeros(3), float("nan"), object]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_every_argument_of_the_wrong_kind_ends_in_one_line(wrong):
+    model, x = Grouped().eval(), torch.rand(1, 3, 8, 8)
+    graph = trace(model, x)
+    scores, plan = importance(model, graph), random_plan(graph, 0)
+    calls = [
+        lambda: reshape(wrong, {}),
+        lambda: reshape(model, wrong),
+        lambda: compose(plan, wrong),
+        lambda: compose(wrong, plan),
+        lambda: PrunePlan(wrong, graph.fingerprint()),
+        lambda: graph.after(wrong),
+        lambda: cost_table(wrong),
+        lambda: latency_of(wrong, x),
+        lambda: latency_of(model, wrong),
+        lambda: taylor(model, graph, [x], wrong),
+        lambda: taylor(model, graph, [x], lambda *_: wrong),
+        lambda: list(gradual(model, wrong, (Target("channels", keep=0.5),))),
+        lambda: list(gradual(model, graph, wrong)),
+        lambda: list(gradual(model, graph, (Target("channels", keep=0.5),), criterion=wrong)),
+    ]
+    if wrong is not WRONG[1]:
+        calls += [
+            lambda: importance(model, graph, "random", seed=wrong),
+            lambda: latency_of(model, x, repeats=wrong),
+        ]
+    if wrong is not None:
+        calls.append(lambda: choose(graph, scores, dense=wrong))
+    for call in calls:
+        with pytest.raises(ValueError, match=r"^.+$"):  # one line
             call()

@@ -172,3 +172,40 @@ def test_random_generators_are_restored():
     with fix_randomness():
         torch.rand(5)
     assert torch.equal(torch.rand(1), expected)
+
+
+LAYOUTS = {
+    "(B, C, H, W)": lambda y: y,
+    "(B, H, W, C)": lambda y: y.permute(0, 2, 3, 1),
+    "(B, N, C)": lambda y: y.flatten(2).mT,
+    "(C, H, W)": lambda y: y[0],
+    "(C,)": lambda y: y.mean((0, 2, 3)),
+    "(T, B, C, H, W)": lambda y: torch.stack([y, y]),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_faults_of_one_channel_do_not_hide_wherever_channels_lie(name):
+    class Beside(Correction):
+        def forward(self, x):
+            y = self.out(torch.relu(self.b(torch.relu(self.a(x)))))
+            return LAYOUTS[name](torch.cat([y[:, :2], y[:, 2:] * 1e4], 1))
+
+    torch.manual_seed(0)
+    model, x = Beside().eval(), torch.rand(1, 3, 16, 16)
+    graph = trace(model, x)
+    plan = random_plan(graph, 1)
+    masked, small = mask(model, graph, plan), compact(model, graph, plan)
+    with torch.no_grad():
+        small.out.weight[:2] *= 1.2
+    assert verify_equal(masked, small, graph) < 1e-4
+    with pytest.raises(ValueError, match="of what the cut changes"):
+        verify_equal(masked, small, graph, dense=model)
+
+
+def test_an_example_that_the_model_does_not_accept_is_refused():
+    model = Grouped().eval()
+    graph = trace(model, IMAGE)
+    for wrong in (3, "image", torch.zeros(3), ()):
+        with pytest.raises(ValueError, match="does not run on this example"):
+            compact(model, graph, random_plan(graph, 1), example_input=wrong)

@@ -143,3 +143,24 @@ def test_norms_without_parameters():
         nn.Sequential(nn.Conv2d(3, 8, 1), nn.GroupNorm(4, 8, affine=False), nn.Conv2d(8, 2, 1)), IMAGE
     ).frozen
     assert "has no weights that its number of groups could follow" in frozen["0"]
+
+
+def test_a_recurrent_layer_under_a_pruning_mask_follows():
+    layer = prune.l1_unstructured(nn.GRU(12, 10, batch_first=True), "weight_ih_l0", 0.3)
+    small = cut(Recurrent(layer), torch.rand(2, 3, 8, 8))
+    assert small.layer.input_size == small.layer.weight_ih_l0_mask.shape[1] == 6
+
+
+def test_a_norm_of_single_channels_without_weights_does_not_follow():
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.GroupNorm(8, 8, affine=False), nn.Conv2d(8, 2, 1))
+    assert "has no weights that its number of groups could follow" in trace(model, IMAGE).frozen["0"]
+
+
+def test_fixed_filters_that_no_file_holds_are_rebuilt():
+    model = nn.Sequential(nn.Conv2d(3, 16, 3), Blur(16), nn.Conv2d(16, 2, 1))
+    model[1].register_buffer("filter", torch.ones(16, 1, 3, 3) / 9, persistent=False)
+    x = torch.rand(1, 3, 9, 9)
+    small = cut(model, x)
+    again = reshape(model, {key: t.shape for key, t in small.state_dict().items()})
+    again.load_state_dict(small.state_dict())
+    assert torch.equal(again(x), small(x))

@@ -113,6 +113,15 @@ class WithBuffers(nn.Module):
         return self.between(y, self.own)
 
 
+class Divided(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.rand(8, 1, 1) + 0.5)
+
+    def forward(self, y):
+        return y / self.scale
+
+
 def no_affine():
     norm = nn.BatchNorm2d(8, affine=False)
     norm.running_mean.normal_()
@@ -126,6 +135,16 @@ OTHERS |= {
     "batch norm of statistics alone": no_affine(),
     "group norm module without weights": nn.GroupNorm(4, 8, affine=False),
     "instance norm module": nn.InstanceNorm2d(8),
+}
+OTHERS |= {
+    "max of two": lambda y: torch.max(y, torch.tensor(0.5)),
+    "places of the largest": lambda y: y.topk(2, 2).indices,
+    "places of a sort": lambda y: y.sort(2).indices,
+    "draws": lambda y: y.clone().bernoulli_(0.5) * 0 + y,
+    "divided by a parameter": Divided(),
+    "divided by its deviation": lambda y: y / y.std((2, 3), keepdim=True),
+    "log of the size": lambda y: y.abs().log(),
+    "a negative power": lambda y: (y**-1).clamp(-5, 5),
 }
 OTHERS |= {name: getattr(torch, name) for name in UNARY.split()}
 
@@ -151,3 +170,63 @@ def test_what_is_not_frozen_keeps_the_law(name):
 def test_operations_that_keep_zero_leave_channels_free(name):
     model = Summed(OTHERS[name])
     assert "first" not in trace(model, torch.rand(2, 3, 6, 6)).frozen
+
+
+@pytest.mark.parametrize("name", ["divided by a parameter", "divided by its deviation", "a negative power"])
+def test_channels_that_would_be_infinite_freeze(name):
+    assert "makes infinite numbers" in trace(Summed(OTHERS[name]), torch.rand(2, 3, 6, 6)).frozen["first"]
+
+
+class Kernels(nn.Module):
+    """Linear attention, with features that are not zero where channels are removed."""
+
+    def __init__(self, feature):
+        super().__init__()
+        self.q, self.k, self.v, self.out = (nn.Linear(a, b) for a, b in ((6, 16), (6, 16), (6, 16), (16, 3)))
+        self.feature = feature
+
+    def forward(self, x):
+        q, k = self.feature(self.q(x)), self.feature(self.k(x))
+        return self.out(q @ (k.mT @ self.v(x)))
+
+
+@pytest.mark.parametrize(("feature", "is_open"), [(lambda t: F.elu(t) + 1, False), (F.relu, True)])
+def test_products_of_products_stay_loud(feature, is_open):
+    model, x = randomize(Kernels(feature)), torch.rand(2, 5, 6)
+    graph = trace(model, x)
+    assert ("q" in {group.name for group in graph.prunable}) is is_open
+    compact(model, graph, random_plan(graph, 0))
+
+
+class Mixed(nn.Module):
+    """A linear layer over tokens, whose bias shifts all channels; then a sum over channels."""
+
+    def __init__(self, *, bias):
+        super().__init__()
+        self.embed, self.mix, self.out = nn.Conv2d(3, 8, 2, 2), nn.Linear(9, 9, bias=bias), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.mix(self.embed(x).flatten(2))
+        return self.out(x.mT) * x.sum(1)[..., None]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_bias_over_tokens_wakes_channels(bias):
+    model, x = randomize(Mixed(bias=bias)), torch.rand(2, 3, 6, 6)
+    graph = trace(model, x)
+    assert ("embed" in graph.frozen) is bias
+    compact(model, graph, random_plan(graph, 0))
+
+
+class Positive(nn.Module):
+    def forward(self, weight):
+        return F.softplus(weight)
+
+
+def test_weights_that_are_never_zero_keep_the_law():
+    model = nn.Sequential(nn.Linear(6, 16), nn.Sigmoid(), nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 3))
+    nn.utils.parametrize.register_parametrization(model[2], "weight", Positive())
+    model, x = randomize(model), torch.rand(4, 6)
+    graph = trace(model, x)
+    assert "0" in graph.frozen
+    compact(model, graph, random_plan(graph, 0))

@@ -3,6 +3,7 @@
 import threading
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from pruning_nets import random_plan
@@ -127,3 +128,29 @@ class Looks(nn.Module):
 def test_narrower_runs_see_the_values_of_the_example():
     graph = trace(Looks(), IMAGE)
     assert "a" in {group.name for group in graph.prunable}
+
+
+class Array(nn.Module):
+    """Returns an array, as people do who run their models without gradients."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.a, self.out, self.make = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 2, 1), make
+
+    def forward(self, x):
+        return self.make(self.out(self.a(x)))
+
+
+def test_a_model_that_needs_no_gradients_is_not_blamed():
+    graph = trace(Array(lambda y: np.array([y, y.numpy()], dtype=object)), torch.rand(1, 3, 8, 8))
+    assert "out" in graph.frozen
+
+
+def test_an_output_without_end_is_read_in_part():
+    def repeat(y):
+        while True:
+            yield y
+
+    graph = trace(Array(repeat), torch.rand(1, 3, 8, 8))
+    assert graph.frozen["out"] == "output of the model"
+    assert [group.name for group in graph.prunable] == ["a"]

@@ -80,6 +80,8 @@ def choose(
     check_arguments(graph=graph, scores=scores, limits=limits)
     if target is not None:
         check_arguments(target=target)
+    if dense is not None:
+        check_arguments(dense=dense)
     if target is None or target.measure == "channels":
         ratio = ratio if target is None else target.ratio
         check_ratio(ratio)

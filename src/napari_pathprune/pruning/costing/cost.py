@@ -13,9 +13,9 @@ from torch._ops import OpOverload
 
 from napari_pathprune.pruning.cutting.verify import outputs_of
 from napari_pathprune.pruning.graph import ChannelGraph
-from napari_pathprune.pruning.modules.example import Arguments, map_tensors, read_arguments
-from napari_pathprune.pruning.modules.kinds import check_arguments
-from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
+from napari_pathprune.pruning.modules.example import Arguments, map_tensors, read_arguments, word_failure
+from napari_pathprune.pruning.modules.kinds import check_arguments, is_count
+from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, state_of
 from napari_pathprune.pruning.plan import PrunePlan
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.macs import macs_of_call
@@ -74,10 +74,7 @@ def cost_of(model: nn.Module, example_input: object) -> Cost:
         try:
             macs = _count_macs(model, example_input, empty=False)
         except Exception as error:
-            shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(read_arguments(example_input)))
-            raise ValueError(
-                f"the model does not run on the example input ({shapes}): {error}; give an input that it takes"
-            ) from error
+            raise ValueError(word_failure(read_arguments(example_input), error)) from error
     return Cost(params, macs, size)
 
 
@@ -139,14 +136,19 @@ def latency_of(model: nn.Module, example_input: object, *, repeats: int = 5, war
     ValueError
         If ``repeats`` is below 1 or ``warmup`` negative.
     """
-    return seconds_of((model,), read_arguments(example_input), repeats=repeats, warmup=warmup)[0]
+    check_arguments(model=model)
+    given = read_arguments(example_input)
+    try:
+        return seconds_of((model,), given, repeats=repeats, warmup=warmup)[0]
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(word_failure(given, error)) from error
 
 
 def seconds_of(
     models: Sequence[nn.Module], given: Arguments, *, repeats: int = 5, warmup: int = 2
 ) -> tuple[float, ...]:
     """Measure several models as in `latency_of`, in turns, so that other load on the machine affects all alike."""
-    if repeats < 1 or warmup < 0:
+    if not is_count(repeats, 1) or not is_count(warmup):
         raise ValueError(f"got repeats={repeats}, warmup={warmup}; give at least 1 repeat and no negative warm-up")
     seconds: list[list[float]] = [[] for _ in models]
     for _ in range(warmup + repeats):

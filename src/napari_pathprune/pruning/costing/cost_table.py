@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_pathprune.pruning.graph import ChannelGraph, Kind
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.plan import PrunePlan
 from napari_pathprune.pruning.sizes import Floats, Polynomial
 
@@ -63,7 +64,9 @@ def cost_table(graph: ChannelGraph, plan: PrunePlan | None = None) -> tuple[Grou
     >>> row.params, row.params_per_channel, row.macs_per_channel
     (232, 29.0, 2900.0)
     """
+    check_arguments(graph=graph)
     if plan is not None:
+        check_arguments(plan=plan)
         plan.check(graph)
     keep = {} if plan is None else plan.keep
     widths = {group.name: len(keep.get(group.name, range(group.width))) for group in graph.groups}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self, SupportsIndex
 
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
 
 
 def make_kept_weight(weight: Tensor, gone: NDArray[np.int64], requires_grad: bool) -> nn.Parameter:  # noqa: FBT001
@@ -56,9 +59,12 @@ class KeptWeight(nn.Parameter):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 (functions of torch return anything)
         del types
-        norm = MASKED_NORMS.get(getattr(func, "__name__", ""))
+        norm = _NARROW.get(getattr(func, "__name__", ""))
+        weight = (kwargs or {}).get("weight", args[2] if len(args) > 2 else None) if norm else None
         with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (as torch's documentation recommends)
-            return (norm or func)(*args, **(kwargs or {}))
+            if norm is None or not isinstance(weight, KeptWeight):
+                return func(*args, **(kwargs or {}))
+            return norm(weight.kept, *args, **(kwargs or {}))
 
 
 def _rebuild_weight(weight: Tensor, kept: Tensor, requires_grad: bool) -> KeptWeight:  # noqa: FBT001
@@ -68,10 +74,11 @@ def _rebuild_weight(weight: Tensor, kept: Tensor, requires_grad: bool) -> KeptWe
 
 
 def use_masked_norms(model: nn.Module) -> None:
-    """Make the norms of torch that have such a weight ones that save and export their rule.
+    """Make all norms that have such a weight ones that save and export their rule.
 
-    Those of transformer layers stay, because such a layer hands its weights to a fused operation, which only weights
-    of another type prevent.
+    Norms of torch become masked modules. Those of transformer layers stay, because such a layer hands its weights to a
+    fused operation, which only weights of another type prevent. For these, and for norms that a model's own code
+    applies, the rule is in force while the model runs, because an exporter ignores the type of a weight.
     """
     fused = {norm for layer in model.modules() if isinstance(layer, _FUSED) for norm in layer.children()}
     for module in set(model.modules()) - fused:
@@ -81,6 +88,11 @@ def use_masked_norms(model: nn.Module) -> None:
             module.__class__ = masked
             module.weight = nn.Parameter(weight.detach().as_subclass(Tensor), weight.requires_grad)
             module.register_buffer("kept", weight.kept.to(weight.device), persistent=False)
+    own = {name: weight.kept for name, weight in model.named_parameters() if isinstance(weight, KeptWeight)}
+    if own:
+        rule = NormRule(own)
+        model.register_forward_pre_hook(rule.start)
+        model.register_forward_hook(rule.stop, always_call=True)
 
 
 def leave_out_inputs(model: nn.Module, gone: Mapping[str, NDArray[np.int64]]) -> None:
@@ -90,6 +102,64 @@ def leave_out_inputs(model: nn.Module, gone: Mapping[str, NDArray[np.int64]]) ->
         assert isinstance(conv, _ConvNd)
         conv.register_forward_pre_hook(PickInputs(np.delete(np.arange(conv.in_channels), channels)))
         conv.in_channels -= len(channels)
+
+
+class NormRule:
+    """Hooks of a masked model, between which norms with certain weights leave out the silenced channels.
+
+    Attributes
+    ----------
+    kept
+        Name of a weight to the channels that stay.
+    """
+
+    def __init__(self, kept: Mapping[str, Tensor]) -> None:
+        self.kept = dict(kept)
+        self._running = threading.local()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NormRule, (self.kept,)
+
+    def start(self, module: nn.Module, given: tuple[Any, ...]) -> None:
+        """Put the rule into force before the model runs."""
+        del given
+        mode = _NormMode(module, self.kept)
+        self._running.modes = [*getattr(self._running, "modes", ()), mode]
+        mode.__enter__()  # type: ignore[no-untyped-call]
+
+    def stop(self, *_: object) -> None:
+        """End the rule after the model has run."""
+        if getattr(self._running, "modes", None):
+            self._running.modes.pop().__exit__(None, None, None)
+
+
+class _NormMode(TorchFunctionMode):
+    def __init__(self, model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.model, self.kept = model, kept
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 (functions of torch return anything)
+        del types
+        norm = _NARROW.get(getattr(func, "__name__", ""))
+        weight = (kwargs or {}).get("weight", args[2] if len(args) > 2 else None) if norm else None
+        kept = None if weight is None else self._find_kept(weight)
+        if norm is None or kept is None:
+            return func(*args, **(kwargs or {}))
+        with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 (as torch's documentation recommends)
+            return norm(kept, *args, **(kwargs or {}))
+
+    def _find_kept(self, weight: Tensor) -> Tensor | None:
+        """Return the channels that stay, by the name of the weight: an exporter puts others in its place."""
+        for name, kept in self.kept.items():
+            if operator.attrgetter(name)(self.model) is weight:
+                return kept
+        return None
 
 
 class PickInputs:
@@ -106,15 +176,16 @@ class PickInputs:
 
 
 def _layer_norm(
+    kept: Tensor,
     x: Tensor,
     normalized_shape: Sequence[int],
-    weight: KeptWeight,
+    weight: Tensor,
     bias: Tensor | None = None,
     eps: float = 1e-5,
     *_: object,
 ) -> Tensor:
     assert len(normalized_shape) == 1
-    return _narrow_norm(x, weight.kept.to(x.device), weight, bias, eps)
+    return _narrow_norm(x, kept.to(x.device), weight, bias, eps)
 
 
 def _narrow_norm(x: Tensor, kept: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
@@ -122,9 +193,11 @@ def _narrow_norm(x: Tensor, kept: Tensor, weight: Tensor, bias: Tensor | None, e
     return torch.zeros_like(x).index_copy(-1, kept, narrow)
 
 
-def _rms_norm(x: Tensor, normalized_shape: Sequence[int], weight: KeptWeight, eps: float | None = None) -> Tensor:
+def _rms_norm(
+    kept: Tensor, x: Tensor, normalized_shape: Sequence[int], weight: Tensor, eps: float | None = None
+) -> Tensor:
     assert len(normalized_shape) == 1
-    return _narrow_rms_norm(x, weight.kept.to(x.device), weight, eps)
+    return _narrow_rms_norm(x, kept.to(x.device), weight, eps)
 
 
 def _narrow_rms_norm(x: Tensor, kept: Tensor, weight: Tensor, eps: float | None) -> Tensor:
@@ -133,10 +206,10 @@ def _narrow_rms_norm(x: Tensor, kept: Tensor, weight: Tensor, eps: float | None)
 
 
 def _group_norm(
-    x: Tensor, num_groups: int, weight: KeptWeight, bias: Tensor | None = None, eps: float = 1e-5, *_: object
+    kept: Tensor, x: Tensor, num_groups: int, weight: Tensor, bias: Tensor | None = None, eps: float = 1e-5, *_: object
 ) -> Tensor:
     assert num_groups == 1
-    return _narrow_group_norm(x, weight.kept.to(x.device), weight, bias, eps)
+    return _narrow_group_norm(x, kept.to(x.device), weight, bias, eps)
 
 
 def _narrow_group_norm(x: Tensor, kept: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
@@ -148,11 +221,15 @@ def _keep_rows(bias: Tensor | None, kept: Tensor) -> Tensor | None:
     return None if bias is None else bias[kept]
 
 
-MASKED_NORMS: Final[dict[str, Callable[..., Tensor]]] = {
+_NARROW: Final[dict[str, Callable[..., Tensor]]] = {
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
 }
+
+
+MASKED_NORMS: Final = frozenset(_NARROW)
+"""Operations that a masked model runs over the channels that stay."""
 
 
 class MaskedLayerNorm(nn.LayerNorm):

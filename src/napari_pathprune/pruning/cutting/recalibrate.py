@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.instancenorm import _InstanceNorm
 
-from napari_pathprune.pruning.modules.example import map_tensors, read_arguments
+from napari_pathprune.pruning.modules.example import map_tensors, read_arguments, word_failure
 from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.replica import copy_model
 
@@ -19,19 +20,30 @@ def _is_reset(norm: _NormBase) -> bool:
     return mean is not None and variance is not None and not bool(mean.any()) and bool((variance == 1).all())
 
 
-def _check_batches(images: object) -> None:
-    if not isinstance(images, Iterable) or isinstance(images, (torch.Tensor, str)):
-        raise ValueError(  # noqa: TRY004 (the user's mistake)
-            f"got images of type {type(images).__name__}; expected several batches, such as a list of tensors"
-        )
-
-
 def _restore_unused(norms: Mapping[str, _NormBase], statistics: Mapping[str, Sequence[torch.Tensor]]) -> None:
     """Give norms that did not run their statistics back: heads for training, branches that no image took."""
     for name, norm in norms.items():
         if _is_reset(norm):
             for buffer, before in zip(norm.buffers(recurse=False), statistics[name], strict=True):
                 buffer.copy_(before)
+
+
+def _estimate_statistics(work: nn.Module, norms: Collection[_NormBase], images: Iterable[object]) -> None:
+    """Run a model on images, whose mean statistics over all batches its norms take."""
+    device = next(iter(norms)).running_mean.device  # type: ignore[union-attr]
+    number = 0
+    with torch.no_grad():
+        for number, batch in enumerate(images, start=1):
+            for norm in norms:
+                if isinstance(norm, _InstanceNorm):  # which keeps no count of its batches
+                    norm.momentum = 1.0 / number
+            args, kwargs = map_tensors(lambda tensor: tensor.to(device), read_arguments(batch))
+            try:
+                work(*args, **kwargs)
+            except (TypeError, RuntimeError) as error:
+                raise ValueError(word_failure((args, kwargs), error)) from error
+    if number == 0:
+        raise ValueError("got no images to estimate batch norms on; give at least one batch")
 
 
 def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
@@ -67,8 +79,7 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
     >>> bool(fresh(torch.rand(8, 3, 16, 16)).mean().abs() < 0.1)
     True
     """
-    check_arguments(model=model)
-    _check_batches(images)
+    check_arguments(model=model, images=images)
     work = copy_model(model)
     norms = {
         name: module
@@ -85,15 +96,7 @@ def recalibrate(model: nn.Module, images: Iterable[object]) -> nn.Module:
         norm.train()
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
-    device = next(iter(norms.values())).running_mean.device  # type: ignore[union-attr]
-    seen = False
-    with torch.no_grad():
-        for batch in images:
-            args, kwargs = map_tensors(lambda tensor: tensor.to(device), read_arguments(batch))
-            work(*args, **kwargs)
-            seen = True
-    if not seen:
-        raise ValueError("got no images to estimate batch norms on; give at least one batch")
+    _estimate_statistics(work, norms.values(), images)
     _restore_unused(norms, statistics)
     for name, norm in norms.items():
         if not all(bool(torch.isfinite(own).all()) for own in (norm.running_mean, norm.running_var) if own is not None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_pathprune.pruning.cutting.masked_norm import leave_out_inputs, make_
 from napari_pathprune.pruning.cutting.verify import verify_equal
 from napari_pathprune.pruning.graph import ChannelGraph, Indices, positions_to_cut
 from napari_pathprune.pruning.modules.follow import follow_shapes
-from napari_pathprune.pruning.modules.kinds import check_arguments
+from napari_pathprune.pruning.modules.kinds import check_arguments, is_count
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.modules.replica import replicate
 from napari_pathprune.pruning.plan import PrunePlan
@@ -64,7 +65,8 @@ def mask(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> nn.Module:
 
     masked = replicate(model, silence)
     leave_out_inputs(masked, standardised)
-    use_masked_norms(masked)
+    if graph.norms:
+        use_masked_norms(masked)
     return masked
 
 
@@ -110,6 +112,7 @@ def compact(
     >>> compact(model, graph, plan)[0]
     Conv2d(3, 4, kernel_size=(3, 3), stride=(1, 1))
     """
+    check_arguments(verify=verify)
     cuts = _list_cuts(model, graph, plan)
 
     def narrow(name: str, tensor: Tensor) -> Tensor:
@@ -124,6 +127,7 @@ def compact(
         return narrow
 
     factors = _find_factors(graph, plan)
+    _warn_of_unreached(graph, plan)
     small = replicate(model, narrow)
     follow_shapes(model, small, {m.module for group in graph.groups for m in group.members if m.splits > 1})
     if verify and cuts:
@@ -152,9 +156,12 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
     >>> reshape(nn.Linear(8, 4), {"weight": (2, 8), "bias": (2,)})
     Linear(in_features=8, out_features=2, bias=True)
     """
+    check_arguments(model=model, shapes=shapes)
     tensors = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
     new_shapes: dict[int, tuple[int, ...]] = {}
     for name, sizes in shapes.items():
+        if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence) or not all(map(is_count, sizes)):
+            raise ValueError(f"got shape {sizes!r} for {name!r}; give the length of each axis")
         shape = tuple(int(size) for size in sizes)
         tensor = tensors.get(name)
         if tensor is None:
@@ -172,7 +179,7 @@ def reshape(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> nn.Module:
         return _keep_format(torch.zeros(shape, dtype=tensor.dtype, device=tensor.device), tensor)
 
     skeleton = replicate(model, resize)
-    follow_shapes(model, skeleton)
+    follow_shapes(model, skeleton, known=shapes)
     return skeleton
 
 
@@ -188,6 +195,18 @@ def _list_cuts(model: nn.Module, graph: ChannelGraph, plan: PrunePlan) -> _Cuts:
         # plain axes first, so that the splits have equally many rows left; rows before columns, which is cheaper
         own.sort(key=lambda cut: (cut[1], cut[0]))
     return cuts
+
+
+def _warn_of_unreached(graph: ChannelGraph, plan: PrunePlan) -> None:
+    """Warn if layers that did not run in the trace may read channels that are cut."""
+    cut = {group.width for group in graph.groups if len(plan.keep.get(group.name, range(group.width))) < group.width}
+    layers = [name for name in graph.unreached if len(graph.shapes[name]) > 1 and graph.shapes[name][1] in cut]
+    if layers:
+        warnings.warn(
+            f"{', '.join(layers[:3])}{' ...' if layers[3:] else ''} did not run in the trace and may read channels "
+            "that are cut; if they are needed, trace the model with an example for which they run",
+            stacklevel=3,
+        )
 
 
 def _find_factors(graph: ChannelGraph, plan: PrunePlan) -> dict[str, Tensor]:

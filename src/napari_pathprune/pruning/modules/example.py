@@ -10,6 +10,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from napari_pathprune.pruning.modules.kinds import first_line
+from napari_pathprune.pruning.modules.replica import find_tensors
+
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 _MOST_BYTES: Final = 64 * 2**20
@@ -42,6 +45,12 @@ def read_arguments(example_input: object) -> Arguments:
     if isinstance(example_input, (tuple, list)) and not hasattr(example_input, "_fields"):
         return tuple(example_input), {}
     return (example_input,), {}
+
+
+def word_failure(given: Arguments, error: Exception) -> str:
+    """Return the message for a model that does not run on its arguments."""
+    shapes = ", ".join(str(tuple(tensor.shape)) for tensor in find_tensors(given)) or "no tensor"
+    return f"the model does not run on the example input ({shapes}): {first_line(error)}; give an input that it takes"
 
 
 def map_tensors(change: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 (arguments are anything)

@@ -23,7 +23,9 @@ _HEAD_DIM: Final = ("head_dim", "dim_head", "d_head")
 _OF_ALL_HEADS: Final = ("attn_dim", "inner_dim", "all_head_dim")
 
 
-def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] = ()) -> None:
+def follow_shapes(
+    dense: nn.Module, model: nn.Module, grouped: Collection[str] = (), known: Collection[str] | None = None
+) -> None:
     """Set channel counts, conv groups and normalised shapes of all modules to the shapes of their tensors.
 
     Parameters
@@ -35,11 +37,16 @@ def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] =
     grouped
         Names of convolutions whose number of conv groups stays, even if each has a single input channel. Any other
         such convolution is depthwise: it has as many conv groups as channels.
+    known
+        Names of the tensors that have their shapes, if there may be others: a buffer that no file holds, such as a
+        fixed filter, follows the layer before it.
     """
     before = dict(dense.named_modules(remove_duplicate=False))
     made: dict[int, int] = {}  # number of channels that the last layer of so many made, before and after the cut
     for name, module in model.named_modules():
         _refresh_weight(module)
+        if known is not None:
+            _follow_buffers(module, made, name, known)
         if name not in before:
             _follow_layer(module, stays=name in grouped)
             continue
@@ -51,6 +58,19 @@ def follow_shapes(dense: nn.Module, model: nn.Module, grouped: Collection[str] =
         for attribute in ("out_channels", "out_features"):
             if type(count := getattr(before[name], attribute, None)) is int:
                 made[count] = getattr(module, attribute)
+
+
+def _follow_buffers(module: nn.Module, made: Mapping[int, int], path: str, known: Collection[str]) -> None:
+    """Shorten buffers that repeat the same values for each channel of the last layer of as many channels."""
+    for name in module._non_persistent_buffers_set:  # noqa: SLF001 (there is no public way)
+        buffer = module._buffers.get(name)  # noqa: SLF001
+        if buffer is None or buffer.ndim < 2 or (f"{path}.{name}" if path else name) in known:
+            continue
+        for axis, length in enumerate(buffer.shape):
+            first = buffer.narrow(axis, 0, 1)
+            if made.get(length, length) < length and bool((buffer == first).all()):
+                buffer = buffer.narrow(axis, 0, made[length])
+        module._buffers[name] = buffer.clone()  # noqa: SLF001
 
 
 def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
@@ -88,9 +108,9 @@ def _follow_layer(module: nn.Module, *, stays: bool) -> bool:
 def _follow_rare_layer(module: nn.Module) -> bool:
     match module:
         case nn.RNNBase():
-            module.input_size = module.get_parameter("weight_ih_l0").shape[1]
+            module.input_size = _find_weight(module, "weight_ih_l0").shape[1]
         case nn.RNNCellBase():
-            module.input_size = module.weight_ih.shape[1]
+            module.input_size = _find_weight(module, "weight_ih").shape[1]
         case nn.Bilinear():
             module.out_features, module.in1_features, module.in2_features = module.weight.shape
         case _:
@@ -112,10 +132,14 @@ def _follow_convolution(conv: _ConvNd, *, stays: bool) -> None:
 
 def shape_of_weight(module: nn.Module) -> tuple[int, ...]:
     """Return the shape of a layer's weight, which may be computed from others (pruning masks, weight norm)."""
+    return tuple(_find_weight(module, "weight").shape)
+
+
+def _find_weight(module: nn.Module, name: str) -> Tensor:
     own = dict(module.named_parameters(recurse=False))
-    known = next((own[name] for name in ("weight", "weight_orig", "weight_v") if name in own), None)
-    tensor: Tensor = getattr(module, "weight") if known is None else known  # noqa: B009 (typed as a module, too)
-    return tuple(tensor.shape)
+    known = next((own[other] for other in (name, f"{name}_orig", f"{name}_v") if other in own), None)
+    found: Tensor = getattr(module, name) if known is None else known
+    return found
 
 
 def _refresh_weight(module: nn.Module) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Final
 
@@ -47,6 +47,20 @@ _EXPECTED: Final[Mapping[str, tuple[str, str]]] = {
     "limits": ("Limits", "give Limits(...)"),
     "target": ("Target", 'give a Target, such as Target("params", keep=0.1)'),
     "scores": ("Mapping", "give the scores that importance or taylor return"),
+    "dense": ("ChannelGraph", "give the graph of the model before any cut"),
+    "shapes": ("Mapping", "give the shape of each weight by its name"),
+    "seed": ("whole number", "give one such as 0"),
+    "verify": ("bool", "give True or False"),
+    "loss": ("Callable", "give a function of a model and a batch that returns a scalar"),
+    "batches": ("Iterable", "give several batches, such as a list of tensors"),
+    "images": ("Iterable", "give several batches, such as a list of tensors"),
+}
+_KINDS: Final[Mapping[str, Callable[[object], bool]]] = {
+    "Mapping": lambda value: isinstance(value, Mapping),
+    "Callable": lambda value: callable(value) and not isinstance(value, (type, nn.Module)),
+    "Iterable": lambda value: isinstance(value, Iterable) and not isinstance(value, (torch.Tensor, str, Mapping)),
+    "bool": lambda value: isinstance(value, bool),
+    "whole number": lambda value: is_count(value, -math.inf),
 }
 
 
@@ -62,9 +76,10 @@ def check_arguments(**given: object) -> None:
     """
     for name, value in given.items():
         kind, advice = _EXPECTED[name]
-        is_kind = isinstance(value, Mapping) if kind == "Mapping" else _has_base(value, kind)
+        is_kind = _KINDS[kind](value) if kind in _KINDS else _has_base(value, kind)
         if not is_kind:
-            raise ValueError(f"got {name} of type {type(value).__name__}; expected a {kind}: {advice}")
+            article = "an" if kind[0] in "AEIOU" else "a"
+            raise ValueError(f"got {name} of type {type(value).__name__}; expected {article} {kind}: {advice}")
 
 
 def _has_base(value: object, name: str) -> bool:
@@ -72,11 +87,17 @@ def _has_base(value: object, name: str) -> bool:
     return any(kind.__name__ == name for kind in type(value).__mro__)
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error of a model or of torch says, in one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
     """Return whether a value is a number from ``low`` to ``high``; not a truth value, a text or NaN."""
     return type(value) is not bool and isinstance(value, Real) and low <= float(value) <= high
 
 
-def is_count(value: object, low: int = 0) -> bool:
+def is_count(value: object, low: float = 0) -> bool:
     """Return whether a value is a whole number of at least ``low``."""
     return is_number(value, low) and isinstance(value, Real) and float(value).is_integer()

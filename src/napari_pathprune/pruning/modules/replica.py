@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 _CONTAINERS = frozenset({dict, list, tuple})
+_MOST_ITEMS = 1000
+"""Items that are taken from an iterator, which may have no end."""
 _NO_HOLDERS = (*_PLAIN, type, nn.Module, ModuleType, FunctionType, MethodType, BuiltinFunctionType)
 
 
@@ -148,7 +151,9 @@ def _find_below(value: object, above: tuple[int, ...]) -> Iterator[Tensor]:
 def _list_items(value: object) -> Iterable[object]:
     if isinstance(value, Mapping):
         return list(value.values())
-    if isinstance(value, (list, tuple, AbstractSet, deque, ValuesView, Iterator)):
+    if isinstance(value, Iterator):
+        return islice(value, _MOST_ITEMS)
+    if isinstance(value, (list, tuple, AbstractSet, deque, ValuesView)):
         return value
     slots = [name for kind in type(value).__mro__ for name in _slots_of(kind)]
     return [*getattr(value, "__dict__", {}).values(), *(getattr(value, name, None) for name in slots)]

@@ -64,8 +64,8 @@ def importance(
     >>> importance(model, graph, "l1", decider="max")["0"].shape
     torch.Size([8])
     """
-    check_arguments(model=model, graph=graph)
-    if criterion == "taylor":
+    check_arguments(model=model, graph=graph, seed=seed)
+    if isinstance(criterion, str) and criterion == "taylor":
         raise ValueError("got criterion 'taylor', which needs data; call taylor(model, graph, batches, loss)")
     measure = CRITERIA.get(criterion) if isinstance(criterion, str) else None
     if measure is None:

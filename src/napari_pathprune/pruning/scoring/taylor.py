@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_pathprune.pruning.graph import ChannelGraph
+from napari_pathprune.pruning.modules.kinds import check_arguments
 from napari_pathprune.pruning.modules.match_state import match_state
 from napari_pathprune.pruning.modules.replica import copy_model, state_of
 from napari_pathprune.pruning.scoring.criteria import first_order
@@ -65,6 +66,7 @@ def taylor(
     4
     """
     match_state(model, graph)
+    check_arguments(batches=batches, loss=loss)
     filters = select_filters(graph, decider)
     work = copy_model(model).eval()
     for parameter in work.parameters():
@@ -95,6 +97,10 @@ def _multiply_by_gradients(
     work.zero_grad(set_to_none=True)
     with torch.enable_grad():
         value = loss(work, batch)
+        if not isinstance(value, Tensor):
+            raise ValueError(  # noqa: TRY004 (the user's mistake)
+                f"got a loss of type {type(value).__name__} on batch {number}; give a scalar tensor"
+            )
         if value.numel() != 1 or not bool(torch.isfinite(value).all()) or value.grad_fn is None:
             got = f"{value.item():.3g}" if value.numel() == 1 else f"of shape {tuple(value.shape)}"
             raise ValueError(f"got a loss {got} on batch {number}; give a finite scalar that depends on the model")

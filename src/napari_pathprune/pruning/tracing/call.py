@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -79,11 +79,24 @@ class Call:
         """
         if self.name == "lift_fresh" and not self.has_values and 1 < self.outputs[0].numel() <= _MOST_VALUES:
             return () if self.outputs[0].is_meta else tuple(self.outputs[0].double().flatten().tolist())
-        if self._is_constant or not (self.is_pointwise or self.name in _TAKES_NUMBERS):
+        if self._is_constant or not (self.is_pointwise or self.name in _WITH_NUMBERS):
             return ()
         values = [*self.args, *self.kwargs.values()]
+        if self.name in _TAKES_EPS:
+            values = [value for value in values if type(value) is float]
         found = [number for value in values for number in self._list_numbers(value)]
         return () if self.multiplier is not None else tuple(found)
+
+    def may_depend_on_width(self, widths: Iterable[int]) -> bool:
+        """Return whether the model's code may have computed some numbers from widths, those of weights seen so far."""
+        numbers = {*self.read_numbers(), self.multiplier} - _TRIVIAL
+        if self.name in _TAKES_SIZES and numbers:
+            known = set(widths)
+            large = [number for number in numbers if number is not None and number >= _LEAST_SIZE and number % 1 == 0]
+            return any(share * number in known for number in large for share in (1, 2, 4))
+        if self.name in _TAKES_EPS:  # those that a person writes have one digit, as 1e-5
+            return any(number != float(f"{number:.0e}") for number in numbers if number is not None)
+        return bool(numbers)
 
     @property
     def _is_constant(self) -> bool:
@@ -106,6 +119,9 @@ class Call:
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
+_TRIVIAL: Final = frozenset({None, 0.0, 1.0, -1.0})
+_LEAST_SIZE: Final = 4
+"""Pools and steps of 2 or 3 pixels are what a person writes."""
 _MOST_VALUES: Final = 64
 _NUMBER_TYPES: Final = frozenset(
     {torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32}
@@ -113,8 +129,26 @@ _NUMBER_TYPES: Final = frozenset(
 _TAKES_NUMBERS: Final = frozenset(
     {"full", "full_like", "new_full", "fill", "arange", "linspace", "logspace", "scalar_tensor", "lift_fresh"}
     | {"clamp", "clamp_min", "clamp_max", "threshold", "softplus", "hardtanh", "elu", "celu", "leaky_relu", "pow"}
-    | {"masked_fill", "dropout", "rsub"}
+    | {"masked_fill", "dropout", "rsub", "where", "addmm", "baddbmm"}
 )
+_TAKES_EPS: Final = frozenset({"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"})
+"""Operations among whose arguments only fractions count: the others are sizes, which follow."""
+_TAKES_SIZES: Final = frozenset(
+    {
+        "roll",
+        "max_pool1d",
+        "max_pool2d",
+        "max_pool3d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "max_pool2d_with_indices",
+    }
+    | {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d"}
+    | {"upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d"}
+)
+"""Operations that work on pixels, with sizes that a model's code may have computed from a width."""
+_WITH_NUMBERS: Final = _TAKES_NUMBERS | _TAKES_EPS | _TAKES_SIZES
 
 
 @dataclass(frozen=True, slots=True, eq=False)

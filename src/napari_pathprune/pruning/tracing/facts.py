@@ -34,6 +34,8 @@ class Facts:
         Whether it was computed from parameters and buffers alone.
     is_loud
         Whether it may hold values other than zero in channels that were removed. See `silence`.
+    shifted
+        Channels that a bias on another axis has shifted, sorted: they are not zero if they are removed.
     shape_before
         Its shape before it was expanded, with 1 on the repeated axes; None if it was not.
     """
@@ -44,6 +46,7 @@ class Facts:
     passed: tuple[int, ...] = ()
     is_weight: bool = False
     is_loud: bool = False
+    shifted: Ids | None = None
     shape_before: tuple[int, ...] | None = None
 
 
@@ -54,11 +57,19 @@ class FactsTable:
     """The facts of all tensors of one run, and the names of the parameters and buffers among them.
 
     Tensors are held by weak references, so that activations of a real run are freed as usual.
+
+    Attributes
+    ----------
+    state
+        Name to parameter or buffer.
+    has_shifted
+        Whether a bias has shifted channels of any tensor.
     """
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         self._names = {id(tensor): name for name, tensor in state.items()}
         self.state = state
+        self.has_shifted = False
         self._facts: dict[int, tuple[weakref.ref[Tensor], Facts]] = {}
 
     def of(self, tensor: Tensor) -> Facts:

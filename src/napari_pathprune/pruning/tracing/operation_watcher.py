@@ -118,6 +118,8 @@ class KeepConstants(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _MAKES_CONSTANTS and len(args) == 1 and isinstance(args[0], (int, float)):
             kwargs = {name: value for name, value in kwargs.items() if name != "device"}
+        if func is Tensor.new_tensor and len(args) == 2 and isinstance(args[1], (int, float)):
+            return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype))
         return func(*args, **kwargs)
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 from torch import Tensor, nn
 
+from napari_pathprune.pruning.tracing.axes import long_axes
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.facts import FactsTable
+from napari_pathprune.pruning.tracing.identities import Ids
 
 Loud = Sequence[bool]
 """For each input, whether it may be other than zero in removed channels."""
@@ -20,15 +23,65 @@ Loud = Sequence[bool]
 
 def carry_loudness(facts: FactsTable, call: Call) -> None:
     """Note which results of an operation may be other than zero in channels that were removed."""
+    _carry_shifted(facts, call)
     if call.name in _FRESH:
         return
     loud = _is_norm_loud(facts, call) if call.name in _SCALED else _is_loud(facts, call)
     if loud or call.in_place:
         for output in call.outputs:
             facts.note(output, is_loud=loud)
+    if call.name in _RANKS:  # zeros are equal, so the numbers of their places may be any
+        facts.note(call.outputs[-1], is_loud=True)
     if loud and call.in_place:  # what it is a view of, and other views of that
         for other in list(facts.find_sharing(call.inputs[0])):
             facts.note(other, is_loud=True)
+
+
+def sounds(facts: FactsTable, tensor: Tensor, ids: Ids) -> bool:
+    """Return whether a tensor may hold values other than zero in some channels, if they are removed."""
+    known = facts.of(tensor)
+    return known.is_loud or (known.shifted is not None and bool(np.isin(ids, known.shifted).any()))
+
+
+def _carry_shifted(facts: FactsTable, call: Call) -> None:
+    """Note the channels that a bias has shifted: those on other axes than the one that it lies on."""
+    if not facts.has_shifted and call.name not in _BIASED:
+        return
+    known = [facts.of(tensor) for tensor in call.inputs]
+    found = [own.shifted for own in known if own.shifted is not None]
+    if call.name in _BIASED and (call.name == "layer_norm" or len(known) > 2 or known[0].is_loud):
+        found.extend(factor.ravel() for factor in known[0].factors or () if factor.shape[-1] == 1)
+    if not found:
+        return
+    facts.has_shifted = True
+    shifted = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+    if len(known) > 1 and call.name not in _BIASED:  # channels that meet them in the operation
+        factors = [factor for own in known for factor in own.factors or ()]
+        axes = {axis for factor in factors if np.isin(factor, shifted).any() for axis in _axes_from_end(factor)}
+        meet = [factor.ravel() for factor in factors if _axes_from_end(factor) & axes]
+        shifted = np.unique(np.concatenate([shifted, *meet]))
+    for output in call.outputs:
+        facts.note(output, shifted=shifted)
+
+
+def _axes_from_end(factor: Ids) -> frozenset[int]:
+    return frozenset(axis - factor.ndim for axis in long_axes(factor))
+
+
+def find_divisors(facts: FactsTable, call: Call) -> Sequence[Tensor]:
+    """Return the tensors whose removed channels would become infinite, or no number, in a masked model."""
+    if call.name in _DIVIDES:
+        place = 2 if call.name == "addcdiv" else 1
+        found = [value for value in call.args[place : place + 1] if isinstance(value, Tensor)]
+    elif call.name in _UNBOUNDED or (call.name == "pow" and _is_negative(call.args[1])):
+        found = list(call.inputs[:1])
+    else:
+        return ()
+    return [tensor for tensor in found if _has_channels(facts, tensor) and not _may_sound(facts, tensor)]
+
+
+def _is_negative(value: object) -> bool:
+    return isinstance(value, (int, float)) and value < 0
 
 
 def _is_loud(facts: FactsTable, call: Call) -> bool:
@@ -52,6 +105,35 @@ def _add(facts: FactsTable, call: Call, loud: Loud) -> bool:
     return any(loud) or any(
         not _has_channels(facts, other) if isinstance(other, Tensor) else other not in (0, 0.0) for other in others
     )
+
+
+def _take_extreme(facts: FactsTable, call: Call, loud: Loud) -> bool:
+    return _add(facts, call, loud) if len(call.inputs) > 1 else any(loud)
+
+
+def _draw(_: FactsTable, call: Call, loud: Loud) -> bool:
+    """Draws with a given probability do not depend on the channels."""
+    return any(loud) or call.get("p") is not None
+
+
+def _filter(_: FactsTable, call: Call, loud: Loud) -> bool:
+    """Hear what the rows of a weight make that are not zero once they are removed."""
+    del call
+    return any(loud[1:])
+
+
+def _multiply_matrices(facts: FactsTable, call: Call, loud: Loud) -> bool:
+    """Hear the rows of the first matrix, and the columns of the second."""
+    first, second = (facts.of(tensor).factors or () for tensor in call.inputs[-2:])
+    sounds = (loud[-2] and any(f.shape[-1] == 1 for f in first)) or (
+        loud[-1] and any(f.ndim < 2 or f.shape[-2] == 1 for f in second)
+    )
+    return sounds or (len(loud) > 2 and (loud[0] or not _has_channels(facts, call.inputs[0])))
+
+
+def _attend(_: FactsTable, call: Call, loud: Loud) -> bool:
+    del call
+    return loud[2]
 
 
 def _raise(_: FactsTable, call: Call, loud: Loud) -> bool:
@@ -120,18 +202,29 @@ def _has_channels(facts: FactsTable, tensor: Tensor) -> bool:
     return bool(facts.of(tensor).factors)
 
 
-_FRESH: Final = frozenset(
-    {"conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
-    | {"linear", "mm", "bmm", "addmm", "baddbmm", "matmul", "scaled_dot_product_attention", "embedding"}
-    | {"layer_norm", "rms_norm"}
-)
+_FRESH: Final = frozenset({"embedding", "layer_norm", "rms_norm"})
 """Operations that make new channels, or that a masked model keeps silent."""
+_BIASED: Final = frozenset({"linear", "layer_norm"})
+"""Operations along the last axis that add a bias."""
+_RANKS: Final = frozenset({"sort", "topk", "max_pool2d_with_indices"})
+"""Operations whose last result is the numbers of places."""
+_DIVIDES: Final = frozenset({"div", "true_divide", "floor_divide", "fmod", "remainder", "addcdiv"})
+_UNBOUNDED: Final = frozenset(
+    {"reciprocal", "rsqrt", "log", "log2", "log10", "logit", "special_logit", "digamma", "lgamma", "acosh"}
+)
+"""Operations that turn zeros into infinities."""
 _SCALED: Final = frozenset(
     {"batch_norm", "group_norm", "instance_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"}
 )
 """Norms with a weight and a bias for each channel."""
 _RULES: Final[dict[str, Callable[[FactsTable, Call, Loud], bool]]] = {
     "mul": _multiply,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "linear"), _filter),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _filter),
+    **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm", "matmul"), _multiply_matrices),
+    "scaled_dot_product_attention": _attend,
+    **dict.fromkeys(("max", "min"), _take_extreme),
+    "bernoulli": _draw,
     **dict.fromkeys(("div", "true_divide", "floor_divide", "fmod", "remainder", "ldexp"), _divide),
     **dict.fromkeys(("add", "sub", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot", "lerp"), _add),
     "pow": _raise,
@@ -148,10 +241,11 @@ _KEEP: Final = """
     rrelu_with_noise square sqrt neg abs sign sgn positive conj resolve_conj resolve_neg real sin tan asin atan sinh
     asinh atanh erf erfinv expm1 log1p floor ceil round trunc frac deg2rad rad2deg nan_to_num isnan isinf logical_and
     bitwise_and clone contiguous detach alias lift lift_fresh lift_fresh_copy to _to_copy type_as dropout
-    feature_dropout native_dropout bernoulli zero zeros_like new_zeros glu
+    feature_dropout native_dropout zero zeros_like new_zeros glu
+    view_as reshape_as expand_as
     view _unsafe_view reshape unflatten flatten squeeze unsqueeze permute transpose t expand repeat flip as_strided
     pixel_shuffle slice select unbind split split_with_sizes chunk cat concat stack index index_select roll
-    sum mean amax amin max min var std var_mean std_mean prod any all nansum linalg_vector_norm cumsum cumprod sort topk
+    sum mean amax amin var std var_mean std_mean prod any all nansum linalg_vector_norm cumsum cumprod sort topk
     max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
     adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from napari_pathprune.pruning.cutting.verify import fix_randomness
-from napari_pathprune.pruning.modules.example import Arguments, map_tensors
+from napari_pathprune.pruning.modules.example import Arguments, map_tensors, word_failure
+from napari_pathprune.pruning.modules.kinds import first_line
 from napari_pathprune.pruning.modules.replica import copy_empty, copy_model, empty_like, find_tensors, state_of
 from napari_pathprune.pruning.tracing.operation_watcher import disable_fused_layers
 from napari_pathprune.pruning.tracing.rules.rule_table import RULES
@@ -62,25 +63,18 @@ def run_traced(model: nn.Module, given: Arguments) -> Traced:
         return _watch(model, given, empty=False)
     except Exception as error:  # noqa: BLE001 (whose it is shows a run that nobody watches)
         _check_runs(model, given)
-        return _freeze_model(model, given, f"{NOT_FOLLOWED} ({_first_line(error)})")
+        return _freeze_model(model, given, f"{NOT_FOLLOWED} ({first_line(error)})")
 
 
 def _check_runs(model: nn.Module, given: Arguments) -> None:
     """Raise if a model does not run on its arguments when nothing watches it."""
     copy = copy_model(model).eval()
     try:
-        with fix_randomness():
+        with torch.no_grad(), fix_randomness():
             args, kwargs = map_tensors(torch.clone, given)
             copy(*args, **kwargs)
     except Exception as error:
-        shapes = ", ".join(str(tuple(t.shape)) for t in find_tensors(given)) or "no tensor"
-        raise ValueError(
-            f"the model does not run on the example input ({shapes}): {_first_line(error)}; give an input that it takes"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(word_failure(given, error)) from error
 
 
 def _freeze_model(model: nn.Module, given: Arguments, why: str) -> Traced:

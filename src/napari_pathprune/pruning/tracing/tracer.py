@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from napari_pathprune.pruning.tracing.identities import MADE, READ, Factors, Ide
 from napari_pathprune.pruning.tracing.macs import macs_of_call
 from napari_pathprune.pruning.tracing.operation_watcher import KeepConstants, OperationWatcher
 from napari_pathprune.pruning.tracing.origins import Use, carry_rows, rows_of
-from napari_pathprune.pruning.tracing.silence import carry_loudness
+from napari_pathprune.pruning.tracing.silence import carry_loudness, find_divisors
 
 Rule = Callable[["Tracer", Call], "Factors | list[Factors] | None"]
 """Returns the factors of the results: the same for all, or a list with one entry for each.
@@ -199,6 +199,8 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
                 self.facts.note(output, rows=(), width=None)
             self.uses.extend(Use(known.rows, ()) for t in call.inputs if (known := self.facts.of(t)).rows)
         try:
+            for tensor in find_divisors(self.facts, call):
+                self.freeze(self.of(tensor), f"{call.name} makes infinite numbers of channels that are zero")
             carry_loudness(self.facts, call)
         except Exception:  # noqa: BLE001 (as above)
             for output in call.outputs:
@@ -285,13 +287,10 @@ class Tracer(OperationWatcher):  # type: ignore[no-untyped-call]
             known = self.facts.of(call.outputs[0])
             rows = known.rows or ()
             width = known.width if known.width is not None else last_axis(known.factors or ())
-            if self._made and not self.runs_torch_layer and {*others, number} - _TRIVIAL:
-                self.doubt = True
+            if self._made and not self.runs_torch_layer:
+                self.doubt |= call.may_depend_on_width(len(axis.ids) for axis in self.ids.axes)
         factors = tuple(factor for own in given for factor in own)
         self.steps.append(TracedStep(call.name, kind, module, factors, shapes, number, others, rows, width))
-
-
-_TRIVIAL: Final = frozenset({None, 0.0, 1.0, -1.0})
 
 
 def _broadcasts_to(factor: Ids, tensor: Tensor) -> bool:

@@ -15,6 +15,7 @@ SCALES = {
     "size": lambda q: q.size(-1),
     "math.sqrt": lambda q: math.sqrt(q.size(-1)),
     "a tensor": lambda q: torch.sqrt(torch.tensor(float(q.shape[-1]))),
+    "a tensor like the input": lambda q: q.new_tensor(q.shape[-1]).sqrt(),
     "a tensor on the device of the input": lambda q: torch.sqrt(torch.tensor(q.shape[-1], device=q.device)),
 }
 
@@ -93,3 +94,60 @@ def test_one_constant_split_does_not_freeze_other_groups():
     graph = trace(model, x)
     assert {"a", "c"} == {group.name for group in graph.prunable}
     compact(model, graph, random_plan(graph, 0))
+
+
+class Numbers(nn.Module):
+    """An operation with a number of the model's code between two layers."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.a, self.b, self.out, self.operation = (
+            nn.Conv2d(3, 16, 3),
+            nn.Conv2d(16, 6, 1),
+            nn.Conv2d(6, 2, 1),
+            operation,
+        )
+
+    def forward(self, x):
+        return self.out(torch.relu(self.b(self.operation(self.a(x)))))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda y: torch.where(y > 0, y, y.shape[1]),
+        lambda y: y * y.new_tensor(y.shape[1]),
+        lambda y: nn.functional.batch_norm(y, None, None, training=True, eps=1 / y.shape[1]),
+        lambda y: nn.functional.interpolate(y, size=y.shape[1]),
+        lambda y: y.roll(y.shape[1] // 4, 2),
+        lambda y: torch.add(y, y, alpha=y.shape[1]),
+        lambda y: y * math.log(y.shape[1]),
+    ],
+    ids=["where", "new_tensor", "eps", "size of an image", "roll", "alpha", "log"],
+)
+def test_numbers_that_cannot_be_compensated_freeze_one_group(operation):
+    model, x = randomize(Numbers(operation)), torch.rand(1, 3, 10, 10)
+    graph = trace(model, x)
+    assert "in the code" in graph.frozen["a"]
+    assert [group.name for group in graph.prunable] == ["b"]
+    compact(model, graph, random_plan(graph, 0))
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda q, k: q @ k.mT * math.log(q.shape[-1]),  # at two of four channels, the same as a power
+        lambda q, k: torch.baddbmm(torch.zeros(1, 1, 1), q, k.mT, beta=0.0, alpha=q.shape[-1] ** -0.5),
+    ],
+    ids=["log", "alpha"],
+)
+def test_other_numbers_freeze_the_queries(score):
+    class Scores(Attention):
+        def forward(self, x):
+            q, k, v = (layer(x).view(len(x) * 4, x.shape[1], -1) for layer in (self.q, self.k, self.v))
+            return self.o((score(q, k).softmax(-1) @ v).view(len(x), x.shape[1], -1))
+
+    model = randomize(Scores(None))
+    graph = trace(model, 3 * X)
+    for seed in range(3):
+        compact(model, graph, random_plan(graph, seed))

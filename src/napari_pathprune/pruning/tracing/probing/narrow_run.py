@@ -152,7 +152,10 @@ def _keep_fewer(width: int, splits: int, number: int, level: int) -> tuple[int, 
     """Keep fewer channels of a group in every split: at level 0 one or two less, then a share unique to the group."""
     part = width // splits
     share = 0.3 + 0.5 * (number * 0.6180339887 % 1.0)  # multiples of the golden ratio spread evenly
-    left = max(1, part - 1 - number % 2 if level == 0 else round(part * share))
+    first = max(1, part - 1 - number % 2)
+    left = first if level == 0 else max(1, round(part * share))
+    if level and left == first and part > 2:  # two widths, so that a number cannot follow a power by accident
+        left = first - 1 if first > 1 else 2
     return tuple(split * part + index for split in range(splits) for index in range(left))
 
 

@@ -113,9 +113,9 @@ def trace_pixel_shuffle(tracer: Tracer, call: Call) -> Factors:
 
 LAYOUT_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("flatten", "squeeze", "unsqueeze"), trace_flatten),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten"), trace_view),
+    **dict.fromkeys(("view", "_unsafe_view", "reshape", "unflatten", "view_as", "reshape_as"), trace_view),
     **dict.fromkeys(("permute", "transpose", "t"), trace_permute),
-    "expand": trace_expand,
+    **dict.fromkeys(("expand", "expand_as"), trace_expand),
     "repeat": trace_repeat,
     "flip": trace_flip,
     "as_strided": trace_as_strided,

@@ -68,9 +68,11 @@ def trace_group_norm(tracer: Tracer, call: Call) -> Factors:
     if groups == 1:
         _note_norm(tracer, call, result)
         return result
-    if call.get("weight") is None and result[0].size > groups:
+    if call.get("weight") is None and (result[0].size > groups or tracer.runs_torch_layer):
         tracer.freeze(result, f"{call.name} has no weights that its number of groups could follow")
         return result
+    if not tracer.runs_torch_layer:
+        tracer.doubt = True  # whether the number of groups follows
     ids = result[0].reshape(groups, -1)
     if ids.shape[1] == 1:
         return result

@@ -9,6 +9,7 @@ from napari_pathprune.pruning.tracing.axes import long_axes
 from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import Factors, Ids
 from napari_pathprune.pruning.tracing.rules.pointwise_rules import standardises, trace_pointwise
+from napari_pathprune.pruning.tracing.silence import sounds
 from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 
@@ -19,7 +20,8 @@ def trace_reduction(tracer: Tracer, call: Call) -> Factors:
         return trace_pointwise(tracer, call)
     dims = call.get("dim")
     axes = set(range(x.ndim)) if dims is None or dims == [] else {d % x.ndim for d in _list_axes(dims)}
-    if call.name in _SUMS and not tracer.facts.of(x).is_loud:  # silent channels add nothing
+    summed = [factor for factor in tracer.of(x) if long_axes(factor) & axes]
+    if call.name in _SUMS and not any(sounds(tracer.facts, x, own) for own in summed):  # silent channels add nothing
         return tuple(
             factor if call.get("keepdim", False) else factor.squeeze(tuple(axes))
             for factor in tracer.of(x)

@@ -13,6 +13,7 @@ from napari_pathprune.pruning.tracing.call import Call
 from napari_pathprune.pruning.tracing.identities import MADE, READ, EvenSplits, Factors, Ids
 from napari_pathprune.pruning.tracing.macs import attention_macs
 from napari_pathprune.pruning.tracing.rules.pointwise_rules import unite_operands
+from napari_pathprune.pruning.tracing.silence import sounds
 from napari_pathprune.pruning.tracing.tracer import Rule, Tracer
 
 _NO_CHANNELS: Final = "reads the input or channels that are not cut"
@@ -38,6 +39,7 @@ def trace_convolution(tracer: Tracer, call: Call) -> Factors:
         made = tracer.line(weight, made_axis, "weights depend on channels")
         if x.shape[channel_axis] > 1:
             _read(tracer, read, into)
+            _freeze_loud(tracer, x, weight, read)
         _count_macs(tracer, call, made, into)
     elif weight.shape[1] == 1 and splits == x.shape[channel_axis]:
         made = _trace_depthwise(tracer, weight, read, x.shape[channel_axis])
@@ -113,6 +115,7 @@ def trace_linear(tracer: Tracer, call: Call) -> Factors:
     read = tracer.line(x, x.ndim - 1, "a linear layer mixes channels with another axis")
     if x.shape[-1] > 1:
         _read(tracer, read, into)
+        _freeze_loud(tracer, x, weight, read)
     others = [factor.ravel() for factor in tracer.of(x) if factor.shape[-1] == 1]
     _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()), *others)
     out = [factor for factor in tracer.of(x) if factor.shape[-1] == 1]
@@ -157,7 +160,7 @@ def trace_product(tracer: Tracer, call: Call) -> Factors | None:
 
 def _freeze_loud(tracer: Tracer, first: Tensor, second: Tensor, read: Ids | None) -> None:
     """Freeze channels whose products do not vanish once they are silenced in both tensors."""
-    if read is not None and tracer.facts.of(first).is_loud and tracer.facts.of(second).is_loud:
+    if read is not None and sounds(tracer.facts, first, read) and sounds(tracer.facts, second, read):
         tracer.ids.freeze(read, f"{_LOUD} in {tracer.where}")
 
 
