@@ -24,7 +24,7 @@ Loud = Sequence[bool]
 def carry_loudness(facts: FactsTable, call: Call) -> None:
     """Note which results of an operation may be other than zero in channels that were removed."""
     _carry_shifted(facts, call)
-    if call.name in _FRESH:
+    if call.name in _FRESH or (call.name in _FILTERS and all(isinstance(t, nn.Parameter) for t in call.inputs[1:])):
         return
     loud = _is_norm_loud(facts, call) if call.name in _SCALED else _is_loud(facts, call)
     if loud or call.in_place:
@@ -70,6 +70,8 @@ def _axes_from_end(factor: Ids) -> frozenset[int]:
 
 def find_divisors(facts: FactsTable, call: Call) -> Sequence[Tensor]:
     """Return the tensors whose removed channels would become infinite, or no number, in a masked model."""
+    if call.name not in _MAY_DIVIDE:
+        return ()
     if call.name in _DIVIDES:
         place = 2 if call.name == "addcdiv" else 1
         found = [value for value in call.args[place : place + 1] if isinstance(value, Tensor)]
@@ -204,6 +206,10 @@ def _has_channels(facts: FactsTable, tensor: Tensor) -> bool:
 
 _FRESH: Final = frozenset({"embedding", "layer_norm", "rms_norm"})
 """Operations that make new channels, or that a masked model keeps silent."""
+_FILTERS: Final = frozenset(
+    {"conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear"}
+)
+"""Operations that make new channels; those of parameters are silent if they are removed."""
 _BIASED: Final = frozenset({"linear", "layer_norm"})
 """Operations along the last axis that add a bias."""
 _RANKS: Final = frozenset({"sort", "topk", "max_pool2d_with_indices"})
@@ -213,14 +219,14 @@ _UNBOUNDED: Final = frozenset(
     {"reciprocal", "rsqrt", "log", "log2", "log10", "logit", "special_logit", "digamma", "lgamma", "acosh"}
 )
 """Operations that turn zeros into infinities."""
+_MAY_DIVIDE: Final = _DIVIDES | _UNBOUNDED | {"pow"}
 _SCALED: Final = frozenset(
     {"batch_norm", "group_norm", "instance_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"}
 )
 """Norms with a weight and a bias for each channel."""
 _RULES: Final[dict[str, Callable[[FactsTable, Call, Loud], bool]]] = {
     "mul": _multiply,
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "linear"), _filter),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _filter),
+    **dict.fromkeys(_FILTERS, _filter),
     **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm", "matmul"), _multiply_matrices),
     "scaled_dot_product_attention": _attend,
     **dict.fromkeys(("max", "min"), _take_extreme),

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_pathprune.pruning.tracing.axes import place_on_axis
 from napari_pathprune.pruning.tracing.call import Call
@@ -39,7 +39,8 @@ def trace_convolution(tracer: Tracer, call: Call) -> Factors:
         made = tracer.line(weight, made_axis, "weights depend on channels")
         if x.shape[channel_axis] > 1:
             _read(tracer, read, into)
-            _freeze_loud(tracer, x, weight, read)
+            if not isinstance(weight, nn.Parameter):
+                _freeze_loud(tracer, x, weight, read)
         _count_macs(tracer, call, made, into)
     elif weight.shape[1] == 1 and splits == x.shape[channel_axis]:
         made = _trace_depthwise(tracer, weight, read, x.shape[channel_axis])
@@ -115,7 +116,8 @@ def trace_linear(tracer: Tracer, call: Call) -> Factors:
     read = tracer.line(x, x.ndim - 1, "a linear layer mixes channels with another axis")
     if x.shape[-1] > 1:
         _read(tracer, read, into)
-        _freeze_loud(tracer, x, weight, read)
+        if not isinstance(weight, nn.Parameter):
+            _freeze_loud(tracer, x, weight, read)
     others = [factor.ravel() for factor in tracer.of(x) if factor.shape[-1] == 1]
     _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()), *others)
     out = [factor for factor in tracer.of(x) if factor.shape[-1] == 1]
