@@ -125,6 +125,25 @@ def test_padding_does_not_hide_the_tissue_of_pale_and_dark_slides(kind, strength
     assert mask.coverage((0, 0, 600, 250)) < 0.02
 
 
+@pytest.mark.parametrize("strength", [0.3, 0.1])
+def test_pale_stroma_is_found_where_little_glass_is_left(strength):
+    """The texture of tissue is not the noise of glass, which no threshold goes below."""
+    rng = np.random.default_rng(0)
+    image = make_glass(600, 800).astype(float)
+    texture = np.kron(rng.uniform(0.3, 1.7, (100, 119)), np.ones((6, 6)))[:, :710, None]
+    image[:, :710] = 243 - texture * (15, 45, 20)
+    y, x = rng.integers(10, 590, 300), rng.integers(10, 700, 300)
+    for cy, cx in zip(y, x, strict=True):
+        image[cy - 8 : cy + 8, cx - 8 : cx + 8] = (90, 60, 140)
+    whole, pale = (
+        find_tissue(slide_from_arrays([(243 - (243 - image) * share).clip(0, 255).astype(np.uint8)], 0.5))
+        for share in (1.0, strength)
+    )
+    assert whole.coverage((10, 10, 590, 700)) > 0.9
+    assert pale.coverage((10, 10, 590, 700)) >= 0.98 * whole.coverage((10, 10, 590, 700))
+    assert pale.coverage((0, 735, 600, 800)) < 0.02
+
+
 def test_white_glass_beside_dense_grey_tissue_is_glass():
     image = np.full((600, 800, 3), 255, np.uint8)
     y, x = np.mgrid[:400, :500]

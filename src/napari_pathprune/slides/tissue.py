@@ -189,8 +189,11 @@ def _measure_contrast(
     The contrast is that of the strongest tenth of all that stands out from the noise; so neither glass nor a stroke
     of a pen counts.
     """
-    grain = np.abs(cv2.Laplacian(smooth, cv2.CV_32F)).mean(axis=2)[scanned]
-    noise = NOISES * float(np.percentile(grain, 10))
+    change = np.abs(cv2.Laplacian(smooth, cv2.CV_32F))
+    grain = ((change[..., 0] + change[..., 1] + change[..., 2]) / 3)[scanned]
+    around = cv2.blur(darkness, (5, 5))[scanned]
+    brightest = grain[around <= np.percentile(around, 10)]  # where tissue has texture, this is glass
+    noise = NOISES * min(float(np.percentile(some, 10)) for some in (grain, brightest))
     above = np.maximum(*(values - np.percentile(values, 2) for values in (chroma[scanned], darkness[scanned])))
     strong = above[above > noise]
     if not strong.size:
