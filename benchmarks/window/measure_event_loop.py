@@ -49,7 +49,7 @@ class Jobs:
         yield "open the sample slide", loop.open_slide
         for name in DOCKS:
             yield f"open {name}", lambda name=name: self._open(name)
-        yield "segment the view, dense; the first layer", lambda: loop.segment(loop.budget.model)
+        yield "segment the view; the first layer", lambda: loop.segment(loop.budget.model)
         yield "compress in a process, with live curves", loop.compress
         yield "segment the view, compact", lambda: loop.segment(str(loop.compact))
         yield "comparison on, report", loop.compare
@@ -125,7 +125,8 @@ class Jobs:
 def main() -> None:
     """Run the jobs and print a table of the longest gaps."""
     parser = argparse.ArgumentParser(description="Measure for how long each job blocks the window.")
-    parser.add_argument("--steps", type=int, default=6, help="steps of each training")
+    parser.add_argument("--model", default="hovernet-s-compact", help="the model that is compressed")
+    parser.add_argument("--steps", type=int, default=4, help="steps of each training")
     parser.add_argument("--only", default="", help="skip the jobs after this one")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="window-"))
@@ -136,7 +137,7 @@ def main() -> None:
     viewer = Viewer(show=True)
     viewer.window.resize(1400, 880)
     pause(1000)
-    jobs, meter = Jobs(Loop(viewer, folder, Budget(steps=arguments.steps))), GapMeter()
+    jobs, meter = Jobs(Loop(viewer, folder, Budget(arguments.model, keep=70, steps=arguments.steps))), GapMeter()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     print("| job | longest gap, ms | busy, ms | ours, ms | most of ours in one gap, ms | where |")
     print("|---|---|---|---|---|---|")

@@ -59,10 +59,18 @@ def test_every_dock_is_in_one_submenu_of_the_layers_menu_and_opens_as_a_tab(mani
     assert all(widget.tabify for widget in manifest.contributions.widgets)
 
 
-def test_importing_the_plugin_does_not_import_torch():
+@pytest.mark.parametrize("dock", ["model", "compress", "segment", "compare", "annotate"])
+def test_importing_a_dock_imports_nothing_that_is_slow(dock):
+    slow = "{'torch', 'scipy', 'skimage', 'zarr', 'dask', 'pyarrow', 'shapely', 'cv2'}"
     code = (
-        "import sys, napari_pathprune.plugin.docks.segment_dock, napari_pathprune.plugin.layers.napari_reader, "
-        "napari_pathprune.plugin.layers.sample_data; print('torch' in sys.modules)"
+        "import sys, napari.layers, napari.qt.threading, napari.settings, superqt.utils; before = set(sys.modules); "
+        f"import napari_pathprune.plugin.docks.{dock}_dock; print(sorted({slow} & (set(sys.modules) - before)))"
     )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_opening_a_slide_does_not_import_torch():
+    code = "import sys, napari_pathprune.plugin.layers.sample_data; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

@@ -13,6 +13,7 @@ from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.commit_job import CommitRequest, commit
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
+from napari_pathprune.plugin.jobs.preload import preload
 from napari_pathprune.plugin.jobs.segment_job import (
     ModelLoaded,
     SegmentRequest,
@@ -102,6 +103,7 @@ class AnnotateDock(QWidget):  # type: ignore[misc]
         self.committed.hide()
         self._show_readiness()
         join_tabs(self)
+        preload()
 
     @property
     def is_running(self) -> bool:

@@ -15,6 +15,7 @@ from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.compare_job import ComparisonReady, compare_and_paint, export_comparison
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
+from napari_pathprune.plugin.jobs.preload import preload
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
 from napari_pathprune.plugin.jobs.turns import Turns
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result
@@ -76,6 +77,7 @@ class CompareDock(QWidget):  # type: ignore[misc]
         self._connect()
         self._show_readiness()
         join_tabs(self)
+        preload()
 
     @property
     def is_running(self) -> bool:

@@ -18,6 +18,7 @@ from napari_pathprune.plugin.jobs.compress.compress_request import CompressReque
 from napari_pathprune.plugin.jobs.compress.cut_preview import MEASURES, ModelRead, cut_model, read_model
 from napari_pathprune.plugin.jobs.job import Job, JobEnd, JobFailed
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
+from napari_pathprune.plugin.jobs.preload import preload
 from napari_pathprune.plugin.jobs.processes.process_job import find_jobs, jobs_folder, start_process
 from napari_pathprune.plugin.jobs.view_job import NamedModel
 from napari_pathprune.plugin.shelf.preferences import read_preferences
@@ -74,6 +75,7 @@ class CompressDock(QWidget):  # type: ignore[misc]
         self._find_job()
         self._show_readiness()
         join_tabs(self)
+        preload()
 
     @property
     def is_running(self) -> bool:

@@ -14,6 +14,7 @@ from napari_pathprune.base.time_left import format_duration
 from napari_pathprune.plugin.docks.dock_tabs import join_tabs
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd, JobFailed, JobFinished
 from napari_pathprune.plugin.jobs.job_runner import JobRunner
+from napari_pathprune.plugin.jobs.preload import preload
 from napari_pathprune.plugin.jobs.processes.process_job import jobs_folder
 from napari_pathprune.plugin.jobs.segment_job import (
     ModelLoaded,
@@ -94,6 +95,7 @@ class SegmentDock(QWidget):  # type: ignore[misc]
         napari_viewer.layers.events.removed.connect(self._layer_removed)
         self._show_readiness()
         join_tabs(self)
+        preload()
 
     @property
     def is_running(self) -> bool:

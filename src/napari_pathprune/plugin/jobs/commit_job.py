@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pathprune.base.error_line import error_line
 from napari_pathprune.base.plain_text import get_plain_logger
-from napari_pathprune.workflows.project.commit_region import commit_region
 from napari_pathprune.workflows.project.project import SETTINGS, open_project
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def commit(request: CommitRequest) -> Iterator[RegionCommitted]:
     ValueError
         As `open_project` and `commit_region`.
     """
+    from napari_pathprune.workflows.project.commit_region import commit_region  # imports cv2
+
     is_new = not (request.folder / SETTINGS).exists()
     project = open_project(request.folder, _find_mpp(request) if is_new else None)
     record = commit_region(

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
-from napari_pathprune.workflows.compare.compare import BlockCompared, CompareFinished, compare
-from napari_pathprune.workflows.compare.comparison import Comparison
-from napari_pathprune.workflows.compare.difference import paint_difference
 
 if TYPE_CHECKING:
     from napari_pathprune.slides.slide import Slide
+    from napari_pathprune.workflows.compare.compare import BlockCompared
+    from napari_pathprune.workflows.compare.comparison import Comparison
     from napari_pathprune.workflows.compare.segmentation import Segmentation
 
 
@@ -71,13 +69,16 @@ def compare_and_paint(a: Segmentation, b: Segmentation, *, is_truth: bool) -> It
     ValueError
         As `workflows.compare.compare.compare`.
     """
+    from napari_pathprune.workflows.compare.compare import CompareFinished, compare  # imports scipy
+    from napari_pathprune.workflows.compare.difference import paint_difference
+
     for event in compare(a, b, is_truth=is_truth):
         if not isinstance(event, CompareFinished):
             yield event
             continue
         canvas = NucleiCanvas(event.comparison.region)
         for box, labels in paint_difference(event.comparison, a, b):
-            canvas.add(box, labels, InstanceTable.empty())
+            canvas.add(box, labels)
         yield ComparisonReady(event.comparison, canvas.data, event.done, event.total, event.line)
 
 

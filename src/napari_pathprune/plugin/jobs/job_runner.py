@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+from superqt.utils import create_worker as create_unlisted_worker
 
 from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd
 
@@ -65,7 +67,7 @@ class JobRunner(QObject):  # type: ignore[misc]
         self._running.append(job)
         self._last = self._end = None
         self.started.emit(job)
-        worker = create_worker(job.events)
+        worker = _create_worker(self.parent())(job.events, _start_thread=False)
         worker.yielded.connect(self._receive)
         worker.finished.connect(self._finish)
         worker.aborted.connect(job.close, type=Qt.ConnectionType.DirectConnection)  # in the worker's own thread
@@ -88,6 +90,19 @@ class JobRunner(QObject):  # type: ignore[misc]
         """Report the end of the job once its thread has finished."""
         self._running.clear()
         self.ended.emit(self._end or JobCancelled(last=self._last))  # no end: napari has quit the worker
+
+
+def _create_worker(owner: QObject | None) -> Callable[..., Any]:
+    """Return what creates a worker for a runner.
+
+    napari lists workers by the window that was active last, asks before that one is closed, and then quits them. A job
+    of another window would be stopped with it, so it is not listed; the end of its own window stops it all the same.
+    """
+    windows = [one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow) and one.isVisible()]
+    own = owner.window() if isinstance(owner, QWidget) else None
+    is_last = len(windows) < 2 or own is QApplication.activeWindow()
+    create: Callable[..., Any] = create_worker if is_last else create_unlisted_worker
+    return create
 
 
 def _stop_all(jobs: list[Job]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_pathprune.plugin.files.folder_result import read_folder_result
-from napari_pathprune.workflows.compare.segmentation import Segmentation
+if TYPE_CHECKING:
+    from napari_pathprune.workflows.compare.segmentation import Segmentation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +44,8 @@ def read_result(folder: Path) -> Iterator[ResultRead]:
     ValueError
         If the folder is not a finished result.
     """
+    from napari_pathprune.plugin.files.folder_result import read_folder_result  # imports scipy, pyarrow and zarr
+
     found = read_folder_result(folder)
     count = 0 if found.segmentation.ids is None else len(found.segmentation.ids)
     line = f"Opened {folder.name}: {count:,} nuclei"

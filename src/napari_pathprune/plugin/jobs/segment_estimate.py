@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.error_line import error_line, is_mistake
-from napari_pathprune.slides.tiles import REACH_PX, tile_region
-from napari_pathprune.slides.tissue import TissueMask, find_tissue
-from napari_pathprune.slides.view import view_at
 
 if TYPE_CHECKING:
     from napari_pathprune.base.box import Box
     from napari_pathprune.base.event import Event
     from napari_pathprune.slides.reader import Slide
+    from napari_pathprune.slides.tissue import TissueMask
 
 SMALL_REGION_PX: Final = 2_000_000
 """Regions of fewer level-0 pixels are segmented without a tissue mask."""
@@ -205,6 +203,8 @@ def find_slide_tissue(slide: Slide) -> Iterator[Event]:
     ------
     TissueFound
     """
+    from napari_pathprune.slides.tissue import find_tissue
+
     yield TissueFound(find_tissue(slide))
 
 
@@ -248,6 +248,9 @@ def measure_extent(
     Extent(tiles=8, area_mm2=0.5)
     """
     assert slide.mpp is not None
+    from napari_pathprune.slides.tiles import REACH_PX, tile_region
+    from napari_pathprune.slides.view import view_at
+
     view = view_at(slide, mpp)
     y0, x0, y1, x1 = region
     area_mm2 = (y1 - y0) * (x1 - x0) * slide.mpp[0] * slide.mpp[1] / 1e6

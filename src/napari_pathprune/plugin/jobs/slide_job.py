@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from napari_pathprune.base.packaged_file import packaged_file
-from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.jobs.processes.process_job import ProcessJob, find_jobs, start_process
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
-from napari_pathprune.slides.reader import slide_from_arrays
-from napari_pathprune.slides.view import view_at
 from napari_pathprune.workflows.segment.result_files import RUN
 
 if TYPE_CHECKING:
@@ -200,6 +197,8 @@ class GrowingSlide:
 
     def _read_facts(self, path: Path) -> dict[str, Any]:
         from napari_pathprune.base.ledger import Ledger
+        from napari_pathprune.slides.reader import slide_from_arrays
+        from napari_pathprune.slides.view import view_at
 
         try:
             facts = Ledger(path, "").facts
@@ -229,7 +228,7 @@ class GrowingSlide:
         last = int(max(nuclei.labels.max(initial=0), nuclei.table.id.max(initial=0)))
         lookup = np.zeros(last + 1, np.int32)
         lookup[nuclei.table.id] = labels
-        self.canvas.add(nuclei.box, lookup[nuclei.labels], InstanceTable.empty())
+        self.canvas.add(nuclei.box, lookup[nuclei.labels])
         self.counts += np.bincount(kinds, minlength=self.number_of_types)
         self._read += 1
         return True

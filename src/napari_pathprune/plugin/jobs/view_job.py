@@ -10,7 +10,6 @@ from napari_pathprune.base.allocator import keep_freed_memory
 from napari_pathprune.base.event import Event
 from napari_pathprune.plugin.jobs.segment_job import TILE_PX, paint_tiles
 from napari_pathprune.plugin.layers.nuclei_canvas import NucleiCanvas
-from napari_pathprune.slides.view import view_at
 
 if TYPE_CHECKING:
     from napari_pathprune.base.box import Box
@@ -119,6 +118,7 @@ def _recalibrate(network: Any, slide: Slide, region: Box, mpp: float) -> Any:  #
     import torch
 
     from napari_pathprune.pruning import recalibrate
+    from napari_pathprune.slides.view import view_at
     from napari_pathprune.workflows.prune.prune import make_example
 
     view, size = view_at(slide, mpp), make_example(network).shape[-1]

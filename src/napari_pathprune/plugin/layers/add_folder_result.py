@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 
-from napari_pathprune.plugin.layers.napari_reader import read_slide
 from napari_pathprune.plugin.layers.result_layer import name_result
 from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, get_shape, is_slide_layer
 
@@ -96,5 +95,9 @@ def open_slide_layer(viewer: ViewerModel, path: Path) -> Any:  # noqa: ANN401 - 
     OSError, ValueError
         If the file cannot be read.
     """
+    from napari_pathprune.plugin.layers.napari_reader import (
+        read_slide,
+    )  # imports dask
+
     found = find_slide_layer(viewer, path)
     return found if found is not None else viewer.add_layer(Layer.create(*read_slide(str(path))[0]))

@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import zarr
 
 from napari_pathprune.base.box import Box, clip_box
-from napari_pathprune.instances.table import InstanceTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_pathprune.instances.table import InstanceTable
 
 EDITABLE_PX: Final = 4096 * 4096
 """Largest region kept as one array in memory, which napari can edit; larger ones are compressed, read-only pyramids."""
@@ -37,7 +37,7 @@ class NucleiCanvas:
     --------
     >>> canvas = NucleiCanvas((100, 200, 102, 203))
     >>> labels = np.full((1, 2), 7, np.int32)
-    >>> canvas.add((101, 201, 102, 203), labels, InstanceTable.empty())
+    >>> canvas.add((101, 201, 102, 203), labels)
     >>> canvas.data.tolist()
     [[0, 0, 0], [0, 7, 7]]
     """
@@ -54,7 +54,7 @@ class NucleiCanvas:
         """The data of a Labels layer: an array, or a list of levels if the region is large."""
         return self.levels[0] if len(self.levels) == 1 else list(self.levels)
 
-    def add(self, box: Box, labels: NDArray[np.int32], table: InstanceTable) -> None:
+    def add(self, box: Box, labels: NDArray[np.int32], table: InstanceTable | None = None) -> None:
         """Paint the nuclei of a tile; pixels that are painted already are kept.
 
         Parameters
@@ -64,7 +64,7 @@ class NucleiCanvas:
         labels
             (h, w) int32, 0 for the background.
         table
-            The same nuclei, in level-0 pixels of the slide.
+            The same nuclei, in level-0 pixels of the slide; None if the labels are not those of nuclei.
         """
         top, left = self.region[:2]
         moved = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
@@ -78,11 +78,14 @@ class NucleiCanvas:
                 part = merged[rows * step - y0 :: step, columns * step - x0 :: step]
                 if part.size:
                     level[rows : rows + part.shape[0], columns : columns + part.shape[1]] = part
-        with self._lock:
-            self._tables.append(table)
+        if table is not None:
+            with self._lock:
+                self._tables.append(table)
 
     def table(self) -> InstanceTable:
         """Return the table of all nuclei so far, in level-0 pixels of the slide."""
+        from napari_pathprune.instances.table import InstanceTable  # imports scipy, which docks open without
+
         with self._lock:
             tables = list(self._tables)
         whole = InstanceTable.concatenate(tables)
@@ -94,6 +97,8 @@ class NucleiCanvas:
 def _make_levels(shape: tuple[int, int]) -> tuple[Any, ...]:
     if shape[0] * shape[1] <= EDITABLE_PX:
         return (np.zeros(shape, np.int32),)
+    import zarr  # docks open without it
+
     store = zarr.storage.MemoryStore()  # compressed; chunks without nuclei take no memory
     levels: list[Any] = []
     step = 1

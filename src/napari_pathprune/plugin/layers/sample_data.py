@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.packaged_file import packaged_file
-from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.plugin.layers.napari_reader import LayerData, make_slide_layer
 from napari_pathprune.plugin.layers.nuclei_layer import make_attributes
 from napari_pathprune.plugin.shelf.shelf import result_metadata
 from napari_pathprune.slides.reader import Slide, open_slide
+
+if TYPE_CHECKING:
+    from napari_pathprune.instances.table import InstanceTable
 
 MODEL: Final = "hovernet-s"
 SLIDE: Final = "CMU-1-Small-Region.svs"
@@ -108,6 +110,8 @@ def save_nuclei(path: Path, labels: np.ndarray, table: InstanceTable, type_names
 
 def load_nuclei(path: Path) -> tuple[np.ndarray, InstanceTable, tuple[str, ...]]:
     """Read a file of `save_nuclei`: labels (H, W) int32, their table, and the names of the types."""
+    from napari_pathprune.instances.table import InstanceTable  # imports scipy, which a slide opens without
+
     with np.load(path, allow_pickle=False) as file:
         labels = file["labels"].astype(np.int32)
         order = np.argsort(file["id"])

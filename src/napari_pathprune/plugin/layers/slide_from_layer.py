@@ -19,12 +19,11 @@ from napari.utils.transforms import Affine
 
 from napari_pathprune.plugin.layers.napari_reader import SUFFIXES
 from napari_pathprune.plugin.shelf.shelf import unwrap
-from napari_pathprune.slides.reader import Slide, open_slide, slide_from_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pathprune.slides.reader import Mpp, Pixels
+    from napari_pathprune.slides.reader import Mpp, Pixels, Slide
 
 SAME_COLOUR: Final = 0.1
 """Red, green and blue of a grey differ by less, of 1 ..."""
@@ -68,6 +67,8 @@ def slide_from_layer(layer: Layer, mpp: Mpp | None = None) -> Slide:
             "three layers red, green and blue, select them, and choose Merge to RGB in their context menu"
         )
     path = layer.metadata.get("path") or layer.source.path
+    from napari_pathprune.slides.reader import slide_from_arrays  # imports cv2 and tifffile, which docks open without
+
     return slide_from_arrays(get_levels(layer), mpp or find_mpp(layer), layer.name, path)
 
 
@@ -144,6 +145,8 @@ def find_slide_file(layer: Layer) -> Path | None:
 @lru_cache(maxsize=32)
 def _look_into_file(path: str) -> tuple[tuple[int, int] | None, Mpp | None]:
     """Return shape and mpp of the slide in a file, and None for both if this package does not read it."""
+    from napari_pathprune.slides.reader import open_slide
+
     try:
         with open_slide(path) as slide:
             return slide.shape, slide.mpp

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from napari_pathprune.base.box import Box
-from napari_pathprune.workflows.compare.compare import list_blocks
-from napari_pathprune.workflows.compare.comparison import Comparison
 from napari_pathprune.workflows.compare.disagreements import Status
-from napari_pathprune.workflows.compare.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pathprune.instances.palette import Colour
+    from napari_pathprune.workflows.compare.comparison import Comparison
+    from napari_pathprune.workflows.compare.segmentation import Segmentation
 
 STATUS_COLOURS: Final[Mapping[int, Colour]] = {
     Status.AGREED: (235, 235, 235),
@@ -46,6 +45,8 @@ def paint_difference(
     tuple
         The box of a block in level-0 pixels, and its labels: values of `Status`, 0 for the background.
     """
+    from napari_pathprune.workflows.compare.compare import list_blocks  # noqa: PLC0415 - scipy, which docks open without
+
     for block in list_blocks(comparison.region, a, b):
         yield block, paint_block(comparison, a, b, block)
 

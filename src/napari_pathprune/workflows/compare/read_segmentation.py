@@ -14,8 +14,7 @@ import zarr
 from napari_pathprune.instances.export import read_parquet
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.workflows.compare.segmentation import Segmentation
-from napari_pathprune.workflows.segment.result_files import LABELS, RUN, TABLE
-from napari_pathprune.workflows.segment.run_facts import FACTS
+from napari_pathprune.workflows.segment.result_files import FACTS, LABELS, RUN, TABLE
 
 IMAGES: Final = (".npy", ".tif", ".tiff", ".png")
 

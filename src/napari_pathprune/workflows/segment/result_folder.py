@@ -23,8 +23,8 @@ from napari_pathprune.instances.palette import names_by_number
 from napari_pathprune.instances.table import InstanceTable
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
-from napari_pathprune.workflows.segment.run_facts import FACTS, check_run, collect_facts, read_finished
+from napari_pathprune.workflows.segment.result_files import FACTS, LABELS, OUTLINES, RUN, TABLE
+from napari_pathprune.workflows.segment.run_facts import check_run, collect_facts, read_finished
 from napari_pathprune.workflows.segment.segment import SegmentEvent, SegmentFinished, SegmentStarted, TileDone, segment
 from napari_pathprune.workflows.segment.tile_journal import TileJournal
 

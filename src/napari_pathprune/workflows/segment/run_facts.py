@@ -19,12 +19,10 @@ from napari_pathprune.inference.postprocess import Scaling
 from napari_pathprune.instances.label_pyramid import check_replaceable
 from napari_pathprune.slides.reader import Slide
 from napari_pathprune.workflows.checkpoint import Checkpoint
-from napari_pathprune.workflows.segment.result_files import LABELS, OUTLINES, RUN, TABLE
+from napari_pathprune.workflows.segment.result_files import FACTS, LABELS, OUTLINES, RUN, TABLE
 
 METHOD: Final = 5
 """Raised whenever the same slide and model give other nuclei, so that versions are not mixed."""
-FACTS: Final = "depends_on"
-"""Key of the facts in ``run.json``."""
 EARLIER: Final[Mapping[str, Any]] = MappingProxyType({"phases": 1})
 """Facts that runs of earlier versions do not state, since there was no choice."""
 SAMPLES: Final = 4

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_pathprune.base.box import Box
 from napari_pathprune.instances.numbering import renumber
@@ -45,6 +44,8 @@ class EditedNuclei:
         self.boxes: dict[int, Box] = {}
         self.areas: dict[int, int] = {}
         self.centres: dict[int, tuple[float, float]] = {}
+        from scipy import ndimage  # docks open without it
+
         ids, numbers = renumber(labels)
         for number, slices in enumerate(ndimage.find_objects(numbers)):
             down, across = slices

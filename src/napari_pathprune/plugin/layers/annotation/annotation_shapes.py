@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +43,9 @@ def split_at_point(mask: NDArray[np.bool_], point: Point | None = None) -> NDArr
     >>> bool(part[4, 12]), bool(part[4, 4])
     (True, False)
     """
+    from scipy import ndimage
+    from skimage.segmentation import watershed
+
     distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     first = _climb(distance, point)
     ys, xs = np.indices(mask.shape)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari.utils import DirectLabelColormap
 
-from napari_pathprune.workflows.compare.comparison import Comparison
 from napari_pathprune.workflows.compare.difference import STATUS_COLOURS
 from napari_pathprune.workflows.compare.disagreements import Status, describe_status
+
+if TYPE_CHECKING:
+    from napari_pathprune.workflows.compare.comparison import Comparison
 
 
 def make_difference_colormap() -> DirectLabelColormap:
