@@ -9,7 +9,7 @@ from typing import Final
 
 LOG = logging.getLogger(__name__)
 MODULES: Final = (
-    "napari_pathprune.slides.reader",
+    "napari_pathprune.plugin.layers.napari_reader",
     "napari_pathprune.slides.tissue",
     "napari_pathprune.instances.table",
     "napari_pathprune.workflows.compare.comparison",

@@ -17,7 +17,6 @@ import pint
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
-from napari_pathprune.plugin.layers.napari_reader import SUFFIXES
 from napari_pathprune.plugin.shelf.shelf import unwrap
 
 if TYPE_CHECKING:
@@ -136,6 +135,8 @@ def read_mpp(layer: Layer) -> Mpp | None:
 
 def find_slide_file(layer: Layer) -> Path | None:
     """Return the file of a layer if it is a slide with the pixels of the layer that this package reads, else None."""
+    from napari_pathprune.plugin.layers.napari_reader import SUFFIXES  # imports dask, which docks open without
+
     path = str(layer.metadata.get("path") or layer.source.path or "")
     if not path.lower().endswith(SUFFIXES) or not layer.rgb:
         return None
