@@ -38,3 +38,8 @@ def test_upsampling_repeats_pixels(channels, top, bottom):
     expected = F.interpolate(low, scale_factor=2.0) + skip[:, :, 1:9, 1:11]
     result = add_upsampled(low, crop_centre(skip, 8, 10), top, bottom)
     assert torch.equal(result, expected[:, :, top:bottom])
+
+
+def test_columns_of_zeros_surround_an_upsampled_map():
+    low, skip = torch.ones(1, 2, 2, 3), torch.zeros(1, 2, 4, 6)
+    assert torch.equal(add_upsampled(low, skip, 0, 4, side_px=2), F.pad(torch.ones(1, 2, 4, 6), (2, 2)))

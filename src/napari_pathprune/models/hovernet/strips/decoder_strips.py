@@ -167,9 +167,9 @@ def _run_output(branch: DecoderBranch, low: Tensor, skip: Tensor) -> Tensor:
     for top, bottom in cut_rows(height, count_row_bytes(skip)):
         start, stop = max(top - edge, 0), min(bottom + edge, height)
         first, last = start // 2 * 2, min((stop + 1) // 2 * 2, height)
-        rows = add_upsampled(low, skip, first, last)[:, :, start - first : stop - first]
+        rows = add_upsampled(low, skip, first, last, edge)[:, :, start - first : stop - first]
         above, below = start - (top - edge), bottom + edge - stop
         if above or below:
             rows = F.pad(rows, (0, 0, above, below))
-        out[:, :, top:bottom] = convolve(convolve(rows, branch.last, side_px=edge, relu=True), branch.output)
+        out[:, :, top:bottom] = convolve(convolve(rows, branch.last, relu=True), branch.output)
     return out

@@ -54,7 +54,7 @@ def crop_centre(x: Tensor, height: int, width: int) -> Tensor:
     return x[:, :, top : top + height, left : left + width]
 
 
-def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
+def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int, side_px: int = 0) -> Tensor:
     """Repeat each pixel of a map twice along both axes and add a map of that size.
 
     Parameters
@@ -65,6 +65,8 @@ def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
         (1, C, 2 H, 2 W).
     top, bottom
         Even numbers: the rows of the result.
+    side_px
+        Columns of zeros on the left and on the right of the result.
 
     Examples
     --------
@@ -72,12 +74,16 @@ def add_upsampled(low: Tensor, skip: Tensor, top: int, bottom: int) -> Tensor:
     >>> add_upsampled(low, skip, 0, 2).tolist()
     [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
     """
-    out = allocate(low.shape[1], bottom - top, 2 * low.shape[3])
+    width = 2 * low.shape[3]
+    out = allocate(low.shape[1], bottom - top, width + 2 * side_px)
+    out[..., :side_px] = 0.0
+    out[..., side_px + width :] = 0.0
+    inner = out[..., side_px : side_px + width]
     # whole pixels are repeated to the right, whole rows by the addition: loops over a few channels would take longer
     across = torch.arange(low.shape[3]).repeat_interleave(2)
     wide = _list_rows(low[:, :, top // 2 : bottom // 2]).index_select(1, across)
     pairs = (len(wide), 2, *wide.shape[1:])
-    torch.add(_list_rows(skip[:, :, top:bottom]).view(pairs), wide[:, None], out=_list_rows(out).view(pairs))
+    torch.add(_list_rows(skip[:, :, top:bottom]).view(pairs), wide[:, None], out=_list_rows(inner).view(pairs))
     return out
 
 
