@@ -16,8 +16,8 @@ from napari_pathprune.base.packaged_file import packaged_models
 from napari_pathprune.models import build
 from napari_pathprune.pruning import choose, compact, importance, trace
 from napari_pathprune.workflows import checkpoint as module
-from napari_pathprune.workflows.checkpoint import FORMAT, Checkpoint, find, load, save
-from napari_pathprune.workflows.checkpoint_header import HEADER_KEY
+from napari_pathprune.workflows.checkpoint import Checkpoint, find, load, save
+from napari_pathprune.workflows.checkpoint_header import FORMAT, HEADER_KEY
 
 CONFIG = {"mode": "fast", "num_types": 4, "width": 0.0625}
 

@@ -15,8 +15,7 @@ import pytest
 import torch
 from safetensors.torch import save as to_bytes
 
-from napari_pathprune.workflows.checkpoint import FORMAT
-from napari_pathprune.workflows.checkpoint_header import HEADER_KEY
+from napari_pathprune.workflows.checkpoint_header import FORMAT, HEADER_KEY
 
 MIB = 1 << 20
 OWN = {

@@ -31,6 +31,7 @@ from napari_pathprune.models.hovernet.hovernet_foreign import (
     infer_hovernet_config,
 )
 from napari_pathprune.workflows.checkpoint_header import (
+    FORMAT,
     HEADER_KEY,
     check_count,
     check_weights,
@@ -39,7 +40,6 @@ from napari_pathprune.workflows.checkpoint_header import (
 )
 from napari_pathprune.workflows.load_weights import check_names, check_size, load_weights
 
-FORMAT: Final = "pathprune-1"
 MOST_SLACK_BYTES: Final = 32 << 20
 """How much more than four times its size a zip file may unpack to."""
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 
 from napari_pathprune.base.atomic import write_atomically
 from napari_pathprune.base.packaged_file import packaged_models
-from napari_pathprune.workflows.checkpoint import FORMAT, find
-from napari_pathprune.workflows.checkpoint_header import HEADER_KEY, parse_header
+from napari_pathprune.workflows.checkpoint_header import FORMAT, HEADER_KEY, parse_header
 
 
 def read_card(model: str | Path) -> Mapping[str, Any]:
@@ -34,7 +32,7 @@ def read_card(model: str | Path) -> Mapping[str, Any]:
     >>> read_card("hovernet-s")["purpose"]
     'for demonstration, not for diagnosis'
     """
-    card: Mapping[str, Any] = _read_header(find(model))["card"]
+    card: Mapping[str, Any] = _read_header(_find(model))["card"]
     return card
 
 
@@ -48,7 +46,7 @@ def check_card(model: str | Path) -> Path:
     """
     if str(model) in packaged_models():
         raise ValueError(f"{model} is installed with the package, and its card is not changed; name a model file")
-    path = find(model)
+    path = _find(model)
     _read_header(path)
     return path
 
@@ -74,11 +72,13 @@ def update_card(path: Path, entries: Mapping[str, Any]) -> None:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
-    >>> _ = path.write_bytes(find("hovernet-s-compact").read_bytes())
+    >>> _ = path.write_bytes(packaged_models()["hovernet-s-compact"].read_bytes())
     >>> update_card(path, {"purpose": "for tests"})
     >>> read_card(path)["purpose"]
     'for tests'
     """
+    from safetensors.torch import save as to_bytes  # noqa: PLC0415 - torch, without which cards are read
+
     header = _read_header(path)
     header["card"] = {**header["card"], **entries}
     with safe_open(path, framework="pt") as file:
@@ -88,9 +88,16 @@ def update_card(path: Path, entries: Mapping[str, Any]) -> None:
         part.write_bytes(content)
 
 
+def _find(model: str | Path) -> Path:
+    path = packaged_models().get(str(model), Path(model))
+    if not path.is_file():
+        raise ValueError(f"there is no model file {str(model)!r}")
+    return path
+
+
 def _read_header(path: Path) -> dict[str, Any]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="numpy") as file:
             return parse_header(file.metadata(), path, FORMAT)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a .safetensors model file, or is truncated") from error

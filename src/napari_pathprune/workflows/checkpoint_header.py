@@ -1,4 +1,4 @@
-"""The header of a model file, checked field by field: files come from anywhere."""
+"""The header of a model file, checked field by field: files come from anywhere. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
+FORMAT: Final = "pathprune-1"
 HEADER_KEY: Final = "pathprune"
 """Key of the header among the metadata of a ``.safetensors`` file."""
 MOST_TENSORS: Final = 10_000
@@ -24,7 +25,7 @@ LARGEST_MPP: Final = 100.0
 """Pixel sizes in um that a model can expect."""
 MOST_HEADER_BYTES: Final = 12 << 20
 """A hundred plans of a network of the published width take 8 MB."""
-_HALVED: Final[Mapping[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+_HALVED: Final = ("float32", "float64")
 """Kinds of numbers that are stored in half precision."""
 
 
@@ -89,7 +90,7 @@ def restore_halved(weights: dict[str, Tensor], halved: Mapping[str, str], path: 
                 f"{path} has a damaged pathprune header: stored_as_half has {name[:60]!r} as {dtype[:60]!r}; "
                 f"expected weights of the file, as one of {', '.join(_HALVED)}; write it again"
             )
-        weights[name] = weights[name].to(_HALVED[dtype])
+        weights[name] = weights[name].double() if dtype == "float64" else weights[name].float()
 
 
 def check_weights(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -111,14 +112,14 @@ def check_weights(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor
     """
     checked = {}
     for name, tensor in weights.items():
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
+        if str(tensor.layout) != "torch.strided" or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
             raise ValueError(f"{path}: {name} is a {tensor.dtype} tensor of a kind that no model here has")
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
             raise ValueError(f"{path}: {name} claims to be {tuple(tensor.shape)}, but the file holds less")
         is_float = tensor.is_floating_point()
         if not is_float and not name.endswith("num_batches_tracked"):
             raise ValueError(f"{path}: {name} holds {tensor.dtype}; expected numbers with a fraction, such as float32")
-        checked[name] = tensor.detach().float() if is_float and tensor.dtype != torch.float32 else tensor.detach()
+        checked[name] = tensor.detach().float() if is_float else tensor.detach()
         if is_float and not bool(checked[name].isfinite().all()):
             raise ValueError(
                 f"{path}: {name} holds values that are not finite (NaN or infinity); its training has diverged, or the "

@@ -1,11 +1,14 @@
 """Result folders placed on their slide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
 
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result
+from napari_pathprune.plugin.layers.segmentation_from_layer import segmentation_from_layer
 from napari_pathprune.plugin.shelf.shelf import shelf_of
 from napari_pathprune.workflows.compare.segmentation import Segmentation
 
@@ -27,6 +30,15 @@ def test_the_result_is_placed_on_the_slide_of_its_name_and_joins_the_shelf(found
     assert layer.opacity == 0.5
     (result,) = shelf.results
     assert (result.layer, result.slide.name, result.region) == (layer, "second", (0, 0, 60, 160))
+
+
+def test_how_the_nuclei_were_found_stays_with_the_layer(found, tissue):
+    viewer = ViewerModel()
+    slide = viewer.add_image(tissue, rgb=True, name="second")
+    averaged = replace(found, model="small.safetensors", phases=4)
+    layer = add_folder_result(viewer, averaged, LABELS, {})
+    again = segmentation_from_layer(layer, slide)
+    assert (again.model, again.phases) == ("small.safetensors", 4)
 
 
 def test_a_slide_that_is_not_open_is_opened_from_its_file(found, tissue, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,14 @@ def test_a_model_that_is_gone_has_no_ceiling(tmp_path: Path) -> None:
 
 def test_the_advice_is_a_command_that_measures_what_is_missing() -> None:
     assert advise_on_ceiling("m", 4) == "ceiling not measured: pathprune evaluate m --shift --phases 4 --to-card"
+
+
+def test_a_ceiling_is_looked_up_without_torch() -> None:
+    """Importing it takes seconds, in which the window of a dock that compares would not answer."""
+    code = (
+        "import sys; from napari_pathprune.workflows.compare.compare import compare; "
+        "from napari_pathprune.workflows.evaluate.ceiling import find_ceiling; "
+        "print(find_ceiling('hovernet-s') is not None, 'torch' in sys.modules)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["True", "False"]

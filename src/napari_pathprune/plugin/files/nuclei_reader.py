@@ -96,6 +96,7 @@ def _read_folder(folder: Path) -> list[LayerData]:
     slide_layers, place, slide_name = _place(found.slide, path, found.mpp)
     facts = {
         **result_metadata(found.model, slide_name, found.region, found.type_names),
+        "phases": found.phases,
         "mpp": found.mpp,
         "path": str(folder),
     }

@@ -57,7 +57,7 @@ def add_folder_result(
         data,
         name=name_result(slide, found.region, found.name),
         multiscale=isinstance(data, list),
-        metadata={**facts, "is_finished": True},
+        metadata={**facts, "is_finished": True, "phases": found.phases},
         **attributes,
         **copy_placement(slide),
     )

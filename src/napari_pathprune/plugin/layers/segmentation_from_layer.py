@@ -70,6 +70,7 @@ def segmentation_from_layer(layer: Layer, slide: Layer) -> Segmentation:
         mpp=find_mpp(slide),
         slide=slide.name,
         model=str(layer.metadata.get("model") or ""),
+        phases=int(layer.metadata.get("phases") or 1),
     )
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from napari_pathprune.base.score_names import format_score
+from napari_pathprune.workflows.checkpoint_card import read_card
 
 CARD_KEY: Final = "ceiling of agreement"
 _NAMES: Final[Mapping[str, str]] = MappingProxyType(
@@ -119,17 +120,15 @@ def find_ceiling(model: str, phases: int = 1, fingerprint: str = "") -> Ceiling 
         `Checkpoint.fingerprint` of the model that is meant: a file with other weights does not count. Empty to take
         whatever the file holds.
     """
-    # these import torch, which comparisons and the docks that start them do without
-    from napari_pathprune.workflows.checkpoint import load  # noqa: PLC0415
-    from napari_pathprune.workflows.checkpoint_card import read_card  # noqa: PLC0415
-
     try:
         ceiling = read_ceiling(read_card(model), Path(model).name, phases)
-        if ceiling is None or not fingerprint or load(model).fingerprint() == fingerprint:
+        if ceiling is None or not fingerprint:
             return ceiling
+        from napari_pathprune.workflows.checkpoint import load  # noqa: PLC0415 - torch, which docks do without
+
+        return ceiling if load(model).fingerprint() == fingerprint else None
     except (ValueError, OSError):
-        pass
-    return None
+        return None
 
 
 def advise_on_ceiling(model: str, phases: int = 1) -> str:
