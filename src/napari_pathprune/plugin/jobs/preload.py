@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import threading
 from typing import Final
 
-LOG = logging.getLogger(__name__)
+from napari_pathprune.base.plain_text import get_plain_logger
+
+LOG = get_plain_logger(__name__)
 MODULES: Final = (
     "napari_pathprune.plugin.layers.napari_reader",
     "napari_pathprune.slides.tissue",
