@@ -34,3 +34,12 @@ def test_segment_added_twice_counts_once():
         cache.put((0, index), SEGMENT)
     assert cache.get((0, 0)) is SEGMENT
     assert cache.get((0, 1)) is SEGMENT
+
+
+def test_segments_that_one_pixel_needs_are_kept_together():
+    """Three colours in one strip each would otherwise be decoded anew for every region."""
+    cache = SegmentCache(limit=1)
+    cache.keep_together(3)
+    for index in range(4):
+        cache.put((0, index), SEGMENT)
+    assert [cache.get((0, index)) is SEGMENT for index in range(4)] == [False, True, True, True]

@@ -13,6 +13,7 @@ import tifffile
 from slide_files import RGB, halve, read_level, write_svs
 
 from napari_pathprune.slides.reader import open_slide
+from napari_pathprune.slides.tiff.segment_cache import SegmentCache
 from napari_pathprune.slides.tiff.tiff_level import TiffLevel
 from napari_pathprune.slides.tissue import find_tissue
 
@@ -235,3 +236,16 @@ def test_strips_without_compression_are_read_row_by_row(tmp_path: Path, painting
         assert sum(map(len, seen)) <= pixels.size / 4
         assert np.array_equal(read_level(slide), expected)
         assert np.array_equal(slide.read((290, 400, 310, 420))[:10, :10], expected[290:, 400:])
+
+
+def test_colours_in_one_strip_each_are_decoded_once(tmp_path: Path, painting, monkeypatch):
+    options = {"photometric": "rgb", "planarconfig": "separate", "compression": "zlib", "rowsperstrip": 300}
+    tifffile.imwrite(tmp_path / "a.tif", painting.transpose(2, 0, 1), metadata=None, **options)
+    monkeypatch.setattr(SegmentCache.__init__, "__defaults__", (1,))
+    decoded = []
+    original = TiffLevel._decode_segment
+    monkeypatch.setattr(TiffLevel, "_decode_segment", lambda *args: decoded.append(args[-1]) or original(*args))
+    with open_slide(tmp_path / "a.tif") as slide:
+        for y in range(0, 200, 50):
+            assert np.array_equal(slide.read((y, 30, y + 40, 90)), painting[y : y + 40, 30:90])
+    assert decoded == [0, 1, 2]

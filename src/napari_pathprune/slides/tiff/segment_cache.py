@@ -17,7 +17,7 @@ CACHE_BYTES: Final = 96 * 2**20
 class SegmentCache:
     """The most recently used segments of a file, up to a number of bytes. Safe to use from several threads.
 
-    The newest segment is always kept, even if it is larger than the limit.
+    The newest segments are always kept, even if they are larger than the limit: as many as one pixel needs.
 
     Parameters
     ----------
@@ -35,9 +35,13 @@ class SegmentCache:
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._limit, self._used = limit, 0
+        self._limit, self._used, self._least = limit, 0, 1
         self._segments: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def keep_together(self, count: int) -> None:
+        """Keep at least the newest `count` segments, such as those of the colours of one place."""
+        self._least = max(self._least, count)
 
     def get(self, key: tuple[int, int]) -> NDArray[np.uint8] | None:
         """Return a segment, or None if it is not in the cache."""
@@ -54,5 +58,5 @@ class SegmentCache:
                 return
             self._segments[key] = segment
             self._used += segment.nbytes
-            while self._used > self._limit and len(self._segments) > 1:
+            while self._used > self._limit and len(self._segments) > self._least:
                 self._used -= self._segments.popitem(last=False)[1].nbytes

@@ -66,6 +66,7 @@ class TiffLevel:
         self._grid = tuple(
             -(-n // s) for n, s in zip((key.imagelength, key.imagewidth), self._segment_shape, strict=True)
         )
+        cache.keep_together(len(pages) * self._separate)
         self._alpha = {1: "premultiplied", 2: "straight"}.get(int(key.extrasamples[-1])) if key.extrasamples else None
         keys = [page.keyframe for page in pages]  # files of an image may be compressed in different ways
         self._decoders = [one.decode for one in keys]  # lazily cached properties: threads must not compute them at once
