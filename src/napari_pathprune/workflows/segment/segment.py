@@ -151,7 +151,7 @@ class SegmentFinished:
             found.append(f"{self.dropped_blobs} blobs of more than {LARGEST_UM2} um2 are no nuclei and were dropped")
         if self.damaged:
             many = f"{len(self.damaged)} tiles" if len(self.damaged) > 1 else "one tile"
-            found.append(f"the slide is damaged: {many} could not be read and count as glass; run.json lists them")
+            found.append(f"the slide is damaged: {many} could not be read, which is taken as glass; see run.json")
         return tuple(found)
 
     @property
