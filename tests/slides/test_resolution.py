@@ -188,6 +188,8 @@ def test_ome_file_in_any_unit_is_read(tmp_path: Path, unit):
     [
         ((40000, 20000), "CENTIMETER", (0.5, 0.25)),
         ((50800, 50800), "INCH", (0.5, 0.5)),
+        ((4000, 4000), "MILLIMETER", (0.25, 0.25)),
+        ((4, 2), "MICROMETER", (0.5, 0.25)),
         ((72, 72), "INCH", None),
         ((300, 300), "INCH", None),
         ((1, 1), "NONE", None),

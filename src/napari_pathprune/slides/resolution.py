@@ -16,7 +16,7 @@ UM_PER_UNIT = {"fm": 1e-9, "pm": 1e-6, "\u00e5": 1e-4, "angstrom": 1e-4, "nm": 1
                "\u00b5m": 1.0, "\u03bcm": 1.0, "micron": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3,
                "cm": 1e4, "centimeter": 1e4, "dm": 1e5, "m": 1e6, "meter": 1e6, "thou": 25.4, "mil": 25.4,
                "in": 25_400.0, "inch": 25_400.0}  # fmt: skip
-UM_PER_TIFF_UNIT = {2: 25_400.0, 3: 10_000.0}  # inch, centimetre
+UM_PER_TIFF_UNIT = {2: 25_400.0, 3: 10_000.0, 4: 1000.0, 5: 1.0}  # inch, cm, and mm and um, which some programs write
 
 MPP_LIMITS = (0.01, 100.0)
 """Plausible pixel sizes of a tissue image in um. Others are a mistake and would need an absurd amount of memory."""
