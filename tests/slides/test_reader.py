@@ -100,9 +100,10 @@ def test_memory_and_disks_that_fail_are_no_damage(tiny_slide: Path, monkeypatch,
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(reader, "open_tiff_levels", fail)
-    with pytest.raises(type(error)):
-        open_slide(tiny_slide)
+    for place, name in ((reader, "open_tiff_levels"), (tifffile, "TiffFile")):
+        monkeypatch.setattr(place, name, fail)
+        with pytest.raises(type(error)):
+            open_slide(tiny_slide)
 
 
 def test_memory_that_runs_out_in_a_picture_is_no_damage(tmp_path: Path, monkeypatch):

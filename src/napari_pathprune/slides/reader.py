@@ -120,6 +120,8 @@ def _open_tiff(path: Path, mpp: Mpp | None) -> Slide:
     except (OSError, MemoryError):
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise ValueError(f"{path}: the TIFF is truncated or damaged ({error}); get a fresh copy of it") from error
     try:
         tif.filehandle.set_lock(True)

@@ -4,6 +4,7 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils import Colormap
 
@@ -101,6 +102,15 @@ OMERO = Colormap([[0, 0, 0, 1], [0, 0.2, 0.9, 1]], name="0033E6")
 def test_one_colour_channel_is_not_a_slide(colormap):
     with pytest.raises(ValueError, match="one colour channel of an image"):
         slide_from_layer(Image(RGB[..., 0], colormap=colormap))
+
+
+@pytest.mark.parametrize("colormap", [None, "gray", "viridis", ["red", "green", "blue"]])
+def test_no_channel_of_an_image_that_napari_splits_is_a_slide(colormap):
+    viewer = ViewerModel()
+    viewer.add_image(RGB, rgb=True)  # napari does not add the lowest layer to anything
+    for layer in viewer.add_image(RGB, channel_axis=2, colormap=colormap):
+        with pytest.raises(ValueError, match="one colour channel of an image"):
+            slide_from_layer(layer)
 
 
 @pytest.mark.parametrize("colormap", ["gray", "gray_r", "viridis", "magma", "inferno", "turbo"])

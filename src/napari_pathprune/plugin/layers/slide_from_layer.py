@@ -158,10 +158,13 @@ def _look_into_file(path: str) -> tuple[tuple[int, int] | None, Mpp | None]:
 def _is_channel(layer: Layer) -> bool:
     """Return whether a layer is one of those into which readers split an image with a channel axis.
 
-    Their colours run from black or white to one strong colour, whatever the colormap is called.
+    They are added to each other, or their colours run from black or white to one strong colour, whatever the colormap
+    is called.
     """
     if layer.rgb:
         return False
+    if layer.blending == "additive":
+        return True
     faint, strong = np.ptp(layer.colormap.map(np.array([0.0, 1.0]))[:, :3], axis=1)
     return bool(faint < SAME_COLOUR and strong > STRONG_COLOUR)
 
