@@ -43,3 +43,11 @@ def test_upsampling_repeats_pixels(channels, top, bottom):
 def test_columns_of_zeros_surround_an_upsampled_map():
     low, skip = torch.ones(1, 2, 2, 3), torch.zeros(1, 2, 4, 6)
     assert torch.equal(add_upsampled(low, skip, 0, 4, side_px=2), F.pad(torch.ones(1, 2, 4, 6), (2, 2)))
+
+
+def test_strips_grow_with_the_threads_that_share_them(monkeypatch):
+    heights = []
+    for threads in (1, 2, 64):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        heights.append(cut_rows(6400, STRIP_BYTES // 10)[0][1])
+    assert heights == [10, 20, 40]

@@ -7,13 +7,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
-STRIP_BYTES: Final = 2 * 2**20
-"""Memory of the widest tensor in a strip: what all tensors of a strip take stays in the cache of a processor."""
+STRIP_BYTES: Final = 4 * 2**20
+"""Memory of the widest tensor in a strip, for each thread, so that all tensors of a strip stay in the cache."""
+MOST_THREADS: Final = 4
+"""Strips do not grow with further threads, since the cache does not either."""
 FEWEST_ROWS: Final = 4
 
 
 def cut_rows(rows: int, bytes_per_row: int) -> list[tuple[int, int]]:
-    """Cut rows into strips of similar heights.
+    """Cut rows into strips of similar heights; several threads share a strip.
 
     Parameters
     ----------
@@ -29,10 +31,11 @@ def cut_rows(rows: int, bytes_per_row: int) -> list[tuple[int, int]]:
 
     Examples
     --------
-    >>> cut_rows(20, 2**18)
-    [(0, 7), (7, 14), (14, 20)]
+    >>> cut_rows(10, 2**24)
+    [(0, 4), (4, 8), (8, 10)]
     """
-    step = max(FEWEST_ROWS, STRIP_BYTES // bytes_per_row)
+    strip_bytes = STRIP_BYTES * min(torch.get_num_threads(), MOST_THREADS)
+    step = max(FEWEST_ROWS, strip_bytes // bytes_per_row)
     count = -(-rows // step)
     step = -(-rows // count)
     return [(start, min(start + step, rows)) for start in range(0, rows, step)]
