@@ -16,6 +16,7 @@ from torch import nn
 from napari_pathprune.base.score_names import UNKNOWN
 from napari_pathprune.datasets.read_images import AnnotatedImage
 from napari_pathprune.inference import predict
+from napari_pathprune.slides.view import View
 from napari_pathprune.workflows.checkpoint import Checkpoint, save
 from napari_pathprune.workflows.evaluate.evaluate import (
     evaluate,
@@ -180,3 +181,20 @@ def test_every_image_has_an_event(painted_folder: Path, model_file: Path) -> Non
     assert (first.image, first.done, first.total) == ("one", 1, 2)
     assert (second.image, second.done, second.total) == ("two", 2, 2)
     assert first.pq == last.score.to_dict()["per_image"]["one"]
+
+
+@pytest.mark.usefixtures("sees_all")
+def test_maps_can_be_averaged_over_phases(
+    painted_folder: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[tuple[int, int]] = []
+    read = View.read
+    monkeypatch.setattr(View, "read", lambda view, box: starts.append((box[0] % 8, box[1] % 8)) or read(view, box))
+    (score,) = evaluate_models([str(model_file)], painted_folder, only=["one"])
+    assert set(starts) == {(0, 0)}
+    events = evaluate([str(model_file)], painted_folder, only=["one"], phases=4)
+    (averaged,) = (event.score for event in events if isinstance(event, ModelScored))
+    assert set(starts) == {(0, 0), (0, 4), (4, 0), (4, 4)}
+    assert averaged.pq == pytest.approx(score.pq, abs=0.02)  # the oracle has no stride of its own
+    with pytest.raises(ValueError, match="got phases=3; expected 1 or 4"):
+        next(evaluate([str(model_file)], painted_folder, phases=3))
