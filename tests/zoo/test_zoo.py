@@ -7,6 +7,7 @@ from math import prod
 
 import pytest
 import torch
+import torchvision
 from pruning_nets import random_plan, randomize
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -30,6 +31,10 @@ REASONS = (
     "makes channels that are not cut",
     "rows are looked up",
     "no weights to mask it by",
+    "makes infinite numbers",
+    "is picked",
+    "slides over channels",
+    "used as numbers of entries",
 )
 ALL = [pytest.param(name, marks=pytest.mark.zoo if name in LARGE else ()) for name in CASES]
 EXPORTED = ["stardist", "cellvit", "mha", "resnet18", "vit", "swin", "vit_tiny", "unet_resnet18", "convnext_tiny"]
@@ -78,6 +83,7 @@ def assert_attributes_match(model: nn.Module) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:.*did not run in the trace")  # parts of an encoder that a decoder does not use
 @pytest.mark.parametrize("name", ALL)
 def test_the_law_and_the_use_of_compact_models(name: str):
     case: Case = CASES[name]
@@ -171,3 +177,30 @@ def test_two_cuts_equal_one():
     assert same.keep == second.keep
     assert furthest(outputs(compact(middle, traced_anew, same), x), outputs(small, x)) <= 1e-5
     assert prod(small.patch.weight.shape) < prod(middle.patch.weight.shape) < prod(model.patch.weight.shape)
+
+
+@pytest.mark.zoo
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("name", "head"), [("fasterrcnn_mobilenet_v3_large_320_fpn", "rpn.head"), ("ssdlite320_mobilenet_v3_large", "head")]
+)
+def test_detectors_are_cut_up_to_their_heads(name: str, head: str):
+    """Boxes are picked by their scores; the maps that they are picked from have to be the same."""
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=3).eval()
+    x = [torch.rand(3, 128, 128)]
+    graph = trace(model, (x,))
+    assert share_of(graph) >= 0.8
+    for why in set(graph.frozen.values()) - {"output of the model"}:
+        assert any(reason in why for reason in REASONS), why
+    plan = random_plan(graph, 0)
+    small, masked = compact(model, graph, plan, example_input=(x,)), mask(model, graph, plan)
+    maps: list[list[Tensor]] = []
+    for own in (masked, small):
+        own.get_submodule(head).register_forward_hook(lambda _, __, out: maps.append(list(find_tensors(out))))
+        with torch.no_grad():
+            own.eval()(x)
+    assert furthest(*maps) <= 1e-4
+    target = {"boxes": torch.tensor([[8.0, 8.0, 60.0, 60.0]]), "labels": torch.tensor([1])}
+    losses = small.train()([x[0], x[0]], [target, target])
+    assert all(bool(torch.isfinite(loss)) for loss in losses.values())

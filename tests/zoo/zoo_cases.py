@@ -10,6 +10,7 @@ import torch
 import torchvision
 from pruning_nets import NETS
 from torch import nn
+from zoo_kinds import REPORTED_NETS
 from zoo_nets import SMALL_NETS
 
 
@@ -120,6 +121,14 @@ TIMM: dict[str, Case] = {
     "swin_tiny": Case(_timm("swin_tiny_patch4_window7_224", img_size=64, window_size=4), 0.99),
     "efficientnetv2": Case(_timm("efficientnetv2_rw_t"), 0.99),
     "mobilevit": Case(_timm("mobilevit_xxs"), 0.99),
+    "crossvit": Case(_timm("crossvit_tiny_240"), 0.99, (2, 3, 240, 240)),
+    "coat": Case(_timm("coat_tiny", img_size=64), 0.99),
+    "coatnet": Case(_timm("coatnet_nano_rw_224", img_size=64), 0.97),
+    "levit": Case(_timm("levit_128s", img_size=64), 0.9),
+    "resnetblur18": Case(_timm("resnetblur18"), 0.99),
+    "nf_resnet26": Case(_timm("nf_resnet26"), 0.99),
+    "resnetv2_bit": Case(_timm("resnetv2_50x1_bit"), 0.99),
+    "skresnet18": Case(_timm("skresnet18"), 0.4),
 }
 SMP: dict[str, Case] = {
     f"{name.lower()}_{encoder}": Case(_smp(name, encoder), 0.99)
@@ -127,7 +136,7 @@ SMP: dict[str, Case] = {
     for encoder in ("resnet18", "efficientnet-b0")
 }
 NETS_HERE: dict[str, Case] = {
-    **{name: Case(build, share, size) for name, (build, share, size) in SMALL_NETS.items()},
+    **{name: Case(build, share, size) for name, (build, share, size) in (SMALL_NETS | REPORTED_NETS).items()},
     **{f"tiny-{name}": Case(build, 0.0, (2, 3, 16, 16)) for name, build in NETS.items()},
 }
 CASES: dict[str, Case] = {**TORCHVISION, **TIMM, **SMP, **NETS_HERE}

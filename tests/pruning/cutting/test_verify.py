@@ -209,3 +209,26 @@ def test_an_example_that_the_model_does_not_accept_is_refused():
     for wrong in (3, "image", torch.zeros(3), ()):
         with pytest.raises(ValueError, match="does not run on this example"):
             compact(model, graph, random_plan(graph, 1), example_input=wrong)
+
+
+class Picks(nn.Module):
+    """Returns the order of many values, in which roundings exchange those of almost equal size."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 32, 3), nn.Conv2d(32, 1, 3)
+
+    def forward(self, x):
+        return self.b(torch.relu(self.a(x))).flatten(1).argsort(1)
+
+
+def test_picks_that_only_roundings_exchange_are_accepted():
+    torch.manual_seed(0)
+    model, x = Picks().eval(), torch.rand(1, 3, 128, 128)
+    graph = trace(model, x)
+    plan = random_plan(graph, 0)
+    masked, small = mask(model, graph, plan), compact(model, graph, plan)
+    with torch.no_grad():
+        small.a.weight[0] *= 1.1
+    with pytest.raises(ValueError, match="differs from the masked one"):
+        verify_equal(masked, small, graph)

@@ -39,8 +39,7 @@ def trace_convolution(tracer: Tracer, call: Call) -> Factors:
         made = tracer.line(weight, made_axis, "weights depend on channels")
         if x.shape[channel_axis] > 1:
             _read(tracer, read, into)
-            if not isinstance(weight, nn.Parameter):
-                _freeze_loud(tracer, x, weight, read)
+            _freeze_loud(tracer, x, weight, read)
         _count_macs(tracer, call, made, into)
     elif weight.shape[1] == 1 and splits == x.shape[channel_axis]:
         made = _trace_depthwise(tracer, weight, read, x.shape[channel_axis])
@@ -116,8 +115,7 @@ def trace_linear(tracer: Tracer, call: Call) -> Factors:
     read = tracer.line(x, x.ndim - 1, "a linear layer mixes channels with another axis")
     if x.shape[-1] > 1:
         _read(tracer, read, into)
-        if not isinstance(weight, nn.Parameter):
-            _freeze_loud(tracer, x, weight, read)
+        _freeze_loud(tracer, x, weight, read)
     others = [factor.ravel() for factor in tracer.of(x) if factor.shape[-1] == 1]
     _count_macs(tracer, call, *((made, into) if weight.ndim > 1 else ()), *others)
     out = [factor for factor in tracer.of(x) if factor.shape[-1] == 1]
@@ -162,7 +160,9 @@ def trace_product(tracer: Tracer, call: Call) -> Factors | None:
 
 def _freeze_loud(tracer: Tracer, first: Tensor, second: Tensor, read: Ids | None) -> None:
     """Freeze channels whose products do not vanish once they are silenced in both tensors."""
-    if read is not None and sounds(tracer.facts, first, read) and sounds(tracer.facts, second, read):
+    if read is None or isinstance(second, nn.Parameter):
+        return
+    if sounds(tracer.facts, first, read) and sounds(tracer.facts, second, read):
         tracer.ids.freeze(read, f"{_LOUD} in {tracer.where}")
 
 
