@@ -204,8 +204,8 @@ def find_inside(mask: np.ndarray) -> tuple[int, int]:
 def main() -> None:
     """Run the loop and print a table of its times."""
     parser = argparse.ArgumentParser(description="Run the whole loop in the window.")
-    parser.add_argument("--steps", type=int, default=Budget.steps, help="steps of each training")
-    parser.add_argument("--keep", type=int, default=Budget.keep, help="percent of the parameters to keep")
+    parser.add_argument("--steps", type=int, default=Budget().steps, help="steps of each training")
+    parser.add_argument("--keep", type=int, default=Budget().keep, help="percent of the parameters to keep")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="loop-"))
     os.environ["NAPARI_CONFIG"] = str(folder / "settings.yaml")  # not the user's settings

@@ -38,10 +38,15 @@ class Jobs:
     ----------
     loop
         The loop.
+    is_short
+        Whether the packaged compact model takes the place of a compressed one, and trainings and the whole slide are
+        left out.
     """
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop, self._driver = loop, loop.driver
+    def __init__(self, loop: Loop, *, is_short: bool) -> None:
+        self._loop, self._driver, self._is_short = loop, loop.driver, is_short
+        if is_short:
+            loop.compact = Path("hovernet-s-compact")
 
     def list(self) -> Iterator[Job]:
         """Yield the name of each job, and what does it."""
@@ -50,7 +55,8 @@ class Jobs:
         for name in DOCKS:
             yield f"open {name}", lambda name=name: self._open(name)
         yield "segment the view; the first layer", lambda: loop.segment(loop.budget.model)
-        yield "compress in a process, with live curves", loop.compress
+        if not self._is_short:
+            yield "compress in a process, with live curves", loop.compress
         yield "segment the view, compact", lambda: loop.segment(str(loop.compact))
         yield "comparison on, report", loop.compare
         yield "difference on", lambda: self._show_difference(is_on=True)
@@ -58,8 +64,9 @@ class Jobs:
         yield "comparison off", loop.leave_comparison
         yield "annotate: open, correct three, commit", loop.annotate
         yield "annotate: split, undo, redo", self._edit
-        yield "fine-tune in a process", loop.finetune
-        yield "whole slide in a process, live", self._segment_whole
+        if not self._is_short:
+            yield "fine-tune in a process", loop.finetune
+            yield "whole slide in a process, live", self._segment_whole
         for number, side in enumerate(("A", "B")):
             canvas = draw_many_nuclei(number)
             yield (
@@ -127,7 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure for how long each job blocks the window.")
     parser.add_argument("--model", default="hovernet-s-compact", help="the model that is compressed")
     parser.add_argument("--steps", type=int, default=4, help="steps of each training")
-    parser.add_argument("--only", default="", help="skip the jobs after this one")
+    parser.add_argument("--short", action="store_true", help="leave out trainings and the whole slide")
+    parser.add_argument("--until", default="", help="leave out the jobs after this one")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="window-"))
     os.environ["NAPARI_CONFIG"] = str(folder / "settings.yaml")  # not the user's settings
@@ -137,7 +145,8 @@ def main() -> None:
     viewer = Viewer(show=True)
     viewer.window.resize(1400, 880)
     pause(1000)
-    jobs, meter = Jobs(Loop(viewer, folder, Budget(arguments.model, keep=70, steps=arguments.steps))), GapMeter()
+    loop = Loop(viewer, folder, Budget(arguments.model, keep=70, steps=arguments.steps))
+    jobs, meter = Jobs(loop, is_short=arguments.short), GapMeter()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
     print("| job | longest gap, ms | busy, ms | ours, ms | most of ours in one gap, ms | where |")
     print("|---|---|---|---|---|---|")
@@ -149,7 +158,7 @@ def main() -> None:
         figures = (max(one.wall_ms for one in meter.gaps), gap.busy_ms, gap.ours_ms, own.ours_ms)
         where = ", ".join(own.places) if own.ours_ms > 50 else ""
         print(f"| {name} | " + " | ".join(f"{figure:.0f}" for figure in figures) + f" | {where} |", flush=True)
-        if name == arguments.only:
+        if name == arguments.until:
             break
     print(f"\nload {os.getloadavg()[0]:.1f} at the end")
     viewer.close()

@@ -36,6 +36,18 @@ def test_without_layers_the_placeholder_is_shown(chooser):
     assert not chooser.isEnabled()
 
 
+def test_a_long_name_is_shortened_in_the_middle(chooser, layers):
+    name = "CMU-1-Small-Region, 900,700 500x500: hovernet-s-compact"
+    layers.append(image(name))
+    chooser.resize(200, chooser.sizeHint().height())
+    assert chooser.shown_text.startswith("CMU-1")
+    assert chooser.shown_text.endswith("compact")
+    assert chooser.fontMetrics().horizontalAdvance(chooser.shown_text) < 200
+    assert chooser.currentText() == name
+    chooser.resize(900, chooser.sizeHint().height())
+    assert chooser.shown_text == name
+
+
 def test_the_chooser_follows_the_layer_list_and_keeps_its_choice(chooser, layers):
     first, second = image("first"), image("second")
     layers.append(first)

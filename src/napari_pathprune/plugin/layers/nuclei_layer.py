@@ -157,7 +157,8 @@ def _read_types(layer: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     numbers = {name: number for number, name in enumerate(names_by_number(layer.metadata["type_names"]))}
     ids = features["index"].to_numpy().astype(np.int64)
-    types = features["type"].astype(str).map(numbers).fillna(0).to_numpy().astype(np.int64)
+    codes, found = features["type"].factorize()  # the legend reads all rows at each change of the layers
+    types = np.array([*(numbers.get(str(name), 0) for name in found), 0])[codes]  # the last one for missing values
     return ids[ids > 0], types[ids > 0]
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
+from qtpy.QtGui import QPaintEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 from napari_pathprune.plugin.shelf.preferences import read_preferences, remember_model
 
@@ -17,17 +26,43 @@ if TYPE_CHECKING:
 
     from napari_pathprune.plugin.shelf.shelf import Shelf
 
+TEXT_MARGIN_PX: Final = 2
+"""What styles leave free beside the text of a list."""
 MODEL_FILES: Final = "Models (*.safetensors *.tar *.pth *.pt);;All files (*)"
 
 
 class Chooser(QComboBox):  # type: ignore[misc]
-    """A drop-down list that may be narrower than its entries."""
+    """A drop-down list that may be narrower than its entries.
+
+    A long entry is shortened in the middle: names of results begin with the slide and end with the model.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def shown_text(self) -> str:
+        """The current entry as it is drawn."""
+        return str(self._make_option().currentText)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the list with the current entry shortened to its width."""
+        del event
+        painter, option = QStylePainter(self), self._make_option()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def _make_option(self) -> QStyleOptionComboBox:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        field = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, self)
+        width = field.width() - TEXT_MARGIN_PX
+        option.currentText = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideMiddle, width)
+        return option
 
 
 class LayerChooser(Chooser):

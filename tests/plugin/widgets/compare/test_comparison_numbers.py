@@ -41,3 +41,15 @@ def test_scores_and_types_are_shown(qtbot, two_discs, mpp):
     density = f"2 ({end.comparison.density(2):,.0f})" if mpp else "2"
     assert numbers.types == [("nucleus", density, density)]
     assert np.all([label.toolTip() for label in numbers.widget().findChildren(QLabel) if label.text() == "PQ"])
+
+
+def test_320_px_are_enough(qtbot, two_discs):
+    from napari_pathprune.plugin.widgets.compare.comparison_numbers import ComparisonNumbers
+
+    side = Segmentation("a", two_discs, (0, 0, 64, 80), (64, 80), mpp=(0.01, 0.01), model="gone.safetensors")
+    *_, end = compare(side, side)
+    numbers = ComparisonNumbers()
+    qtbot.addWidget(numbers)
+    numbers.show_comparison(end.comparison)
+    assert len(numbers.types[-1][1]) >= len("1,687 (1,029)")
+    assert numbers.widget().minimumSizeHint().width() <= 280

@@ -38,7 +38,7 @@ CRITERIA: Final[Mapping[str, str]] = MappingProxyType(
 )
 DECIDERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "producers": "mean of the layers that make them",
+        "producers": "mean of producers",
         "mean": "mean of all layers",
         "sum": "sum over all layers",
         "max": "largest of all layers",

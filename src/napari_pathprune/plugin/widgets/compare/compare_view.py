@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -11,6 +11,10 @@ from napari_pathprune.plugin.layers.comparison.difference_layer import list_stat
 
 if TYPE_CHECKING:
     from napari_pathprune.workflows.compare.comparison import Comparison
+
+
+BEHIND: Final = "#505050"
+"""Behind the squares of the legend: a pale one would not be seen on a light theme."""
 
 
 class CompareView(QWidget):  # type: ignore[misc]
@@ -48,7 +52,7 @@ class CompareView(QWidget):  # type: ignore[misc]
     def show_comparison(self, one: Comparison) -> None:
         """Show the legend of a comparison."""
         entries = [
-            f'<span style="color: #{bytes(colour).hex()}">&#9632;</span> {name} {count:,}'
+            f'<span style="color: #{bytes(colour).hex()}; background-color: {BEHIND}">&#9632;</span> {name} {count:,}'
             for name, colour, count in list_statuses(one)
         ]
         self.legend.setText(" &nbsp; ".join(_keep_together(entry) for entry in entries))

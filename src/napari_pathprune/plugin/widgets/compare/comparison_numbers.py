@@ -117,6 +117,7 @@ def _make_grid(rows: Sequence[Sequence[str]], left: Sequence[int], tips: Sequenc
         for x, text in enumerate(row):
             label = PlainLabel(text)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setWordWrap(" " in text)  # between number and density, where the dock is narrow
             if x not in left:
                 label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if tips:
