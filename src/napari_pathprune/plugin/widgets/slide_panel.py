@@ -17,9 +17,10 @@ from napari_pathprune.plugin.jobs.processes.process_runner import ProcessRunner
 from napari_pathprune.plugin.jobs.read_result import ResultRead, read_result
 from napari_pathprune.plugin.jobs.slide_job import GrowingSlide, SlideRun, TilesRead, find_slide_jobs, start_slide
 from napari_pathprune.plugin.layers.add_folder_result import add_folder_result, find_slide_layer, open_slide_layer
-from napari_pathprune.plugin.layers.nuclei_layer import FILLED, hide_types, make_type_attributes
-from napari_pathprune.plugin.layers.result_layer import arrange_result, name_result
-from napari_pathprune.plugin.layers.slide_from_layer import copy_placement, slide_from_layer
+from napari_pathprune.plugin.layers.growing_layer import add_growing_layer
+from napari_pathprune.plugin.layers.nuclei_layer import hide_types
+from napari_pathprune.plugin.layers.result_layer import arrange_result
+from napari_pathprune.plugin.layers.slide_from_layer import slide_from_layer
 from napari_pathprune.plugin.shelf.shelf import unwrap
 from napari_pathprune.plugin.widgets.plain_label import PlainLabel
 from napari_pathprune.plugin.widgets.progress_panel import ProgressPanel
@@ -236,26 +237,16 @@ class SlidePanel(QWidget):  # type: ignore[misc]
         if slide not in self._viewer.layers:
             return
         if self.layer is None:
-            region, data = growing.canvas.region, growing.canvas.data
-            model = str(job.notes["model"])
-            self.layer = unwrap(
-                self._viewer.add_labels(
-                    data,
-                    name=f"{name_result(slide, region, _name_model(job))}, unfinished",
-                    opacity=FILLED,
-                    multiscale=isinstance(data, list),
-                    metadata={
-                        "model": model,
-                        "slide": slide.name,
-                        "region": region,
-                        "type_names": growing.type_names,
-                        "is_finished": False,
-                    },
-                    **make_type_attributes(*growing.legend, growing.type_names),
-                    **copy_placement(slide),
-                )
+            layer = add_growing_layer(
+                self._viewer,
+                slide,
+                growing.canvas,
+                growing.legend,
+                model=str(job.notes["model"]),
+                model_name=_name_model(job),
+                type_names=growing.type_names,
             )
-            arrange_result(self._viewer, self.layer, slide)
+            self.layer = unwrap(layer)
         self.layer.metadata["counts"] = tuple(int(count) for count in growing.counts)
         self.layer.refresh()
         self.changed.emit()
