@@ -144,3 +144,11 @@ def test_a_runner_that_is_garbage_before_qt_destroys_it_ends_quietly(qtbot):
         gc.collect()
         qtbot.wait(10)
     assert set(module._STOPPERS) <= before
+
+
+def test_the_end_of_python_stops_jobs_and_waits_for_their_steps(runner):
+    workflow = Workflow()
+    runner.run(Job("count", workflow))
+    threading.Timer(0.3, workflow.permits.release).start()  # the current step ends while Python waits
+    module._stop_at_exit()
+    assert workflow.closed

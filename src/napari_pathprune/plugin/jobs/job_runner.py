@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QThreadPool, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from superqt.utils import create_worker as create_unlisted_worker
 
@@ -14,6 +15,9 @@ from napari_pathprune.plugin.jobs.job import Job, JobCancelled, JobEnd
 
 if TYPE_CHECKING:
     from napari_pathprune.base.event import Event
+
+EXIT_MS: Final = 10_000
+"""Longest time that the end of Python waits for the current steps of jobs."""
 
 
 class JobRunner(QObject):  # type: ignore[misc]
@@ -127,3 +131,17 @@ def _keep_stopper(jobs: list[Job]) -> Callable[..., None]:
 
     _STOPPERS[id(jobs)] = stop
     return stop
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    """Stop all jobs, and wait for their current steps.
+
+    A thread that is still running when Python has taken Qt's objects down would abort the process. napari waits for the
+    workers that it lists when its last window is closed, but a script may end in other ways.
+    """
+    for stop in tuple(_STOPPERS.values()):
+        stop()
+    pool = QThreadPool.globalInstance()
+    if pool is not None:
+        pool.waitForDone(EXIT_MS)
