@@ -1,6 +1,9 @@
 """Measure whole segmentations of a slide on a CPU: the network as a module, and in its form for CPUs.
 
 Usage: python benchmarks/slides/speed.py [--crop y0,x0,y1,x1] [--threads 1] [--repeats 3] SLIDE [MODEL ...]
+       python benchmarks/slides/speed.py --inputs 360,872 SLIDE [MODEL ...]
+
+With `--inputs`, only the network is measured, on square images of noise with these sides.
 
 Prints a Markdown table. Both sides alternate in one process, as the command line runs them: freed memory is kept, and
 each side chooses its tiles by the default memory. A crop is in level-0 pixels. CPU time counts all threads.
@@ -42,11 +45,17 @@ def main() -> None:
     parser.add_argument("--crop", type=lambda text: tuple(int(part) for part in text.split(",")))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--inputs", type=lambda text: [int(part) for part in text.split(",")])
     arguments = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     load_average = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     print(f"{platform.machine()}, {arguments.threads} thread(s), torch {torch.__version__}, load {load_average}\n")
+    if arguments.inputs:
+        print("| model | input, px | module, CPU s/MP | strips, CPU s/MP | largest difference |\n|---|---|---|---|---|")
+        for name in arguments.models:
+            compare_networks(name, arguments.inputs, arguments.repeats)
+        return
     print("| model | network | largest input, px | nuclei | only here | CPU s/MP | wall s/MP |")
     print("|---|---|---|---|---|---|---|")
     with open_slide(arguments.slide) as slide:
@@ -73,6 +82,25 @@ def compare(slide: Slide, region: Box, name: str, repeats: int) -> None:
         print(
             f"| {name} | {side} | {largest_px} | {len(tables[side])} | {alone} | {cpu:.2f} | {wall:.2f} |", flush=True
         )
+
+
+@torch.inference_mode()
+def compare_networks(name: str, sides_px: list[int], repeats: int) -> None:
+    """Print the CPU seconds a megapixel of input, without reading and post-processing."""
+    model = load(name).model().to(memory_format=torch.channels_last)
+    networks = {"module": model, "strips": model.prepare_for_cpu()}
+    for side_px in sides_px:
+        image = (torch.rand(1, 3, side_px, side_px) * 255).contiguous(memory_format=torch.channels_last)
+        maps = {key: network(image) for key, network in networks.items()}
+        seconds: dict[str, list[float]] = {key: [] for key in networks}
+        for _ in range(repeats):
+            for key, network in networks.items():
+                start = time.process_time()
+                network(image)
+                seconds[key].append((time.process_time() - start) / side_px**2 * 1e6)
+        worst = max((maps["module"][one] - maps["strips"][one]).abs().max().item() for one in maps["module"])
+        module, strips = (statistics.median(seconds[key]) for key in ("module", "strips"))
+        print(f"| {name} | {side_px} | {module:.2f} | {strips:.2f} | {worst:.0e} |", flush=True)
 
 
 def run(slide: Slide, region: Box, model: nn.Module, mpp: float) -> tuple[InstanceTable, tuple[float, float]]:
